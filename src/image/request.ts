@@ -86,6 +86,8 @@ export interface AskedShape {
   readonly tier: Tier | null;
   readonly pixels: Pixels | null;
   readonly quality: Quality | null;
+  /** The fields' names as the caller spelt them, for errors: `size`, `generationConfig.imageConfig.imageSize`. */
+  readonly named: { readonly ratio: string; readonly tier: string };
 }
 
 /** How the caller wants its answer handed over. Nothing here changes what is drawn. */

@@ -1,4 +1,6 @@
+import { nearest } from './nearest.ts';
 import type { Price } from './price.ts';
+import { ASPECT_RATIOS, TIERS } from './size.ts';
 import type { AspectRatio, Tier } from './size.ts';
 
 /** A model is data: what it can do and who offers it. Another Gemini image model is configuration, not code. */
@@ -32,3 +34,105 @@ export interface Target {
   readonly model: string;
   readonly price: Price;
 }
+
+/** What a name may be once `models/` or `google/` is off: nothing that could climb out of a URL's path. */
+const NAME = /^[a-z0-9][a-z0-9._-]{0,63}$/;
+
+/** The model of that name: an exact id, else an exact alias, else the longest pattern that fits. Case does not matter. */
+export function findModel(models: readonly Model[], asked: string): Model | null {
+  const name = bareName(asked);
+  if (!NAME.test(name)) return null;
+  const exact = models.find(({ id }) => id === name) ?? models.find(({ aliases }) => aliases.includes(name));
+  if (exact !== undefined) return exact;
+  const fitting = models
+    .flatMap((model) => model.aliases.filter(isPattern).map((pattern) => ({ model, start: pattern.slice(0, -1) })))
+    .filter(({ start }) => name.startsWith(start));
+  return fitting.sort((a, b) => b.start.length - a.start.length)[0]?.model ?? null;
+}
+
+/** Up to `max` names the caller may have meant, for an error's text. */
+export function nearestNames(models: readonly Model[], asked: string, max = 3): string[] {
+  const names = models.flatMap(({ id, aliases }) => [id, ...aliases.filter((alias) => !isPattern(alias))]);
+  return nearest(names, bareName(asked), max);
+}
+
+function bareName(asked: string): string {
+  return asked.toLowerCase().replace(/^(?:models|google)\//, '');
+}
+
+function isPattern(alias: string): boolean {
+  return alias.endsWith('*');
+}
+
+const PICTURES_AND_PDF = ['image/png', 'image/jpeg', 'image/webp', 'image/heic', 'image/heif', 'application/pdf'];
+
+/** Only Flash draws the very long ones. */
+const COMMON_RATIOS = ASPECT_RATIOS.filter((ratio) => !['1:4', '4:1', '1:8', '8:1'].includes(ratio));
+
+/**
+ * Thinking and text come to a few hundred tokens; now and then a 1K picture precedes the one asked for. What exceeds a
+ * ceiling is settled truly.
+ */
+export const USUAL_CEILING = { thinkingTokens: 4096, textTokens: 2048, pictures: 2 };
+
+/**
+ * The models known without configuration. Abilities: https://ai.google.dev/gemini-api/docs/image-generation.
+ * Google's prices: https://ai.google.dev/gemini-api/docs/pricing as of 2026-09-05. The reseller documents a
+ * price for Flash only; whoever buys Pro there says in the configuration what it costs.
+ */
+export const BUILT_IN_MODELS: readonly Model[] = [
+  {
+    id: 'gemini-3.1-flash-image',
+    aliases: [
+      'gemini-3.1-flash-image-preview',
+      'nano-banana-2',
+      // So that a script written for OpenAI's own models works as it is.
+      'gpt-image-*',
+      'dall-e-*',
+      'chatgpt-image-latest',
+    ],
+    displayName: 'Nano Banana 2',
+    description: 'Fast pictures from text and up to 14 references, in 14 ratios from 512 to 4K.',
+    ratios: ASPECT_RATIOS,
+    tiers: TIERS,
+    maxReferences: 14,
+    inputs: PICTURES_AND_PDF,
+    imageTokens: { '512': 747, '1K': 1120, '2K': 1680, '4K': 2520 },
+    referenceTokens: 1120,
+    inputTokenLimit: 131_072,
+    outputTokenLimit: 32_768,
+    released: '2026-05-28',
+    retires: null,
+    targets: [
+      { upstream: 'wisdom-gate', model: 'gemini-3.1-flash-image-preview', price: { perImageUsd: 0.058 } },
+      {
+        upstream: 'google',
+        model: 'gemini-3.1-flash-image',
+        price: { perMillionTokensUsd: { input: 0.5, text: 3, image: 60 }, ceiling: USUAL_CEILING },
+      },
+    ],
+  },
+  {
+    id: 'gemini-3-pro-image',
+    aliases: ['gemini-3-pro-image-preview', 'nano-banana-pro'],
+    displayName: 'Nano Banana Pro',
+    description: 'The careful one: text inside pictures, many references and people, in 10 ratios from 1K to 4K.',
+    ratios: COMMON_RATIOS,
+    tiers: ['1K', '2K', '4K'],
+    maxReferences: 14,
+    inputs: PICTURES_AND_PDF,
+    imageTokens: { '1K': 1120, '2K': 1120, '4K': 2000 },
+    referenceTokens: 560,
+    inputTokenLimit: 65_536,
+    outputTokenLimit: 32_768,
+    released: '2026-05-28',
+    retires: null,
+    targets: [
+      {
+        upstream: 'google',
+        model: 'gemini-3-pro-image',
+        price: { perMillionTokensUsd: { input: 2, text: 12, image: 120 }, ceiling: USUAL_CEILING },
+      },
+    ],
+  },
+];

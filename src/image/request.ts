@@ -125,3 +125,26 @@ export interface Draw {
   /** Which of the `n` pictures of its request this is, from 0. It has a place in the key only without a seed. */
   readonly variant: number;
 }
+
+/** The pictures a request stands for: `n` pictures are `n` requests of one, seeds counted up from the one given. */
+export function drawsOf(
+  request: ImageRequest,
+  model: string,
+  shape: { readonly ratio: AspectRatio | null; readonly tier: Tier | null },
+): readonly Draw[] {
+  const { turns, system, modalities, seed, temperature, thinking, tools, safety, more } = request;
+  return Array.from({ length: request.count }, (_, variant) => ({
+    model,
+    turns,
+    system,
+    modalities,
+    ...shape,
+    seed: seed === null ? null : seed + variant,
+    temperature,
+    thinking,
+    tools,
+    safety,
+    more,
+    variant,
+  }));
+}

@@ -1,4 +1,202 @@
-import type { LongString } from './long-string.ts';
-/** A parsed JSON value whose long strings were set aside as views on the received bytes. */
+import { randomUUID } from 'node:crypto';
+
+import { ByteViews } from './byte-views.ts';
+import { JsonError } from './json-error.ts';
+import { Grammar } from './json-grammar.ts';
+import { StringReader } from './json-string.ts';
+import { LongString } from './long-string.ts';
+import { Utf8Reader } from './utf8.ts';
+
+export { JsonError, type JsonFault } from './json-error.ts';
+
+/** A JSON value whose long strings were set aside as views on the received bytes. */
 export type Json = null | boolean | number | string | LongString | Json[] | JsonObject;
-export interface JsonObject { [key: string]: Json }
+export interface JsonObject {
+  [key: string]: Json;
+}
+
+export interface LiftLimits {
+  readonly bytes: number;
+  /** Bytes apart from long strings: what becomes ordinary JavaScript values. */
+  readonly skeletonBytes: number;
+  /** Arrays and objects inside one another. */
+  readonly depth: number;
+  readonly longStrings: number;
+}
+
+export const LIFT_LIMITS: LiftLimits = {
+  bytes: 64 * 1024 * 1024,
+  skeletonBytes: 1024 * 1024,
+  depth: 100,
+  longStrings: 1000,
+};
+
+/** Bytes between the quotes above which a string is set aside. */
+const THRESHOLD = 4096;
+
+/**
+ * Reads one JSON document chunk by chunk, as JSON.parse would read the whole, with string values longer than the threshold
+ * cut out. Each chunk is checked as it comes, so that no step takes long however long the document is. The chunks are kept,
+ * as views: nobody may write to them afterwards.
+ */
+export class Lifter {
+  readonly #limits: LiftLimits;
+  readonly #threshold: number;
+  readonly #utf8 = new Utf8Reader();
+  readonly #grammar: Grammar;
+  readonly #strings = new StringReader();
+  /** What was seen so far of a string value that began in an earlier chunk. */
+  readonly #begun = new ByteViews();
+  /** The document, with a placeholder for each long string. */
+  readonly #skeleton = new ByteViews();
+  /** Random, so that no document can contain a placeholder. */
+  readonly #mark = randomUUID();
+  readonly #longStrings: LongString[] = [];
+  #skeletonBytes = 0;
+  #byteLength = 0;
+
+  constructor(limits: Partial<LiftLimits> = {}, threshold = THRESHOLD) {
+    this.#limits = { ...LIFT_LIMITS, ...limits };
+    this.#threshold = threshold;
+    this.#grammar = new Grammar(this.#limits.depth);
+  }
+
+  /** Of all that was pushed. */
+  get byteLength(): number {
+    return this.#byteLength;
+  }
+
+  /** Throws JsonError at the first mistake; the lifter is of no use after that. */
+  push(chunk: Uint8Array): void {
+    const base = this.#byteLength;
+    const { bytes: limit } = this.#limits;
+    const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, Math.min(chunk.length, limit - base));
+    const illFormed = this.#utf8.read(bytes);
+    this.#read(illFormed === null ? bytes : bytes.subarray(0, Math.max(0, illFormed + 1)), base);
+    if (illFormed !== null) throw notUtf8(base + illFormed);
+    if (bytes.length < chunk.length) throw new JsonError('too_large', limit, `longer than ${limit} bytes`);
+    this.#byteLength += chunk.length;
+  }
+
+  /** The document is complete. */
+  end(): Json {
+    if (this.#utf8.openBytes > 0) throw notUtf8(this.#byteLength - this.#utf8.openBytes);
+    this.#grammar.end(this.#byteLength);
+    const value = JSON.parse(Buffer.concat(this.#skeleton.take()).toString()) as Json;
+    return this.#longStrings.length === 0 ? value : this.#restore(value);
+  }
+
+  #read(bytes: Buffer, base: number): void {
+    let run = 0; // where the bytes begin that are neither in the skeleton yet nor cut out
+    let at = 0;
+    while (at < bytes.length) {
+      if (this.#grammar.string !== 'value') {
+        const end = Math.min(bytes.length, run + this.#limits.skeletonBytes - this.#skeletonBytes);
+        if (at >= end) break;
+        at = this.#readOrdinary(bytes, at, end, base);
+        continue;
+      }
+      const start = at;
+      at = this.#strings.read(bytes, start, bytes.length, base);
+      const size = this.#begun.byteLength + at - start;
+      const closed = at < bytes.length;
+      if (closed && size <= this.#threshold && this.#begun.byteLength === 0) {
+        at = this.#closeString(at);
+        continue;
+      }
+      this.#keep(bytes.subarray(run, start), base + run);
+      this.#begun.push(bytes.subarray(start, at));
+      run = at;
+      if (!closed) break;
+      const views = this.#begun.take();
+      if (size > this.#threshold) this.#cut(views, base + at - size - 1);
+      else this.#keep(Buffer.concat(views), base + at - size);
+      at = this.#closeString(at);
+    }
+    this.#keep(bytes.subarray(run), base + run);
+  }
+
+  /** Structure, numbers, words and keys. */
+  #readOrdinary(bytes: Buffer, at: number, end: number, base: number): number {
+    if (this.#grammar.string === null) return this.#grammar.read(bytes, at, end, base);
+    const quote = this.#strings.read(bytes, at, end, base);
+    return quote === end ? end : this.#closeString(quote);
+  }
+
+  #closeString(quote: number): number {
+    this.#grammar.closeString();
+    this.#strings.restart();
+    return quote + 1;
+  }
+
+  #keep(view: Uint8Array, offset: number): void {
+    const { skeletonBytes: limit } = this.#limits;
+    const room = limit - this.#skeletonBytes;
+    if (view.length > room) {
+      const what = `more than ${limit} bytes apart from string values over ${this.#threshold} bytes`;
+      throw new JsonError('too_large', offset + room, what);
+    }
+    this.#skeletonBytes += view.length;
+    this.#skeleton.push(view);
+  }
+
+  #cut(views: readonly Uint8Array[], quoteOffset: number): void {
+    const { longStrings: limit } = this.#limits;
+    if (this.#longStrings.length >= limit) {
+      const what = `more than ${limit} string values over ${this.#threshold} bytes`;
+      throw new JsonError('too_many', quoteOffset, what);
+    }
+    this.#skeleton.push(Buffer.from(`${this.#mark}${this.#longStrings.length}`));
+    this.#longStrings.push(LongString.fromJson(views, this.#strings.escaped));
+  }
+
+  #restore(value: Json): Json {
+    if (typeof value === 'string') {
+      return value.startsWith(this.#mark) ? this.#longStrings[Number(value.slice(this.#mark.length))]! : value;
+    }
+    // A `__proto__` here is an own property, as JSON.parse makes it: assigning to it leaves the prototype alone.
+    if (Array.isArray(value)) for (let i = 0; i < value.length; i += 1) value[i] = this.#restore(value[i]!);
+    else if (isObject(value)) for (const key of Object.keys(value)) value[key] = this.#restore(value[key]!);
+    return value;
+  }
+}
+
+/** `lift` of a document already received: see Lifter. */
+export function lift(
+  document: Uint8Array | readonly Uint8Array[],
+  limits?: Partial<LiftLimits>,
+  threshold?: number,
+): Json {
+  const lifter = new Lifter(limits, threshold);
+  for (const chunk of document instanceof Uint8Array ? [document] : document) lifter.push(chunk);
+  return lifter.end();
+}
+
+export interface Spliced {
+  readonly chunks: readonly Uint8Array[];
+  readonly byteLength: number;
+}
+
+/** Compact JSON, as JSON.stringify writes it, with the bytes of long strings put in untouched. */
+export function splice(value: Json): Spliced {
+  const mark = randomUUID(); // random, so that no text of the value can contain it
+  const longStrings: LongString[] = [];
+  const skeleton = JSON.stringify(value, (_key, field: Json) => {
+    if (!(field instanceof LongString)) return field;
+    longStrings.push(field);
+    return mark;
+  });
+  const chunks = skeleton
+    .split(mark)
+    .flatMap((piece, index) => [Buffer.from(piece), ...(longStrings[index]?.chunks ?? [])]);
+  return { chunks, byteLength: chunks.reduce((sum, chunk) => sum + chunk.length, 0) };
+}
+
+/** An object of JSON: no array, no LongString, not null. */
+export function isObject(value: Json | undefined): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof LongString);
+}
+
+function notUtf8(offset: number): JsonError {
+  return new JsonError('encoding', offset, 'found bytes that are not UTF-8');
+}

@@ -1,5 +1,38 @@
 /**
- * A JSON string kept as bytes instead of a JavaScript string: a picture or a thought signature of many megabytes.
- * It knows two spellings of itself: the JSON it is written as, and the bytes its base64 stands for.
+ * A JSON string kept as bytes: the JSON-escaped bytes between its quotes, as views on what was received. A picture or a
+ * thought signature of many megabytes passes through the house in this form and never becomes a JavaScript string.
  */
-export class LongString {}
+export class LongString {
+  readonly chunks: readonly Uint8Array[];
+  /** Of the escaped bytes, without the quotes. */
+  readonly byteLength: number;
+  /** Whether there is a backslash among them. */
+  readonly escaped: boolean;
+
+  private constructor(chunks: readonly Uint8Array[], escaped: boolean) {
+    this.chunks = chunks;
+    this.byteLength = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+    this.escaped = escaped;
+  }
+
+  /** The bytes between the quotes of a valid JSON string. `escaped`: whether they contain a backslash. */
+  static fromJson(chunks: readonly Uint8Array[], escaped: boolean): LongString {
+    return new LongString(chunks, escaped);
+  }
+
+  /** Canonical base64 text, as bytes: https://www.rfc-editor.org/rfc/rfc4648#section-4 */
+  static fromBase64(chunks: readonly Uint8Array[]): LongString {
+    return new LongString(chunks, false);
+  }
+
+  static fromText(text: string): LongString {
+    const json = JSON.stringify(text).slice(1, -1);
+    return new LongString([Buffer.from(json)], json.includes('\\'));
+  }
+
+  /** The string it stands for, as JSON.parse would give it. For texts: of a picture this would be megabytes. */
+  text(): string {
+    const json = Buffer.concat(this.chunks).toString();
+    return this.escaped ? (JSON.parse(`"${json}"`) as string) : json;
+  }
+}

@@ -1,0 +1,164 @@
+import { join } from 'node:path';
+import { MemoryBlobs, memoryTexts } from './cache/blobs.ts';
+import { Entries } from './cache/entry.ts';
+import type { EntryTrouble } from './cache/entry.ts';
+import { Flights } from './cache/flights.ts';
+import { createRenditions } from './cache/renditions.ts';
+import { deadlineMs } from './config.ts';
+import type { Config, UpstreamConfig } from './config.ts';
+import { gemini } from './dialects/gemini/dialect.ts';
+import { openaiImages } from './dialects/openai-images/dialect.ts';
+import type { DrawUpstream, Flown } from './draw.ts';
+import type { GatewayParts } from './gateway.ts';
+import { createByteBudget } from './http/byte-budget.ts';
+import { createOperationsServer } from './http/operations.ts';
+import { createServer } from './http/server.ts';
+import { usdToNanos } from './image/price.ts';
+import type { Log } from './log.ts';
+import { createMetrics } from './metrics.ts';
+import type { Metrics } from './metrics.ts';
+import { startSimulator } from './simulator/server.ts';
+import { createKeyRing } from './tenants/authenticate.ts';
+import type { KeyEntry } from './tenants/authenticate.ts';
+import { openEmbeddedState } from './tenants/embedded-state.ts';
+import { firstKey } from './tenants/first-key.ts';
+import type { FirstKeyTold } from './tenants/first-key.ts';
+import { createUpstream } from './upstreams/client.ts';
+import { createRouter } from './upstreams/router.ts';
+import type { Json } from './wire/json.ts';
+import { LongString } from './wire/long-string.ts';
+
+export interface App {
+  /** Where the API and the operations port listen, as URLs. */
+  readonly apiUrl: string;
+  readonly operationsUrl: string;
+  /** What to say of the first key; null where tenants are configured. */
+  readonly firstKey: FirstKeyTold | null;
+  /** Stops taking requests, waits for what is in the air, closes the stores. */
+  close(): Promise<void>;
+}
+
+export interface AppOptions {
+  readonly version: string;
+  readonly isTerminal: boolean;
+  readonly log: Log;
+}
+
+/** The composition root: every part made once, in the order of their needs, and handed to those who need it. */
+export async function startApp(config: Config, { version, isTerminal, log }: AppOptions): Promise<App> {
+  const now = Date.now;
+  // A simulated picture must never answer a real request: what the simulator does has a realm of its own.
+  const realm = config.simulator ? join(config.dataDir, 'simulator') : config.dataDir;
+  const state = await openEmbeddedState({ file: join(realm, 'ledger.db'), now });
+  const closers: (() => Promise<void>)[] = [() => state.close()];
+  const close = async (): Promise<void> => {
+    for (const each of closers.toReversed()) await each();
+  };
+  try {
+    const first =
+      config.tenants.length > 0 ? null : await firstKey({ dataDir: realm, isTerminal, simulator: config.simulator });
+    const keys = createKeyRing(first === null ? tenantKeys(config) : [first.entry]);
+
+    let evicted = (_byteLength: number): void => undefined;
+    const blobs = new MemoryBlobs({ maxBytes: config.cache.memoryBytes, onEvict: (byteLength) => evicted(byteLength) });
+    const flights = new Flights<Flown>({ now, sizeOf: ({ drawn }) => weigh(drawn.answer.words) });
+    const budget = createByteBudget(config.bounds.bytesInFlight);
+    const metrics: Metrics = createMetrics({
+      version,
+      simulator: config.simulator,
+      gauges: {
+        cacheBytes: () => blobs.byteLength,
+        flights: () => flights.size,
+        waiters: () => flights.waiting,
+        bytesInFlight: () => budget.held,
+      },
+    });
+    evicted = () => metrics.evicted('room');
+
+    const onTrouble = (trouble: EntryTrouble, cause?: unknown): void => {
+      metrics.cache('error');
+      log.fault('cache: an entry could not be had or kept', cause, { trouble });
+    };
+    const upstreams = new Map<string, DrawUpstream>();
+    for (const upstream of config.upstreams) upstreams.set(upstream.id, await openUpstream(upstream, closers));
+
+    const gateway: GatewayParts = {
+      entries: new Entries({ heads: memoryTexts(HEAD_BYTES), blobs, parseAnswer: gemini.parseAnswer, now, onTrouble }),
+      state,
+      upstreams,
+      dialect: gemini,
+      metrics,
+      log,
+      now,
+      admit: (bytes) => budget.acquire(bytes),
+      router: createRouter(config.models, config.images.defaultModel),
+      flights,
+      renditions: createRenditions(blobs),
+      cache: config.cache,
+      defaultFormat: config.images.defaultFormat === 'vendor' ? null : config.images.defaultFormat,
+      answerWithinMs: (id, tier) => deadlineMs(config.upstreams.find((upstream) => upstream.id === id)!.answerWithinMs, tier),
+    };
+
+    let draining = false;
+    const health = { notReady: () => (draining ? 'shutting down' : null) };
+    const api = createServer({
+      gateway,
+      dialects: [gemini, openaiImages],
+      keys,
+      budget,
+      bodyBytes: config.bounds.bodyBytes,
+      publicUrl: config.publicUrl,
+      health,
+      draining: () => draining,
+    });
+    const operations = createOperationsServer(metrics, health);
+    const apiUrl = await api.listen({ ...config.listen });
+    closers.push(async () => {
+      draining = true;
+      await api.close();
+      // Pictures whose callers have gone are paid for all the same: they are finished and settled too.
+      await flights.idle();
+    });
+    const operationsUrl = await operations.listen({ ...config.operations });
+    closers.splice(-1, 0, () => operations.close());
+    return { apiUrl, operationsUrl, firstKey: first?.told ?? null, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** The bytes an answer holds while it waits for its caller: nearly all of them are its long strings. */
+function weigh(value: Json): number {
+  if (value instanceof LongString) return value.byteLength;
+  if (typeof value !== 'object' || value === null) return 16;
+  return Object.values(value).reduce<number>((sum, field) => sum + weigh(field), 64);
+}
+
+/** Heads of cache entries are a few KB each; pictures are counted by `cache.memoryBytes`. */
+const HEAD_BYTES = 32 << 20;
+
+async function openUpstream(config: UpstreamConfig, closers: (() => Promise<void>)[]): Promise<DrawUpstream> {
+  let { baseUrl } = config;
+  if (baseUrl === 'simulator:') {
+    const simulator = await startSimulator();
+    closers.push(() => simulator.close());
+    baseUrl = simulator.url;
+  }
+  const key = config.keys[0] ?? 'simulator';
+  const client = createUpstream({ id: config.id, baseUrl, auth: config.auth, key, replyBytes: config.replyBytes });
+  closers.push(() => client.close());
+  return { client, sizeNames: config.sizeNames, abandonAfterMs: (tier) => deadlineMs(config.abandonAfterMs, tier) };
+}
+
+function tenantKeys(config: Config): KeyEntry[] {
+  return config.tenants.flatMap(({ id, keys, models, budgets, cache }) => {
+    const tenant = {
+      id,
+      models,
+      cache,
+      budgets: budgets.map(({ limitUsd, ...budget }) => ({ ...budget, limitNanos: usdToNanos(limitUsd) })),
+    };
+    return keys.map((key) => ({ ...key, tenant }));
+  });
+}

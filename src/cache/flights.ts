@@ -1,0 +1,263 @@
+import { GatewayError, type Failure } from '../errors.ts';
+import { type Landing, Orphans } from './orphans.ts';
+
+export interface FlightsOptions<T> {
+  /** Milliseconds, of any origin. */
+  readonly now: () => number;
+  /** Bytes an answer holds in memory. */
+  readonly sizeOf: (value: T) => number;
+  /** How long an answer waits for the caller who left without it, from its landing. Default: two minutes. */
+  readonly orphanMs?: number;
+  /** The most orphans kept after their landing, and the most bytes they may hold together. */
+  readonly orphans?: number;
+  readonly orphanBytes?: number;
+}
+
+export interface JoinOptions {
+  /**
+   * Whether a caller who leaves without its answer may come back for it after the landing. To be set where the store
+   * cannot give it: the answer is not stored, or this caller does not read the store (`no-cache`).
+   */
+  readonly collects?: boolean;
+}
+
+export interface Seat<T> {
+  /** `leader`: its own `lead` does the work, from the start or since the one before was refused. */
+  readonly role: 'leader' | 'joiner' | 'adopter';
+  /**
+   * The flight's outcome. Rejects with `upstream_timeout` when the caller's own deadline passes first: the caller has
+   * then left undelivered, and the flight goes on.
+   */
+  wait(withinMs: number): Promise<T>;
+  /** To be called once the answer is with the caller, or can no longer be. Only the first call counts. */
+  leave(delivered: boolean): void;
+}
+
+interface Passenger<T> {
+  role: Seat<T>['role'];
+  readonly lead: () => Promise<T>;
+  /** Rejects when this passenger led and was refused in person. */
+  readonly refusal: PromiseWithResolvers<never>;
+  left: boolean;
+}
+
+interface Flight<T> {
+  readonly name: string;
+  readonly shared: boolean;
+  readonly outcome: PromiseWithResolvers<T>;
+  /** Who leads, and who may have to, in the order of boarding. Whoever leaves is out of it, with the request it holds. */
+  queue: Passenger<T>[];
+  /** How many callers left without the answer and have not come back for it. */
+  owed: number;
+  landing: Landing<T> | null;
+  failed: boolean;
+}
+
+/**
+ * Single-flight: the work in the air, and who waits for it. The work belongs to the flight, not to its first caller:
+ * nobody's leaving cancels it. An answer owed to a caller who left waits a while for the caller to come back.
+ */
+export class Flights<T> {
+  readonly #shared = new Map<string, Flight<T>>();
+  readonly #inTheAir = new Set<Promise<void>>();
+  readonly #orphans: Orphans<Flight<T>>;
+  #waiting = 0;
+  readonly #now: () => number;
+  readonly #sizeOf: (value: T) => number;
+
+  constructor(options: FlightsOptions<T>) {
+    this.#now = options.now;
+    this.#sizeOf = options.sizeOf;
+    this.#orphans = new Orphans({
+      now: options.now,
+      keepMs: options.orphanMs ?? 120_000,
+      maxCount: options.orphans ?? 256,
+      maxBytes: options.orphanBytes ?? 134_217_728,
+    });
+  }
+
+  /**
+   * For repeatable work: all who name the same key while it is in the air share one flight.
+   *
+   * `lead` does the whole of it, from a second look-up to the store. The second look-up closes a race: a caller misses,
+   * the flight it would have joined stores and lands, and only then does the caller come here, to an empty sky. By then
+   * the answer is in the store, because storing is the last thing a lead does while its flight can still be joined.
+   */
+  join(key: string, lead: () => Promise<T>, { collects = false }: JoinOptions = {}): Seat<T> {
+    const name = `shared:${key}`;
+    const flying = this.#shared.get(name);
+    if (flying !== undefined) {
+      if (collects && flying.owed > 0) flying.owed -= 1;
+      return this.#board(flying, 'joiner', collects, lead);
+    }
+    const orphan = collects ? this.#orphans.take(name) : undefined;
+    if (orphan !== undefined) return this.#board(orphan, 'adopter', collects, lead);
+    const flight = newFlight<T>(name, true);
+    this.#shared.set(name, flight);
+    return this.#depart(flight, collects, lead);
+  }
+
+  /**
+   * For work that is not repeatable: a flight of its own, unless a caller of the same owner key left one behind. Each
+   * orphan serves one adopter, so two workers who ask for two pictures get two. Without an owner key nothing is kept.
+   */
+  fly(ownerKey: string | null, lead: () => Promise<T>): Seat<T> {
+    if (ownerKey === null) return this.#depart(newFlight<T>('own', false), false, lead);
+    const name = `own:${ownerKey}`;
+    const orphan = this.#orphans.take(name);
+    if (orphan !== undefined) return this.#board(orphan, 'adopter', true, lead);
+    return this.#depart(newFlight<T>(name, false), true, lead);
+  }
+
+  /** Flights in the air. */
+  get size(): number {
+    return this.#inTheAir.size;
+  }
+
+  /** Callers who wait for what others lead. */
+  get waiting(): number {
+    return this.#waiting;
+  }
+
+  /** Landed answers that wait for their callers, and the bytes they hold. */
+  get orphans(): { readonly count: number; readonly bytes: number } {
+    return { count: this.#orphans.count, bytes: this.#orphans.bytes };
+  }
+
+  /** Resolves when nothing is in the air; what departs meanwhile is waited for too. */
+  async idle(): Promise<void> {
+    while (this.#inTheAir.size > 0) await Promise.all(this.#inTheAir);
+  }
+
+  #depart(flight: Flight<T>, collects: boolean, lead: () => Promise<T>): Seat<T> {
+    const seat = this.#board(flight, 'leader', collects, lead);
+    const work: Promise<void> = this.#draw(flight).finally(() => this.#inTheAir.delete(work));
+    this.#inTheAir.add(work);
+    return seat;
+  }
+
+  /** Never rejects: the outcome belongs to those aboard. */
+  async #draw(flight: Flight<T>): Promise<void> {
+    for (let leader = flight.queue[0]; leader !== undefined; leader = flight.queue[0]) {
+      leader.role = 'leader';
+      const result = await settled(leader.lead);
+      if ('value' in result) return this.#land(flight, result.value);
+      if (!isRefusalInPerson(result.error)) return this.#fail(flight, result.error);
+      refuse(flight, leader, result.error);
+      if (flight.queue.length === 0) this.#fail(flight, result.error);
+    }
+  }
+
+  #land(flight: Flight<T>, value: T): void {
+    flight.landing = { value, at: this.#now(), bytes: this.#sizeOf(value) };
+    flight.queue = [];
+    this.#shared.delete(flight.name);
+    flight.outcome.resolve(value);
+    if (flight.owed > 0) this.#orphans.keep(flight);
+  }
+
+  #fail(flight: Flight<T>, error: unknown): void {
+    flight.failed = true;
+    flight.queue = [];
+    this.#shared.delete(flight.name);
+    this.#orphans.forget(flight);
+    flight.outcome.reject(error);
+  }
+
+  #board(flight: Flight<T>, role: Seat<T>['role'], collects: boolean, lead: () => Promise<T>): Seat<T> {
+    const passenger: Passenger<T> = { role, lead, refusal: handled(Promise.withResolvers<never>()), left: false };
+    if (flight.landing === null) flight.queue.push(passenger);
+
+    const leave = (delivered: boolean): void => {
+      if (passenger.left) return;
+      passenger.left = true;
+      flight.queue = flight.queue.filter((other) => other !== passenger);
+      if (delivered || !collects || flight.failed) return;
+      flight.owed += 1;
+      // A shared flight in the air is found by its key; every other one must be kept to be found.
+      if (!flight.shared || flight.landing !== null) this.#orphans.keep(flight);
+    };
+    const outcome = [passenger.refusal.promise, flight.outcome.promise];
+    return {
+      get role() {
+        return passenger.role;
+      },
+      wait: async (withinMs) => {
+        const follows = role === 'leader' ? 0 : 1;
+        this.#waiting += follows;
+        try {
+          return await firstOf(outcome, withinMs, () => leave(false));
+        } finally {
+          this.#waiting -= follows;
+        }
+      },
+      leave,
+    };
+  }
+}
+
+function newFlight<T>(name: string, shared: boolean): Flight<T> {
+  const outcome = handled(Promise.withResolvers<T>());
+  return { name, shared, outcome, queue: [], owed: 0, landing: null, failed: false };
+}
+
+/** A failure nobody waits for any more is not an unhandled rejection: the lead itself has recorded it. */
+function handled<T>(outcome: PromiseWithResolvers<T>): PromiseWithResolvers<T> {
+  outcome.promise.catch(() => {});
+  return outcome;
+}
+
+function refuse<T>(flight: Flight<T>, leader: Passenger<T>, error: unknown): void {
+  leader.left = true;
+  leader.refusal.reject(error);
+  flight.queue = flight.queue.filter((other) => other !== leader);
+}
+
+async function settled<T>(lead: () => Promise<T>): Promise<{ value: T } | { error: unknown }> {
+  try {
+    return { value: await lead() };
+  } catch (error) {
+    return { error };
+  }
+}
+
+const RETRY_AFTER_SECONDS = 5;
+
+/** A longer one fires at once: https://nodejs.org/api/timers.html#settimeoutcallback-delay-args */
+const LONGEST_TIMER_MS = 2_147_483_647;
+
+async function firstOf<T>(outcomes: readonly Promise<T>[], withinMs: number, late: () => void): Promise<T> {
+  const deadline = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () => {
+      late();
+      deadline.reject(
+        new GatewayError(
+          'upstream_timeout',
+          'The picture is not ready yet, and work on it goes on. ' +
+            `Send the same request again in ${RETRY_AFTER_SECONDS} seconds to collect it: it is not drawn twice.`,
+          { retryAfterSeconds: RETRY_AFTER_SECONDS, retry: true },
+        ),
+      );
+    },
+    Math.min(withinMs, LONGEST_TIMER_MS),
+  ).unref();
+  try {
+    return await Promise.race([...outcomes, deadline.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Failures that speak of the one caller who led, and say nothing to the others aboard. */
+const IN_PERSON: ReadonlySet<Failure> = new Set([
+  'forbidden',
+  'rate_limited',
+  'budget_reserved',
+  'budget_exhausted',
+  'not_cached',
+]);
+
+export function isRefusalInPerson(error: unknown): boolean {
+  return error instanceof GatewayError && IN_PERSON.has(error.failure);
+}

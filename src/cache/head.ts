@@ -1,0 +1,102 @@
+import type { Drawn, Picture } from '../image/answer.ts';
+import { isObject, type Json, type JsonObject } from '../wire/json.ts';
+import { LongString } from '../wire/long-string.ts';
+
+/** To be raised with every change of Head's shape: a head of another version is a miss. */
+const VERSION = 1;
+
+/** What is kept of an answer beside its bytes: a few KB of JSON. */
+export interface Head {
+  readonly version: typeof VERSION;
+  /** The upstream's reply with null in the place of every long string. */
+  readonly words: JsonObject;
+  /**
+   * The long strings by the place they stood in, a JSON Pointer (https://www.rfc-editor.org/rfc/rfc6901). Kept beside the
+   * words, so that nothing an upstream says can pass for one.
+   */
+  readonly longStrings: Readonly<Record<string, Kept>>;
+  readonly picture: Kept & Pick<Picture, 'info'>;
+  readonly drawn: Omit<Drawn, 'answer' | 'picture'>;
+  /** Unix milliseconds. */
+  readonly createdAt: number;
+  readonly expiresAt: number;
+}
+
+/** A long string's place in the blob store: as the bytes its base64 stands for, else as those of its JSON spelling. */
+export interface Kept {
+  readonly kind: 'base64' | 'json';
+  readonly digest: string;
+}
+
+export function newHead(fields: Omit<Head, 'version'>): Head {
+  return { version: VERSION, ...fields };
+}
+
+/** What a store gave back, if it is a head that this version wrote. */
+export function readHead(value: unknown): Head | 'another_version' | 'corrupt' {
+  if (typeof value !== 'object' || value === null) return 'corrupt';
+  const head = value as Partial<Head>;
+  if (head.version !== VERSION) return head.version === undefined ? 'corrupt' : 'another_version';
+  return isWhole(head) ? head : 'corrupt';
+}
+
+function isWhole(head: Partial<Head>): head is Head {
+  const { words, longStrings, picture, drawn, createdAt, expiresAt } = head;
+  return (
+    isObject(words) &&
+    typeof longStrings === 'object' &&
+    longStrings !== null &&
+    Object.values(longStrings).every(isKept) &&
+    isKept(picture) &&
+    typeof drawn === 'object' &&
+    Number.isFinite(createdAt) &&
+    Number.isFinite(expiresAt)
+  );
+}
+
+function isKept(kept: Kept | undefined): boolean {
+  return (kept?.kind === 'base64' || kept?.kind === 'json') && typeof kept.digest === 'string';
+}
+
+/** The words with null in the place of their long strings, and these by place. */
+export function cutLongStrings(words: JsonObject): {
+  readonly words: JsonObject;
+  readonly longStrings: ReadonlyMap<string, LongString>;
+} {
+  const longStrings = new Map<string, LongString>();
+  const skeleton = mapLeaves(words, '', (leaf, place) => {
+    if (!(leaf instanceof LongString)) return leaf;
+    longStrings.set(place, leaf);
+    return null;
+  });
+  return { words: skeleton, longStrings };
+}
+
+/** Bytes of the long strings an answer holds, which is nearly all it holds. */
+export function sizeOfDrawn({ answer, picture }: Drawn): number {
+  const longStrings = new Set([picture.data, ...cutLongStrings(answer.words).longStrings.values()]);
+  return [...longStrings].reduce((sum, { byteLength }) => sum + byteLength, 0);
+}
+
+export function putLongStringsBack(
+  words: JsonObject,
+  longStringAt: (place: string) => LongString | undefined,
+): JsonObject {
+  return mapLeaves(words, '', (leaf, place) => (leaf === null ? (longStringAt(place) ?? null) : leaf));
+}
+
+type Leaf = Exclude<Json, Json[] | JsonObject>;
+
+function mapLeaves(fields: JsonObject, place: string, change: (leaf: Leaf, place: string) => Leaf): JsonObject {
+  const visit = (value: Json, place: string): Json => {
+    if (Array.isArray(value)) return value.map((item, index) => visit(item, `${place}/${index}`));
+    return isObject(value) ? mapLeaves(value, place, change) : change(value, place);
+  };
+  return Object.fromEntries(
+    Object.entries(fields).map(([name, value]) => [name, visit(value, `${place}/${escapedStep(name)}`)]),
+  );
+}
+
+function escapedStep(name: string): string {
+  return name.replaceAll('~', '~0').replaceAll('/', '~1');
+}

@@ -1,0 +1,94 @@
+/** What a flight came to: the answer, when it landed, and the bytes it holds. */
+export interface Landing<T> {
+  readonly value: T;
+  readonly at: number;
+  readonly bytes: number;
+}
+
+export interface Orphan {
+  readonly name: string;
+  /** How many callers may still come back for it. */
+  owed: number;
+  /** Null while it is in the air: it is bounded then by what the gateway lets up, and by the work's own deadline. */
+  readonly landing: Landing<unknown> | null;
+}
+
+export interface OrphansOptions {
+  readonly now: () => number;
+  readonly keepMs: number;
+  readonly maxCount: number;
+  readonly maxBytes: number;
+}
+
+/**
+ * Flights that owe an answer to callers who left: any number in the air, and of the landed only so many, so many bytes
+ * and for so long. The one that was left first is adopted first; the one kept longest makes room.
+ */
+export class Orphans<O extends Orphan> {
+  readonly #options: OrphansOptions;
+  readonly #byName = new Map<string, Set<O>>();
+  readonly #landed = new Map<O, NodeJS.Timeout>();
+  #bytes = 0;
+
+  constructor(options: OrphansOptions) {
+    this.#options = options;
+  }
+
+  get count(): number {
+    return this.#landed.size;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** To be called when a caller leaves and again when the flight lands. */
+  keep(orphan: O): void {
+    const named = this.#byName.get(orphan.name) ?? new Set();
+    this.#byName.set(orphan.name, named.add(orphan));
+    if (orphan.landing === null || this.#landed.has(orphan)) return;
+
+    const { maxCount, maxBytes } = this.#options;
+    const leftMs = this.#leftMs(orphan.landing);
+    if (leftMs <= 0 || orphan.landing.bytes > maxBytes || maxCount < 1) return this.forget(orphan);
+    this.#landed.set(orphan, setTimeout(() => this.forget(orphan), leftMs).unref());
+    this.#bytes += orphan.landing.bytes;
+    for (const oldest of this.#landed.keys()) {
+      if (this.#landed.size <= maxCount && this.#bytes <= maxBytes) break;
+      this.forget(oldest);
+    }
+  }
+
+  /** Pays one debt of the name's oldest orphan: the taker is served by it, and nobody else in its place. */
+  take(name: string): O | undefined {
+    for (const orphan of this.#byName.get(name) ?? []) {
+      // The timer frees memory, the clock decides: a busy event loop runs timers late.
+      if (orphan.landing !== null && this.#leftMs(orphan.landing) <= 0) {
+        this.forget(orphan);
+        continue;
+      }
+      if (orphan.owed === 1) this.forget(orphan);
+      else orphan.owed -= 1;
+      return orphan;
+    }
+    return undefined;
+  }
+
+  /** Writes off what it still owes. */
+  forget(orphan: O): void {
+    orphan.owed = 0;
+    const named = this.#byName.get(orphan.name);
+    named?.delete(orphan);
+    if (named?.size === 0) this.#byName.delete(orphan.name);
+
+    const timer = this.#landed.get(orphan);
+    if (timer === undefined || orphan.landing === null) return;
+    clearTimeout(timer);
+    this.#landed.delete(orphan);
+    this.#bytes -= orphan.landing.bytes;
+  }
+
+  #leftMs(landing: Landing<unknown>): number {
+    return landing.at + this.#options.keepMs - this.#options.now();
+  }
+}

@@ -1,0 +1,25 @@
+import { isIPv4 } from 'node:net';
+
+/** `base` has no trailing slash. */
+export type Base = { readonly base: string } | { readonly problem: string };
+
+/** An address that paths are appended to. */
+export function parseBase(text: string): Base {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  if (url === null || !/^https?:$/.test(url.protocol))
+    return { problem: 'must be an address that begins with http:// or https://' };
+  if (url.username !== '' || url.password !== '') return { problem: 'must not hold a user name or password' };
+  if (text.includes('?') || text.includes('#')) return { problem: 'must not hold a query or a fragment' };
+  return { base: `${url.origin}${url.pathname.replace(/\/+$/, '')}` };
+}
+
+/** Only this machine can reach it. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
+}
+
+/** Where somebody on this machine reaches what listens there. */
+export function localUrl(host: string, port: number): string {
+  const reachable = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
+  return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`;
+}

@@ -1,0 +1,108 @@
+import { Type } from 'typebox';
+import type { Static } from 'typebox';
+import { model } from './schema/model.ts';
+import { tenant } from './schema/tenant.ts';
+import { address, bytes, host, object, port, section, ttlSeconds, when } from './schema/terms.ts';
+import { upstream } from './schema/upstream.ts';
+
+/*
+ * One schema for three uses: the type of the file, its validation, and config/plantain.schema.json for editors. What has a
+ * `default` may be left out of the file and is there after validation. `errorMessage` replaces the validator's own words,
+ * in editors too.
+ */
+
+export const CONFIG_SCHEMA = object({
+  listen: section('The API, /livez, /readyz, /healthz.', { host: host(), port: port(8080) }),
+  operations: section('/metrics, /livez, /readyz.', { host: host(), port: port(9464) }),
+  publicUrl: Type.Optional(address('The address callers know; absent: where the API listens.')),
+  dataDir: Type.String({
+    minLength: 1,
+    default: './data',
+    description: 'Where the ledger lives; relative to the working directory.',
+  }),
+  logLevel: Type.Enum(['debug', 'info', 'warn', 'error', 'silent'], {
+    default: 'info',
+    description: 'The least that is logged.',
+  }),
+  state: Type.Enum(['embedded'], {
+    default: 'embedded',
+    description: 'Where budgets and leases live.',
+    errorMessage: 'must be embedded: this version keeps its state in the data directory only',
+  }),
+  bounds: section('Limits of the process.', {
+    bodyBytes: bytes(64 << 20, 'The largest request body.'),
+    bytesInFlight: bytes(256 << 20, 'All bodies and replies held at one time.'),
+  }),
+  images: section('What is drawn and delivered unless told otherwise.', {
+    defaultFormat: Type.Enum(['vendor', 'png'], {
+      default: 'vendor',
+      description: 'vendor: the bytes that came; png: transcoded.',
+    }),
+    defaultModel: Type.String({
+      minLength: 1,
+      default: 'gemini-3.1-flash-image',
+      description: 'For callers who name no model.',
+    }),
+  }),
+  cache: section('The picture cache.', {
+    store: Type.Enum(['memory'], {
+      default: 'memory',
+      description: 'Where pictures are kept.',
+      errorMessage: 'must be memory: this version keeps pictures in memory only',
+    }),
+    when: when({ default: 'repeatable' }),
+    ttlSeconds: ttlSeconds({ default: 604_800 }),
+    memoryBytes: bytes(256 << 20, 'The most it holds.'),
+  }),
+  upstreams: Type.Array(upstream, {
+    minItems: 1,
+    description: 'Who draws.',
+    default: [
+      {
+        id: 'wisdom-gate',
+        baseUrl: 'https://api.wisgate.ai',
+        keyFrom: 'WISDOM_GATE_KEY',
+        answerWithinMs: 35_000,
+        abandonAfterMs: 180_000,
+      },
+      { id: 'google', baseUrl: 'https://generativelanguage.googleapis.com', keyFrom: 'GEMINI_API_KEY' },
+    ],
+  }),
+  models: Type.Array(model, {
+    default: [],
+    description: 'Merged by id over the built-in list; a field given here replaces the built-in one.',
+  }),
+  tenants: Type.Array(tenant, { default: [], description: 'Who may ask, and what they may spend.' }),
+});
+
+/** The file after validation: every default filled in. */
+export type ConfigFile = Static<typeof CONFIG_SCHEMA>;
+
+/** The schema as editors need it: what has a default is not required. */
+export function editorSchema(): object {
+  const relaxed: unknown = JSON.parse(JSON.stringify(CONFIG_SCHEMA), (_key, value: unknown) => {
+    if (!isSchemaOfObject(value)) return value;
+    const required = value.required.filter((name) => value.properties[name]?.default === undefined);
+    const { required: _, ...rest } = value;
+    return required.length > 0 ? { ...rest, required } : rest;
+  });
+  return {
+    $schema: 'http://json-schema.org/draft-07/schema#',
+    title: 'Configuration of Plantain',
+    ...(relaxed as object),
+  };
+}
+
+interface SchemaOfObject {
+  readonly required: readonly string[];
+  readonly properties: Readonly<Record<string, { readonly default?: unknown }>>;
+}
+
+function isSchemaOfObject(value: unknown): value is SchemaOfObject {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'properties' in value &&
+    Array.isArray((value as { required?: unknown }).required)
+  );
+}

@@ -1,0 +1,49 @@
+import { Type } from 'typebox';
+import type { Static } from 'typebox';
+import { id, list, names, object, section, text, ttlSeconds, variable, when } from './terms.ts';
+
+/** Nano-dollars up to here are whole numbers in a double. */
+const MOST_USD = 9_000_000;
+
+const tenantKey = object(
+  {
+    key: Type.Optional(Type.String({ minLength: 8, maxLength: 512, description: 'The key itself: for development.' })),
+    keyFrom: Type.Optional(
+      variable('The environment variable with the key; the same name with _FILE behind it names a file.'),
+    ),
+    sha256: Type.Optional(text('^[0-9a-fA-F]{64}$', 'must be 64 hexadecimal digits', 'The SHA-256 of the key.')),
+  },
+  {
+    minProperties: 1,
+    maxProperties: 1,
+    description: 'One of key, keyFrom, sha256.',
+    errorMessage: 'must have exactly one of key, keyFrom, sha256',
+  },
+);
+
+const budget = object({
+  limitUsd: Type.Number({ exclusiveMinimum: 0, maximum: MOST_USD, description: 'US dollars.' }),
+  per: Type.Enum(['day', 'month', 'total']),
+  timeZone: Type.String({ default: 'UTC', description: 'Where days and months begin, such as Europe/Berlin.' }),
+  models: names('Only these models count; absent: all.'),
+});
+
+export const tenant = object({
+  id: id('Its name in metrics, logs and the ledger.'),
+  keys: list(tenantKey, 'What it authenticates with.', { minItems: 1, uniqueItems: false }),
+  models: names('The models it may use; absent: all.'),
+  budgets: Type.Array(budget, { default: [], description: 'Each of them holds.' }),
+  cache: section('How the cache serves it.', {
+    scope: Type.Optional(
+      text(
+        '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$',
+        'must be up to 64 letters, digits, ".", "_" or "-"',
+        "Tenants naming one scope share pictures; absent: the tenant's own.",
+      ),
+    ),
+    when: Type.Optional(when()),
+    ttlSeconds: Type.Optional(ttlSeconds()),
+  }),
+});
+
+export type TenantFile = Static<typeof tenant>;

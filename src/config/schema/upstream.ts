@@ -1,0 +1,29 @@
+import { Type } from 'typebox';
+import type { Static } from 'typebox';
+import { address, byTier, bytes, deadline, id, list, MINUTE_MS, object, text, variable } from './terms.ts';
+
+export const upstream = object({
+  id: id('Its name here: in targets, metrics and logs.'),
+  kind: Type.Enum(['gemini'], { default: 'gemini', description: 'The wire it speaks.' }),
+  baseUrl: address(
+    'http(s) address; a path prefix is kept, the version is added by the gateway. "simulator:" is the built-in simulator.',
+  ),
+  auth: Type.Enum(['x-goog-api-key', 'bearer'], {
+    default: 'x-goog-api-key',
+    description: 'How it takes its key; resellers differ.',
+  }),
+  keyFrom: Type.Optional(
+    variable('The environment variable with its key; the same name with _FILE behind it names a file.'),
+  ),
+  keysFrom: Type.Optional(
+    list(variable('An environment variable with a key.'), 'Several keys instead of one.', { minItems: 1 }),
+  ),
+  answerWithinMs: deadline(2 * MINUTE_MS, 'What a caller waits.'),
+  abandonAfterMs: deadline(5 * MINUTE_MS, 'When the work is given up.'),
+  sizeNames: Type.Optional(
+    byTier(text('^[A-Za-z0-9._-]{1,32}$', 'must be a word', 'Their spelling.'), 'Tiers it spells in its own way.'),
+  ),
+  replyBytes: bytes(96 << 20, 'The largest reply that is read.'),
+});
+
+export type UpstreamFile = Static<typeof upstream>;

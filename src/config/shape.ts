@@ -1,0 +1,90 @@
+import type { Model } from '../image/model.ts';
+import type { Tier } from '../image/size.ts';
+
+/** Everything the process is told from outside, checked and frozen. */
+export interface Config {
+  /** `named`: by --config or PLANTAIN_CONFIG. Otherwise it is the shipped file. */
+  readonly source: { readonly file: string; readonly named: boolean };
+  readonly listen: Address;
+  readonly operations: Address;
+  /** Without a trailing slash. */
+  readonly publicUrl: string;
+  /** Absolute. */
+  readonly dataDir: string;
+  readonly logLevel: LogLevel;
+  readonly bounds: { readonly bodyBytes: number; readonly bytesInFlight: number };
+  /** `defaultModel` is the id of one of the models. */
+  readonly images: { readonly defaultFormat: 'vendor' | 'png'; readonly defaultModel: string };
+  readonly cache: {
+    readonly store: 'memory';
+    readonly when: CacheWhen;
+    readonly ttlSeconds: number;
+    readonly memoryBytes: number;
+  };
+  /** Those that can be used: with a key, or the built-in simulator. */
+  readonly upstreams: readonly UpstreamConfig[];
+  /** Those with a target on one of the upstreams, and with no other targets. */
+  readonly models: readonly Model[];
+  readonly tenants: readonly TenantConfig[];
+  /** The built-in simulator draws, and nothing else does. */
+  readonly simulator: boolean;
+  /** One sentence for each thing that was left out. */
+  readonly warnings: readonly string[];
+}
+
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
+
+export type CacheWhen = 'repeatable' | 'always' | 'never';
+
+/** The base URL that means the built-in simulator. */
+export const SIMULATOR_URL = 'simulator:';
+
+export interface UpstreamConfig {
+  readonly id: string;
+  readonly kind: 'gemini';
+  /** Scheme, host and path prefix without a trailing slash; or `simulator:`. */
+  readonly baseUrl: string;
+  readonly auth: 'x-goog-api-key' | 'bearer';
+  /** At least one. */
+  readonly keys: readonly string[];
+  readonly answerWithinMs: Deadline;
+  readonly abandonAfterMs: Deadline;
+  /** Tiers it spells in its own way. */
+  readonly sizeNames: Readonly<Partial<Record<Tier, string>>>;
+  /** The largest reply that is read. */
+  readonly replyBytes: number;
+}
+
+/** Milliseconds, for all tiers or by tier. */
+export type Deadline = number | Readonly<Partial<Record<Tier, number>>>;
+
+export interface TenantConfig {
+  readonly id: string;
+  /** `sha256` in lower-case hex; `id` names the key without giving it away. */
+  readonly keys: readonly { readonly sha256: string; readonly id: string }[];
+  /** Ids of models; null: all. */
+  readonly models: readonly string[] | null;
+  readonly budgets: readonly BudgetConfig[];
+  /** Null: as the gateway's own cache settings say. */
+  readonly cache: { readonly scope: string; readonly when: CacheWhen | null; readonly ttlSeconds: number | null };
+}
+
+export interface BudgetConfig {
+  readonly limitUsd: number;
+  readonly per: 'day' | 'month' | 'total';
+  /** IANA name. */
+  readonly timeZone: string;
+  /** Ids of models that count; null: all. */
+  readonly models: readonly string[] | null;
+}
+
+/** Milliseconds for a picture of that tier. A tier that is not named, or not known, gets the longest. */
+export function deadlineMs(deadline: Deadline, tier: Tier | null): number {
+  if (typeof deadline === 'number') return deadline;
+  return (tier === null ? undefined : deadline[tier]) ?? Math.max(...Object.values(deadline));
+}

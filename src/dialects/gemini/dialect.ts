@@ -1,0 +1,24 @@
+import type { Dialect, UpstreamDialect } from '../dialect.ts';
+import { parseAnswer, relabel, renderAnswer } from './answer.ts';
+import { renderError } from './errors.ts';
+import { renderModel, renderModels } from './models.ts';
+import { recognises } from './recognise.ts';
+import { parseRequest, renderRequest } from './request.ts';
+import { parseError } from './vendor-errors.ts';
+
+/** Google's Gemini API, spoken by callers and by upstreams: https://ai.google.dev/api/generate-content */
+export const gemini: Dialect & UpstreamDialect = {
+  name: 'gemini',
+  native: true,
+  routes: ['/v1beta', '/v1', ''].map((version) => `${version}/models/{model}:generateContent`),
+  recognises,
+  parseRequest,
+  renderAnswer,
+  renderError,
+  renderModels,
+  renderModel,
+  renderRequest,
+  parseAnswer,
+  parseError,
+  relabel,
+};

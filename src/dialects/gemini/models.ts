@@ -1,0 +1,23 @@
+import type { Model } from '../../image/model.ts';
+import type { JsonObject } from '../../wire/json.ts';
+
+// https://ai.google.dev/api/models
+
+export function renderModels(models: readonly Model[]): JsonObject {
+  return { models: models.map(renderModel) };
+}
+
+export function renderModel(model: Model): JsonObject {
+  return {
+    name: `models/${model.id}`,
+    baseModelId: model.id,
+    version: model.released,
+    displayName: model.displayName,
+    description: model.description,
+    inputTokenLimit: model.inputTokenLimit,
+    outputTokenLimit: model.outputTokenLimit,
+    supportedGenerationMethods: ['generateContent'],
+    maxTemperature: 2,
+    thinking: true,
+  };
+}

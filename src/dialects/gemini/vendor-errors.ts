@@ -1,0 +1,147 @@
+import { GatewayError } from '../../errors.ts';
+import type { Failure, FailureDetail } from '../../errors.ts';
+import { isObject } from '../../wire/json.ts';
+import type { Json, JsonObject } from '../../wire/json.ts';
+
+// What upstreams refuse with, Google's envelope (https://google.aip.dev/193) or a reseller's, told apart by whom it
+// concerns: the caller, whose words it then is, or this gateway's own account, of which callers learn nothing.
+
+/** An upstream's error, whatever it came in. */
+interface Said {
+  readonly message: string;
+  /** The machine's words: `INVALID_ARGUMENT`, ErrorInfo reasons, a reseller's code and type. */
+  readonly tokens: readonly string[];
+  readonly details: readonly JsonObject[];
+  /** The whole body where it is Google's envelope: only that is fit for a native caller. */
+  readonly envelope: JsonObject | null;
+}
+
+const MESSAGE_LENGTH = 2000;
+const OPERATORS_SECONDS = 60;
+
+export function parseError(status: number, words: Json, retryAfter: string | null = null): GatewayError {
+  const said = read(words);
+  const waits = retryAfterSeconds(said, retryAfter);
+  const vendor = said.envelope === null ? undefined : { status, words: said.envelope };
+  if (isCallersFile(status, said)) return refused(status, said);
+  if (isLocation(status, said)) return ours('upstream_location', 'it may not be used from where this gateway runs');
+  if (isCredential(status, said)) return ours('upstream_credentials', "this gateway's own credentials were refused");
+  if (status === 404 || said.tokens.includes('model_not_found')) {
+    return ours('upstream_model', 'it does not offer this model under the name this gateway has for it');
+  }
+  if (status === 402 || isQuota(status, said)) {
+    const message = "The upstream's quota for this gateway is used up. The operator of the gateway can raise it.";
+    return failed('upstream_quota', message, { code: 'upstream_quota', retry: false });
+  }
+  if (status === 429) return busy(said, waits, undefined);
+  if (status === 413) return refused(status, said);
+  if (status === 400 || status === 422) return refused(status, said);
+  if (status === 503 || status === 529) return busy(said, waits, vendor);
+  if (status === 408 || status === 499 || status === 504 || status === 524) {
+    const message = 'The upstream gave up on this picture: it took too long. A smaller size is drawn faster.';
+    return failed('upstream_timeout', message, { retry: false, vendor: status === 504 ? vendor : undefined });
+  }
+  // Only an upstream that answers in an API's own terms is known to have drawn nothing; a proxy's page in between is not.
+  const isRefusal = status >= 500 && said.tokens.length > 0;
+  const message = `The upstream failed (HTTP ${status}).${isRefusal ? ' Nothing was drawn; try again.' : ''}`;
+  return failed('upstream_failed', message, { retry: isRefusal, vendor: status >= 500 ? vendor : undefined });
+}
+
+function failed(failure: Failure, message: string, detail: FailureDetail): GatewayError {
+  return new GatewayError(failure, message, detail);
+}
+
+/** About the request: the vendor says it best. */
+function refused(status: number, said: Said): GatewayError {
+  const failure = status === 413 ? 'too_large' : 'invalid_request';
+  const unsaid = status === 413 ? 'The request is too large for the upstream.' : 'The upstream refused the request.';
+  const message = said.message === '' ? unsaid : said.message;
+  const vendor = said.envelope === null ? undefined : { status, words: said.envelope };
+  return failed(failure, message, { code: status === 413 ? 'request_too_large' : 'upstream_refused', vendor });
+}
+
+/** About us: in our own words, and none of the vendor's, which may hold a key, a project or a price plan. */
+function ours(code: string, reason: string): GatewayError {
+  const message = `The upstream cannot be used: ${reason}. Neither your request nor your key is at fault; tell the operator of this gateway.`;
+  return failed('unavailable', message, { code, retryAfterSeconds: OPERATORS_SECONDS });
+}
+
+function busy(said: Said, retryAfterSeconds: number | undefined, vendor: FailureDetail['vendor']): GatewayError {
+  const isCapacity = said.tokens.includes('MODEL_CAPACITY_EXHAUSTED') || /overloaded|capacity/i.test(said.message);
+  const code = isCapacity ? 'upstream_capacity' : 'upstream_busy';
+  const message = isCapacity
+    ? 'The model is overloaded at the upstream. Try again shortly.'
+    : 'The upstream takes no more requests from this gateway right now. Try again shortly.';
+  return failed('upstream_busy', message, { code, retryAfterSeconds, vendor });
+}
+
+/** A file or a cached content that the caller named: one that is gone, or another's. */
+function isCallersFile(status: number, { message, envelope }: Said): boolean {
+  return (
+    (status === 403 || status === 404) && envelope !== null && /\b(?:the File|files\/|CachedContent)/i.test(message)
+  );
+}
+
+function isLocation(status: number, { message }: Said): boolean {
+  return (
+    (status === 400 || status === 403) &&
+    /location is not supported|not available in your (?:country|region)/i.test(message)
+  );
+}
+
+/** Google answers 400 to a key it does not know. `Unknown name "api key"` is a field of the caller's, not a key. */
+function isCredential(status: number, { message, tokens }: Said): boolean {
+  if (status === 401 || (status === 403 && !tokens.some(isQuotaWord))) return true;
+  if (status !== 400) return false;
+  if (tokens.includes('FAILED_PRECONDITION') || tokens.some((token) => token.startsWith('API_KEY_'))) return true;
+  return /\bAPI key\b/i.test(message) && !message.startsWith('Invalid JSON payload');
+}
+
+/** A day's quota, or a model that is not in the plan at all: waiting a minute does not help. */
+function isQuota(status: number, { message, tokens, details }: Said): boolean {
+  if (tokens.some(isQuotaWord)) return true;
+  if (status !== 429) return false;
+  if (/\blimit: 0(?![.\d])/.test(message)) return true;
+  const violations = details.flatMap(({ violations }) => (Array.isArray(violations) ? violations : []));
+  return violations.some(
+    (violation) =>
+      isObject(violation) && (/PerDay/i.test(text(violation.quotaId)) || text(violation.quotaValue) === '0'),
+  );
+}
+
+/** Resellers' words for an empty account. */
+function isQuotaWord(token: string): boolean {
+  return /insufficient.*(?:quota|balance)|billing_hard_limit/i.test(token);
+}
+
+/** RetryInfo's `57.238747106s` or the header's seconds, rounded up. */
+function retryAfterSeconds({ details }: Said, header: string | null): number | undefined {
+  const delays = details.map(({ retryDelay }) => /^(\d{1,6}(?:\.\d+)?)s$/.exec(text(retryDelay))?.[1]);
+  const said = delays.find((delay) => delay !== undefined) ?? /^\s*(\d{1,6})\s*$/.exec(header ?? '')?.[1];
+  return said === undefined ? undefined : Math.max(1, Math.ceil(Number(said)));
+}
+
+function read(words: Json): Said {
+  // Streams and the OpenAI route wrap the envelope in a list of one.
+  const body = Array.isArray(words) ? (words[0] ?? null) : words;
+  if (!isObject(body)) return { message: '', tokens: [], details: [], envelope: null };
+  const error = body.error ?? body;
+  if (!isObject(error)) return { message: shorten(text(error)), tokens: ['error'], details: [], envelope: null };
+  const details = Array.isArray(error.details) ? error.details.filter((detail) => isObject(detail)) : [];
+  const tokens = [error.status, error.type, error.code, ...details.map(({ reason }) => reason)].map(text);
+  const isGoogles = isObject(body.error) && typeof error.status === 'string' && typeof error.code === 'number';
+  return {
+    message: shorten(text(error.message ?? error.detail)),
+    tokens: tokens.filter((token) => token !== ''),
+    details,
+    envelope: isGoogles ? body : null,
+  };
+}
+
+function text(value: Json | undefined): string {
+  return typeof value === 'string' ? value : typeof value === 'number' ? String(value) : '';
+}
+
+function shorten(message: string): string {
+  return message.length > MESSAGE_LENGTH ? `${message.slice(0, MESSAGE_LENGTH).toWellFormed()}…` : message;
+}

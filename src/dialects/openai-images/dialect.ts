@@ -1,0 +1,20 @@
+import type { Dialect } from '../dialect.ts';
+import { renderAnswer } from './answer.ts';
+import { renderError } from './errors.ts';
+import { renderModel, renderModels } from './models.ts';
+import { parseRequest } from './request.ts';
+
+/** OpenAI's Images API: https://platform.openai.com/docs/api-reference/images */
+export const openaiImages: Dialect = {
+  name: 'openai-images',
+  native: false,
+  // The second is Google's own base for OpenAI SDKs: its users change only the host.
+  routes: ['/v1', '/v1beta/openai', ''].map((base) => `${base}/images/generations`),
+  // The one most clients speak, and so the one spoken to whoever cannot be told.
+  recognises: () => true,
+  parseRequest,
+  renderAnswer,
+  renderError,
+  renderModels,
+  renderModel,
+};

@@ -1,0 +1,155 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Dialect } from '../dialects/dialect.ts';
+import { GatewayError } from '../errors.ts';
+import type { Outcome } from '../errors.ts';
+import type { Trace } from '../gateway.ts';
+import type { Log, RequestLine } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
+import type { Caller } from '../tenants/authenticate.ts';
+import { splice } from '../wire/json.ts';
+import { sendReply } from './reply.ts';
+import type { Reply } from './reply.ts';
+
+/** What is known of one request while it is served: filled in on the way, counted and logged at its end. */
+export interface Facts extends Trace {
+  readonly requestId: string;
+  /** Wall clock, Unix milliseconds. */
+  readonly receivedAt: number;
+  /** The route's template, or `unmatched`: never the path itself. */
+  readonly route: string;
+  readonly method: string;
+  caller: Caller | null;
+  outcome: Outcome;
+  modelAnswered: string | null;
+  size: string | null;
+  pictures: number;
+  cache: string | null;
+  costUsd: string | null;
+  code: string | null;
+  bytesIn: number;
+}
+
+export function newFacts(requestId: string, route: string, method: string, receivedAt: number): Facts {
+  return {
+    requestId,
+    receivedAt,
+    route,
+    method,
+    caller: null,
+    outcome: 'ok',
+    modelAsked: null,
+    modelRouted: null,
+    modelAnswered: null,
+    upstream: null,
+    size: null,
+    pictures: 0,
+    cache: null,
+    costUsd: null,
+    code: null,
+    bytesIn: 0,
+    upstreamMs: 0,
+  };
+}
+
+export interface ExchangeParts {
+  readonly metrics: Metrics;
+  readonly log: Log;
+  readonly draining: () => boolean;
+}
+
+/** A reply and what to do once it is known whether it arrived. */
+export interface Answered {
+  readonly reply: Reply;
+  readonly delivered?: (ok: boolean) => void;
+}
+
+/**
+ * Runs one exchange to its end: whatever `answer` throws becomes an envelope of the caller's dialect, and exactly one
+ * log line and one count come of it.
+ */
+export async function runExchange(
+  parts: ExchangeParts,
+  facts: Facts,
+  dialect: Dialect,
+  raw: { readonly request: IncomingMessage; readonly response: ServerResponse },
+  answer: () => Promise<Answered>,
+): Promise<void> {
+  const startedAt = performance.now();
+  let answered: Answered;
+  try {
+    answered = await answer();
+  } catch (error) {
+    answered = { reply: errorReply(error, dialect, facts, parts.log) };
+  }
+  const headers = parts.draining() ? { ...answered.reply.headers, connection: 'close' } : answered.reply.headers;
+  const arrived = await sendReply(raw.response, { ...answered.reply, headers });
+  answered.delivered?.(arrived);
+  const totalMs = performance.now() - startedAt;
+  const ownMs = Math.max(0, totalMs - facts.upstreamMs);
+  const status = arrived ? answered.reply.status : 499;
+  parts.metrics.http(facts.route, facts.method, status, facts.outcome, totalMs / 1000, ownMs / 1000);
+  parts.metrics.bytes('in', facts.bytesIn);
+  parts.metrics.bytes('out', answered.reply.byteLength);
+  parts.log.request(line(facts, status, answered.reply.byteLength, totalMs, ownMs));
+}
+
+/** The envelope of a failure in the caller's dialect. A fault of our own is logged here and told to nobody. */
+export function errorReply(error: unknown, dialect: Dialect, facts: Facts, log: Log): Reply {
+  const failure = error instanceof GatewayError ? error : ownFault(error, facts, log);
+  facts.outcome = failure.failure;
+  facts.code = failure.detail.code ?? failure.failure;
+  const { status, body } = dialect.renderError(failure, { requestId: facts.requestId, pathModel: null, receivedAt: facts.receivedAt });
+  const { chunks, byteLength } = splice(body);
+  const { retryAfterSeconds } = failure.detail;
+  return {
+    status,
+    headers: {
+      ...commonHeaders(facts.requestId),
+      'content-type': 'application/json; charset=utf-8',
+      ...(status >= 400 && { 'x-should-retry': String(mayRetry(failure)) }),
+      ...(retryAfterSeconds !== undefined && { 'retry-after': String(Math.max(1, Math.ceil(retryAfterSeconds))) }),
+      ...failure.detail.headers,
+    },
+    chunks,
+    byteLength,
+  };
+}
+
+export function commonHeaders(requestId: string): Record<string, string> {
+  return {
+    'x-request-id': requestId,
+    // A proxy that keeps a tenant's picture would hand it to the next one.
+    'cache-control': 'private, no-store',
+    vary: 'Authorization, X-Goog-Api-Key, X-Api-Key',
+    'x-content-type-options': 'nosniff',
+  };
+}
+
+/** OpenAI's SDKs ignore a wait of over a minute and come back at once: then they are better told to stay away. */
+const LONGEST_WAIT_SECONDS = 60;
+const RETRIED = new Set(['rate_limited', 'budget_reserved', 'upstream_busy', 'upstream_quota', 'unavailable', 'upstream_timeout']);
+
+function mayRetry({ failure, detail }: GatewayError): boolean {
+  if ((detail.retryAfterSeconds ?? 0) > LONGEST_WAIT_SECONDS) return false;
+  return detail.retry ?? RETRIED.has(failure);
+}
+
+function ownFault(error: unknown, facts: Facts, log: Log): GatewayError {
+  log.fault('request failed by a fault of our own', error, { requestId: facts.requestId, route: facts.route });
+  const message = `Something went wrong inside the gateway. Its operator finds the reason under request id ${facts.requestId}.`;
+  return new GatewayError('internal', message, { retry: false });
+}
+
+function line(facts: Facts, status: number, bytesOut: number, totalMs: number, ownMs: number): RequestLine {
+  const { caller, receivedAt: _, method, upstreamMs, route, ...rest } = facts;
+  const round = (ms: number): number => Math.round(ms * 10) / 10;
+  return {
+    ...rest,
+    route: `${method} ${route}`,
+    status,
+    tenant: caller?.tenant.id ?? null,
+    key: caller?.keyId ?? null,
+    bytesOut,
+    ms: { total: round(totalMs), upstream: round(upstreamMs), own: round(ownMs) },
+  };
+}

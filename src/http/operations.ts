@@ -1,0 +1,29 @@
+import fastify from 'fastify';
+import type { FastifyInstance } from 'fastify';
+import type { Metrics } from '../metrics.ts';
+
+export interface Health {
+  /** Why no traffic should come here right now; null when ready. */
+  notReady(): string | null;
+}
+
+/** /livez speaks of the process alone; /readyz of whether it should be sent requests; /healthz is its older name. */
+export function registerHealth(app: FastifyInstance, health: Health): void {
+  app.get('/livez', (_request, reply) => reply.send({ status: 'ok' }));
+  for (const path of ['/readyz', '/healthz'])
+    app.get(path, (_request, reply) => {
+      const reason = health.notReady();
+      return reason === null ? reply.send({ status: 'ok' }) : reply.code(503).send({ status: 'unavailable', reason });
+    });
+}
+
+/** The operations port: metrics and health, for scrapers and probes and not for callers. */
+export function createOperationsServer(metrics: Metrics, health: Health): FastifyInstance {
+  const app = fastify({ logger: false, forceCloseConnections: true });
+  registerHealth(app, health);
+  app.get('/metrics', async (_request, reply) => reply.type(metrics.contentType).send(await metrics.render()));
+  app.setNotFoundHandler((_request, reply) =>
+    reply.code(404).send({ error: 'Here are /metrics, /livez, /readyz and /healthz; the API is on the other port.' }),
+  );
+  return app;
+}

@@ -1,0 +1,114 @@
+import type { FastifyInstance, RouteHandlerMethod } from 'fastify';
+import { parseCacheControl } from '../cache/policy.ts';
+import type { Call, Dialect } from '../dialects/dialect.ts';
+import { GatewayError } from '../errors.ts';
+import { serve } from '../gateway.ts';
+import { authenticate, readCredentials } from '../tenants/authenticate.ts';
+import type { Caller } from '../tenants/authenticate.ts';
+import { splice } from '../wire/json.ts';
+import type { JsonObject } from '../wire/json.ts';
+import { pictureWish } from './accept.ts';
+import { readJsonBody } from './body.ts';
+import { commonHeaders } from './exchange.ts';
+import type { Answered, Facts } from './exchange.ts';
+import { dialectOf, MODEL_PATHS, splitMethod, splitRoute, splitUrl } from './paths.ts';
+import { renderPictures } from './served.ts';
+import type { Handler, ServerParts } from './server.ts';
+
+type Mount = (route: string, dialect: Dialect | null, handler: Handler) => RouteHandlerMethod;
+type Request = Parameters<Handler>[0];
+
+/** Every path of the API. Each handler checks the key first, from the headers alone, before a byte of body is read. */
+export function registerRoutes(app: FastifyInstance, parts: ServerParts, mount: Mount): void {
+  /** By the prefix before the model: the methods served there. */
+  const methods = new Map<string, Map<string, { readonly dialect: Dialect; readonly draw: Handler }>>();
+  for (const dialect of parts.dialects) {
+    const draw = drawHandler(parts, dialect);
+    for (const route of dialect.routes) {
+      const split = splitRoute(route);
+      if (split === null) app.post(route, mount(route, dialect, draw));
+      else methods.set(split.prefix, (methods.get(split.prefix) ?? new Map()).set(split.method, { dialect, draw }));
+    }
+  }
+
+  for (const [prefix, served] of methods)
+    app.post(`${prefix}*`, (request, reply) => {
+      const found = served.get(splitMethod(wildcard(request))?.method ?? '');
+      const route = found === undefined ? 'unmatched' : `${prefix}{model}:${splitMethod(wildcard(request))!.method}`;
+      const handler = found?.draw ?? (() => Promise.reject(unknownMethod(`${prefix}{model}`, [...served.keys()])));
+      return mount(route, found?.dialect ?? null, handler).call(app, request, reply);
+    });
+
+  for (const path of MODEL_PATHS) {
+    app.get(path, mount(path, null, listHandler(parts)));
+    app.get(`${path}/*`, mount(`${path}/{model}`, null, modelHandler(parts)));
+  }
+}
+
+function drawHandler(parts: ServerParts, dialect: Dialect): Handler {
+  return async (request, facts, gone) => {
+    const caller = identify(parts, request, facts, dialect);
+    const wish = dialect.native ? null : pictureWish(request.headers.accept);
+    const directives = parseCacheControl(request.headers['cache-control']);
+    const call = callOf(facts, splitMethod(wildcard(request))?.model ?? null);
+    const body = await readJsonBody(request.raw, parts.bodyBytes, parts.budget);
+    facts.bytesIn = body.byteLength;
+    try {
+      const served = await serve(parts.gateway, {
+        dialect,
+        call,
+        caller,
+        body: body.value,
+        directives,
+        wish,
+        gone,
+        trace: facts,
+      });
+      return { reply: await renderPictures(served, dialect, call, facts, wish !== null), delivered: served.delivered };
+    } finally {
+      body.release();
+    }
+  };
+}
+
+function listHandler(parts: ServerParts): Handler {
+  return async (request, facts) => {
+    const dialect = dialectOf({ ...splitUrl(request.url), headers: request.headers }, parts.dialects);
+    const caller = identify(parts, request, facts, dialect);
+    return json(dialect.renderModels(parts.gateway.router.list(caller.tenant.models), callOf(facts, null)), facts);
+  };
+}
+
+function modelHandler(parts: ServerParts): Handler {
+  return async (request, facts) => {
+    const dialect = dialectOf({ ...splitUrl(request.url), headers: request.headers }, parts.dialects);
+    const caller = identify(parts, request, facts, dialect);
+    return json(dialect.renderModel(parts.gateway.router.find(wildcard(request), caller.tenant.models)), facts);
+  };
+}
+
+/** The key may stand in the query only where the vendor's own clients put it there. */
+function identify(parts: ServerParts, request: Request, facts: Facts, dialect: Dialect): Caller {
+  const queryKey = dialect.native ? new URLSearchParams(splitUrl(request.url).query).get('key') : null;
+  facts.caller = authenticate(parts.keys, readCredentials(request.headers, queryKey), parts.gateway.now());
+  return facts.caller;
+}
+
+function callOf({ requestId, receivedAt }: Facts, pathModel: string | null): Call {
+  return { requestId, pathModel, receivedAt };
+}
+
+function wildcard(request: Request): string {
+  return (request.params as { readonly '*'?: string })['*'] ?? '';
+}
+
+function json(body: JsonObject, facts: Facts): Answered {
+  const { chunks, byteLength } = splice(body);
+  const headers = { ...commonHeaders(facts.requestId), 'content-type': 'application/json; charset=utf-8' };
+  return { reply: { status: 200, headers, chunks, byteLength } };
+}
+
+function unknownMethod(path: string, served: readonly string[]): GatewayError {
+  const message = `This method of a model is not served here. Served: ${served.map((method) => `POST ${path}:${method}`).join(', ')}.`;
+  return new GatewayError('invalid_request', message, { status: 404, code: 'unknown_method' });
+}

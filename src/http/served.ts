@@ -1,0 +1,75 @@
+import { cacheStatus } from '../cache/policy.ts';
+import type { Call, Dialect } from '../dialects/dialect.ts';
+import { GatewayError } from '../errors.ts';
+import type { Served, ServedPicture } from '../gateway.ts';
+import { formatUsd } from '../image/price.ts';
+import { shapeWarnings } from '../image/warnings.ts';
+import { decodeBase64 } from '../wire/base64.ts';
+import { splice } from '../wire/json.ts';
+import { commonHeaders } from './exchange.ts';
+import type { Facts } from './exchange.ts';
+import type { Reply } from './reply.ts';
+
+/** Pictures as a reply: the dialect's JSON, or with `bare` the bytes of the one picture. Fills in the facts. */
+export async function renderPictures(served: Served, dialect: Dialect, call: Call, facts: Facts, bare: boolean): Promise<Reply> {
+  const { pictures, request } = served;
+  const first = pictures[0];
+  if (first === undefined) throw new GatewayError('internal', 'An answer without a picture.');
+  note(facts, served);
+  const warnings = [...request.delivery.warnings, ...shapeWarnings({ asked: request.shape, ...served.shape, pictures: pictures.map(({ drawn }) => drawn.picture.info) })];
+  if (served.missing !== null)
+    warnings.push(`${request.count - pictures.length} of ${request.count} pictures failed (${served.missing.failure}): ${served.missing.message}`);
+  const headers = {
+    ...commonHeaders(facts.requestId),
+    ...pictureHeaders(served, facts),
+    ...(warnings.length > 0 && { 'x-plantain-warning': warnings.map(headerText).join(', ') }),
+  };
+  if (bare) {
+    const bytes = await decodeBase64(first.picture.data);
+    return { status: 200, headers: { ...headers, 'content-type': first.picture.info.mimeType }, chunks: [bytes], byteLength: bytes.byteLength };
+  }
+  const { chunks, byteLength } = splice(dialect.renderAnswer(pictures, request, call));
+  return { status: 200, headers: { ...headers, 'content-type': 'application/json; charset=utf-8' }, chunks, byteLength };
+}
+
+function note(facts: Facts, { pictures }: Served): void {
+  const { drawn, picture } = pictures[0]!;
+  facts.outcome = pictures.some(({ how }) => how === 'drawn') ? 'ok' : pictures.some(({ how }) => how === 'joined') ? 'joined' : 'cached';
+  facts.upstream = drawn.upstream;
+  facts.modelAnswered = drawn.answer.modelVersion;
+  facts.size = `${picture.info.width}x${picture.info.height}`;
+  facts.pictures = pictures.length;
+  facts.cache = statusOf(pictures);
+  facts.costUsd = formatUsd(paid(pictures));
+}
+
+function pictureHeaders({ pictures, model }: Served, facts: Facts): Record<string, string> {
+  const ages = pictures.map(({ flown }) => flown.hit?.ageSeconds ?? null).filter((age) => age !== null);
+  return {
+    'cache-status': facts.cache ?? '',
+    ...(ages.length > 0 && { age: String(Math.max(...ages)) }),
+    'x-plantain-model': model.id,
+    'x-plantain-upstream': facts.upstream ?? '',
+    'x-plantain-cost-usd': facts.costUsd ?? '0',
+    'x-plantain-size': pictures.map(({ picture }) => `${picture.info.width}x${picture.info.height}`).join(', '),
+    'server-timing': `upstream;dur=${facts.upstreamMs.toFixed(1)}`,
+  };
+}
+
+/** What this caller pays: pictures it joined or found are somebody else's, or long paid. */
+function paid(pictures: readonly ServedPicture[]): number {
+  return pictures.reduce((sum, { how, drawn }) => sum + (how === 'drawn' ? drawn.costNanos : 0), 0);
+}
+
+/** One member for the whole answer: that of the picture the cache did least for. */
+function statusOf(pictures: readonly ServedPicture[]): string {
+  const order = { drawn: 0, joined: 1, hit: 2 } as const;
+  const least = pictures.toSorted((left, right) => order[left.how] - order[right.how])[0]!;
+  const { hit, stored } = least.flown;
+  return cacheStatus(least.decision, { hit, collapsed: least.how === 'joined', stored });
+}
+
+/** Header values are one line of ASCII; a comma would begin the next warning. */
+function headerText(text: string): string {
+  return text.replace(/[^\x20-\x7e]+/g, '?').replaceAll(',', ';');
+}

@@ -1,0 +1,89 @@
+import { GatewayError } from '../errors.ts';
+import { isObject } from '../wire/json.ts';
+import type { Json, JsonObject } from '../wire/json.ts';
+import { LongString } from '../wire/long-string.ts';
+
+// Reading one field of a request: the value in its type, or an error that names the field as the caller spelt it.
+
+/** A 400 for a value that is none of those allowed: `seed must be an integer from 0 to 9.` */
+export function invalidValue(path: string, expected: string): GatewayError {
+  return new GatewayError('invalid_request', `${path} must be ${expected}.`, { param: path, code: 'invalid_value' });
+}
+
+export function missingField(path: string, expected: string): GatewayError {
+  return new GatewayError('invalid_request', `${path} is missing: it must be ${expected}.`, {
+    param: path,
+    code: 'missing_required_parameter',
+  });
+}
+
+/** A 400 for two places that say different things about one. */
+export function conflictingFields(first: string, second: string): GatewayError {
+  return new GatewayError('invalid_request', `${first} and ${second} say different things. Send only one of them.`, {
+    param: second,
+    code: 'conflicting_parameters',
+  });
+}
+
+/** A 400 for something this version, or no Gemini model, can do. The sentence says what to do instead. */
+export function unsupportedField(path: string, sentence: string, code = 'unsupported_parameter'): GatewayError {
+  return new GatewayError('unsupported', `${path}: ${sentence}`, { param: path, code });
+}
+
+export function readObject(value: Json, path: string): JsonObject {
+  if (!isObject(value)) throw invalidValue(path, 'an object');
+  return value;
+}
+
+/** Google's JSON takes a lone value for a list of one: https://protobuf.dev/programming-guides/json */
+export function readList(value: Json): readonly Json[] {
+  return Array.isArray(value) ? value : [value];
+}
+
+export function readString(value: Json, path: string): string {
+  if (value instanceof LongString) return value.text();
+  if (typeof value !== 'string') throw invalidValue(path, 'a string');
+  return value;
+}
+
+export function readBoolean(value: Json, path: string): boolean {
+  if (typeof value !== 'boolean') throw invalidValue(path, 'true or false');
+  return value;
+}
+
+/** A word of a closed list. */
+export function readOneOf<T extends string>(value: Json, path: string, words: readonly T[]): T {
+  const word = words.find((word) => word === value);
+  if (word === undefined) throw invalidValue(path, `one of ${words.join(', ')}`);
+  return word;
+}
+
+export interface Range {
+  readonly min: number;
+  readonly max: number;
+}
+
+/** A JSON number without a fraction: strings, floats and booleans are refused. */
+export function readInteger(value: Json, path: string, { min, max }: Range): number {
+  if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) return unsigned(value);
+  throw invalidValue(path, `an integer from ${min} to ${max}`);
+}
+
+/** As `readInteger`, and a number written as a string, which proto3 JSON allows. */
+export function readNativeInteger(value: Json, path: string, range: Range): number {
+  const isNumeric = typeof value === 'string' && /^-?\d{1,15}$/.test(value);
+  return readInteger(isNumeric ? Number(value) : value, path, range);
+}
+
+/** A number of proto3 JSON, with or without quotes. */
+export function readNativeNumber(value: Json, path: string, { min, max }: Range): number {
+  const isNumeric = typeof value === 'string' && /^-?\d{1,15}(\.\d{1,15})?$/.test(value);
+  const number = isNumeric ? Number(value) : value;
+  if (typeof number === 'number' && number >= min && number <= max) return unsigned(number);
+  throw invalidValue(path, `a number from ${min} to ${max}`);
+}
+
+/** JSON can say -0; nobody means it. */
+function unsigned(value: number): number {
+  return value === 0 ? 0 : value;
+}

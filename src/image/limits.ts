@@ -1,0 +1,65 @@
+import { isObject } from '../wire/json.ts';
+import { unsupportedField } from './fields.ts';
+import type { Model } from './model.ts';
+import type { ImageRequest, OtherPart, PicturePart } from './request.ts';
+
+/** YouTube is the one place on the web the vendor takes videos from, without saying that they are. */
+const VIDEO_SITE = /^https?:\/\/(?:[\w-]+\.)*(?:youtube\.com|youtu\.be)(?:[/?:]|$)/i;
+
+/**
+ * Refuses what the model cannot take in, before anything is paid: a 400 naming the part by its place in Gemini's
+ * request and what is allowed.
+ */
+export function checkParts(request: ImageRequest, model: Model): void {
+  const turns = request.turns.map((turn, index) => ({ turn, path: `contents[${index}]` }));
+  const system = request.system === null ? [] : [{ turn: request.system, path: 'systemInstruction' }];
+  let references = 0;
+  for (const { turn, path } of [...system, ...turns]) {
+    for (const [index, part] of turn.parts.entries()) {
+      if (part.kind === 'text') continue;
+      const mimeType =
+        part.kind === 'picture'
+          ? checkInline(part, `${path}.parts[${index}]`, model)
+          : checkFile(part, `${path}.parts[${index}]`, model);
+      // What the model drew itself comes back as history, not as a reference.
+      if (turn.role === 'user' && mimeType?.startsWith('image/')) references += 1;
+    }
+  }
+  if (references > model.maxReferences) {
+    throw unsupportedField(
+      'contents',
+      `${model.id} takes at most ${model.maxReferences} reference pictures, not ${references}. Send fewer.`,
+      'too_many_images',
+    );
+  }
+}
+
+function checkInline(part: PicturePart, path: string, model: Model): string {
+  checkMimeType(part.mimeType, `${path}.inlineData.mimeType`, model);
+  return part.mimeType;
+}
+
+function checkFile({ fields }: OtherPart, path: string, model: Model): string | null {
+  const file = fields.fileData;
+  if (file === undefined || !isObject(file)) return null;
+  if (typeof file.fileUri === 'string' && VIDEO_SITE.test(file.fileUri)) {
+    throw unsupportedField(
+      `${path}.fileData.fileUri`,
+      `${model.id} takes no videos. ${allowed(model)}`,
+      'unsupported_value',
+    );
+  }
+  if (typeof file.mimeType !== 'string') return null;
+  const mimeType = file.mimeType.toLowerCase();
+  checkMimeType(mimeType, `${path}.fileData.mimeType`, model);
+  return mimeType;
+}
+
+function checkMimeType(mimeType: string, path: string, model: Model): void {
+  if (model.inputs.includes(mimeType)) return;
+  throw unsupportedField(path, `${model.id} does not take this type. ${allowed(model)}`, 'unsupported_value');
+}
+
+function allowed(model: Model): string {
+  return `Allowed types: ${model.inputs.join(', ')}.`;
+}

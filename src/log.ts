@@ -1,0 +1,66 @@
+import { pino } from 'pino';
+import type { Outcome } from './errors.ts';
+
+/**
+ * One line of JSON for each request. It says what happened and to whom, and holds neither prompt nor picture, neither
+ * key nor query string: what is not a field here cannot leak.
+ */
+export interface RequestLine {
+  readonly requestId: string;
+  readonly route: string;
+  readonly status: number;
+  readonly outcome: Outcome;
+  readonly tenant: string | null;
+  readonly key: string | null;
+  readonly modelAsked: string | null;
+  readonly modelRouted: string | null;
+  readonly modelAnswered: string | null;
+  readonly upstream: string | null;
+  readonly size: string | null;
+  readonly pictures: number;
+  readonly cache: string | null;
+  readonly costUsd: string | null;
+  /** A machine word for what went wrong. */
+  readonly code: string | null;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  readonly ms: { readonly total: number; readonly upstream: number; readonly own: number };
+}
+
+export interface Log {
+  request(line: RequestLine): void;
+  /** An event of the process; `fields` must hold no secret. */
+  info(message: string, fields?: Readonly<Record<string, string | number | boolean>>): void;
+  warn(message: string, fields?: Readonly<Record<string, string | number | boolean>>): void;
+  /** A fault of our own: the stack goes to the log and nowhere else. */
+  fault(message: string, error: unknown, fields?: Readonly<Record<string, string | number | boolean>>): void;
+  flush(): void;
+}
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
+
+/** Lines go to standard output in batches; `flush` before the process ends. */
+export function createLog(level: LogLevel): Log {
+  const destination = pino.destination({ dest: 1, sync: false });
+  const logger = pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, destination);
+  return {
+    request: (line) => logger.info({ ...line, modelAsked: printable(line.modelAsked) }, 'request'),
+    info: (message, fields) => logger.info(fields ?? {}, message),
+    warn: (message, fields) => logger.warn(fields ?? {}, message),
+    fault: (message, error, fields) => logger.error({ ...fields, error: stackOf(error) }, message),
+    flush: () => destination.flushSync(),
+  };
+}
+
+/** A client's own string is cut to what a model name may be long. */
+function printable(name: string | null): string | null {
+  return name === null ? null : name.slice(0, 64);
+}
+
+/** Names and places, no message of foreign code: those quote what they choked on. */
+function stackOf(error: unknown): { readonly name: string; readonly code?: string; readonly stack: string } {
+  if (!(error instanceof Error)) return { name: typeof error, stack: '' };
+  const frames = (error.stack ?? '').split('\n').filter((line) => line.startsWith('    at '));
+  const code = 'code' in error && typeof error.code === 'string' ? { code: error.code } : {};
+  return { name: error.name, ...code, stack: frames.join('\n') };
+}

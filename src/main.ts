@@ -1,0 +1,106 @@
+import { readFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import closeWithGrace from 'close-with-grace';
+import { startApp } from './app.ts';
+import { banner } from './banner.ts';
+import { ConfigError, describeConfig, loadConfig } from './config.ts';
+import type { Config } from './config.ts';
+import { createLog } from './log.ts';
+import type { Log } from './log.ts';
+
+const HELP = `Plantain: a caching API gateway for Google's image models
+
+Usage: npm start -- [options]
+
+  --config FILE   another configuration than config/plantain.yaml (also: PLANTAIN_CONFIG)
+  --check         validate the configuration, print the effective one with secrets blotted out, and end
+  --version       print the version
+  --help          print this
+
+Environment (each wins over the file; secrets also as NAME_FILE):
+  WISDOM_GATE_KEY, GEMINI_API_KEY or GOOGLE_API_KEY   a vendor's key: with none, the built-in simulator draws
+  PORT, HOST, OPERATIONS_PORT, OPERATIONS_HOST        where to listen
+  PUBLIC_URL, DATA_DIR, LOG_LEVEL                     how callers reach it, where it keeps its ledger, what it logs
+
+Exit codes: 0 drained and ended, 78 the configuration is wrong, 1 anything else.
+`;
+
+const EXIT_CONFIG = 78;
+
+/** The process: read the configuration, start, say so, and drain on a signal. */
+export async function main(): Promise<void> {
+  const options = readArguments();
+  if (options === null) return;
+  if (options.help) return print(HELP);
+  if (options.version) return print(`${version()}\n`);
+
+  let config: Config;
+  try {
+    config = loadConfig({ file: options.config ?? null, environment: process.env, workingDirectory: process.cwd() });
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return fail(error.message, EXIT_CONFIG);
+  }
+  if (options.check) return print(describeConfig(config));
+
+  const log = createLog(config.logLevel);
+  try {
+    const isTerminal = process.stdout.isTTY;
+    const app = await startApp(config, { version: version(), isTerminal, log });
+    drainOnSignal(app, log);
+    print(banner(config, app));
+  } catch (error) {
+    log.flush();
+    fail(whyNotStarted(error), 1);
+  }
+}
+
+function drainOnSignal(app: { close(): Promise<void> }, log: Log): void {
+  // No delay of its own: a picture may take minutes, and a second signal ends at once.
+  closeWithGrace({ delay: false, logger: false }, async ({ signal, err }) => {
+    if (err !== undefined) log.fault('the process ends because of an error nobody caught', err);
+    else log.info('draining', { signal: signal ?? 'none' });
+    await app.close();
+    log.info('drained');
+    log.flush();
+  });
+}
+
+function readArguments() {
+  try {
+    const { values } = parseArgs({
+      options: {
+        config: { type: 'string' },
+        check: { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h', default: false },
+        version: { type: 'boolean', default: false },
+      },
+    });
+    return values;
+  } catch (error) {
+    fail(`${error instanceof Error ? error.message : 'Bad arguments.'}\n\n${HELP}`, EXIT_CONFIG);
+    return null;
+  }
+}
+
+function whyNotStarted(error: unknown): string {
+  if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE' && 'port' in error)
+    return `Port ${String(error.port)} is taken. Choose another: PORT=8081 npm start (or OPERATIONS_PORT=9465 for metrics).`;
+  if (error instanceof Error && 'code' in error && error.code === 'EACCES' && 'port' in error)
+    return `Port ${String(error.port)} may not be listened on by this user. Choose one above 1023: PORT=8081 npm start.`;
+  return `Plantain could not start: ${error instanceof Error ? error.message : String(error)}`;
+}
+
+function version(): string {
+  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string };
+  return version;
+}
+
+function print(text: string): void {
+  process.stdout.write(text);
+}
+
+function fail(message: string, exitCode: number): void {
+  process.stderr.write(`${message}\n`);
+  process.exitCode = exitCode;
+}

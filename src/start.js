@@ -1,0 +1,11 @@
+// Plain JavaScript, so that an old Node can read it far enough to say what is wrong.
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+if (major < 24 || (major === 24 && minor < 15)) {
+  process.stderr.write(
+    `Plantain needs Node 24.15 or newer, and this is ${process.version}: run it by "npm start", which brings its own (npm ci), or install a newer Node.\n`,
+  );
+  process.exitCode = 78;
+} else {
+  const { main } = await import(import.meta.url.endsWith('/src/start.js') ? './main.ts' : './main.js');
+  await main();
+}

@@ -1,0 +1,120 @@
+import { dirname, resolve } from 'node:path';
+import { GatewayError } from '../errors.ts';
+import type { Balance } from './budget.ts';
+import { booksIn } from './embedded-books.ts';
+import type { Books } from './embedded-books.ts';
+import { SCHEMA_STEPS } from './embedded-schema.ts';
+import { inTransaction, isBusy, isStoreFailure, lockDirectory, openDatabase } from './sqlite.ts';
+import type { Database } from './sqlite.ts';
+import type { Hold } from './state.ts';
+
+/** A verb of the port, as it travels to the ledger's thread. `at` is in unix ms. */
+export type Operation =
+  | { readonly verb: 'reserve'; readonly holds: readonly Hold[]; readonly at: number }
+  | {
+      readonly verb: 'settle';
+      readonly id: string;
+      readonly nanos: number;
+      readonly outcome: string;
+      readonly at: number;
+    }
+  | { readonly verb: 'release'; readonly id: string; readonly at: number }
+  | { readonly verb: 'spent'; readonly accountKeys: readonly string[] };
+
+/** `balances` are what `spent` asked for; the other verbs have none. */
+export type Result = { readonly balances: readonly Balance[] } | { readonly failed: GatewayError };
+
+/** The verbs of the port in SQLite, synchronous: for a thread of its own, since every commit waits for the disk. */
+export interface EmbeddedLedger {
+  /** One commit for all of them. Each sees what those before it did; one that is refused leaves no trace. */
+  commit(operations: readonly Operation[]): readonly Result[];
+  close(): void;
+}
+
+const STORE_RETRY_SECONDS = 5;
+
+/**
+ * Opens or makes the ledger in `file` (or ':memory:') and charges what a dead run left held.
+ * Throws GatewayError `unavailable`: another process has the directory, or the file cannot be used, and why.
+ */
+export function openEmbeddedLedger(file: string, at: number): EmbeddedLedger {
+  const path = file === ':memory:' ? file : resolve(file);
+  const lock = path === ':memory:' ? null : takeDirectory(dirname(path));
+  let db: Database | undefined;
+  const close = (): void => {
+    db?.close();
+    lock?.close();
+  };
+  try {
+    const open = (db = openDatabase(path, SCHEMA_STEPS));
+    const books = booksIn(open);
+    // The directory is ours alone, so whatever is held was held by a run that is dead.
+    inTransaction(open, () => books.expireAll(at));
+    return { commit: (operations) => commit(open, books, operations), close };
+  } catch (error) {
+    close();
+    throw new GatewayError('unavailable', `The ledger ${path} cannot be opened: ${words(error)}.`, {}, error);
+  }
+}
+
+function takeDirectory(directory: string): Database {
+  try {
+    return lockDirectory(directory);
+  } catch (error) {
+    const message = isBusy(error)
+      ? `The data directory ${directory} is in use by another Plantain process. Stop that one, or give this one another.`
+      : `The data directory ${directory} cannot be used: ${words(error)}.`;
+    throw new GatewayError('unavailable', message, {}, error);
+  }
+}
+
+function commit(db: Database, books: Books, operations: readonly Operation[]): readonly Result[] {
+  try {
+    return inTransaction(db, () =>
+      operations.map((operation): Result => {
+        db.exec('SAVEPOINT operation');
+        try {
+          const balances = perform(books, operation);
+          db.exec('RELEASE operation');
+          return { balances };
+        } catch (error) {
+          // Then no operation is safely written, not even those that went well.
+          if (isStoreFailure(error)) throw error;
+          db.exec('ROLLBACK TO operation; RELEASE operation');
+          return { failed: asGatewayError(error) };
+        }
+      }),
+    );
+  } catch (error) {
+    const message =
+      'The ledger cannot be written now, and nothing that costs money is sent without it. Try again later.';
+    const failed = new GatewayError('unavailable', message, { retryAfterSeconds: STORE_RETRY_SECONDS }, error);
+    return operations.map(() => ({ failed }));
+  }
+}
+
+function perform(books: Books, operation: Operation): readonly Balance[] {
+  switch (operation.verb) {
+    case 'spent':
+      return operation.accountKeys.map((key) => books.balance(key));
+    case 'reserve':
+      books.reserve(operation.holds, operation.at);
+      break;
+    case 'settle':
+      books.settle(operation.id, operation.nanos, operation.outcome, operation.at);
+      break;
+    case 'release':
+      books.release(operation.id, operation.at);
+      break;
+  }
+  return [];
+}
+
+function asGatewayError(error: unknown): GatewayError {
+  if (error instanceof GatewayError) return error;
+  return new GatewayError('internal', 'The ledger could not make sense of this entry.', {}, error);
+}
+
+function words(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

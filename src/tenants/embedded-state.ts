@@ -1,0 +1,111 @@
+import { once } from 'node:events';
+import { extname } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
+import { GatewayError } from '../errors.ts';
+import type { Balance } from './budget.ts';
+import type { Operation } from './embedded-ledger.ts';
+import type { Answers, Opening, PlainError, Question, Start } from './embedded-worker.ts';
+import type { SpendState } from './state.ts';
+
+const FIRST_PAUSE_MS = 100;
+const LONGEST_PAUSE_MS = 10_000;
+
+/**
+ * The state of a single process, in a SQLite file with a thread of its own. The process has the file's directory to
+ * itself until it closes the state or ends, however it ends.
+ * `now` is in unix ms. `file` may be ':memory:', which forgets everything at the end.
+ * Throws GatewayError `unavailable`: another process has the directory, or the file cannot be used, and why.
+ */
+export async function openEmbeddedState(options: {
+  readonly file: string;
+  readonly now: () => number;
+}): Promise<SpendState> {
+  const { file, now } = options;
+  // The same file beside this one, whether it runs as TypeScript or was emitted as JavaScript.
+  const script = new URL(`./embedded-worker${extname(import.meta.filename)}`, import.meta.url);
+  const worker = new Worker(script, { name: 'ledger', workerData: { file, at: now() } satisfies Start });
+  const ended = new Promise((resolve) => worker.once('exit', resolve));
+  const [opening] = (await once(worker, 'message')) as [Opening];
+  if ('failed' in opening) {
+    await ended;
+    throw revived(opening.failed);
+  }
+
+  const asked = new Map<number, PromiseWithResolvers<readonly Balance[]>>();
+  const patient = new Set<Promise<void>>();
+  const closing = new AbortController();
+  let lost: GatewayError | null = null;
+  let number = 0;
+
+  worker.on('message', (answers: Answers) => {
+    for (const answer of answers) {
+      const promise = asked.get(answer.number);
+      asked.delete(answer.number);
+      if ('failed' in answer.outcome) promise?.reject(revived(answer.outcome.failed));
+      else promise?.resolve(answer.outcome.value);
+    }
+  });
+  worker.on('error', (error) => lose(error));
+  worker.on('exit', () => lose());
+
+  function lose(cause?: unknown): void {
+    lost ??= new GatewayError('unavailable', 'The ledger is closed: nothing that costs money can be done.', {}, cause);
+    for (const { reject } of asked.values()) reject(lost);
+    asked.clear();
+  }
+
+  function send(message: Question | 'close'): void {
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
+    worker.postMessage(message);
+  }
+
+  async function ask(operation: Operation): Promise<readonly Balance[]> {
+    if (lost !== null) throw lost;
+    number += 1;
+    const promise = Promise.withResolvers<readonly Balance[]>();
+    asked.set(number, promise);
+    send({ number, operation });
+    return promise.promise;
+  }
+
+  async function askUntilDone(operation: Operation): Promise<void> {
+    for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
+      const lastTry = closing.signal.aborted;
+      try {
+        await ask(operation);
+        return;
+      } catch (error) {
+        const passing = error instanceof GatewayError && error.failure === 'unavailable';
+        if (!passing || lastTry || lost !== null) throw error;
+        // Closing wakes it early, for the last try.
+        await sleep(pause, undefined, { signal: closing.signal }).catch(() => undefined);
+      }
+    }
+  }
+
+  function patiently(operation: Operation): Promise<void> {
+    const done = askUntilDone(operation);
+    patient.add(done);
+    return done.finally(() => patient.delete(done));
+  }
+
+  return {
+    async reserve(holds) {
+      await ask({ verb: 'reserve', holds, at: now() });
+    },
+    settle: (id, nanos, outcome) => patiently({ verb: 'settle', id, nanos, outcome, at: now() }),
+    release: (id) => patiently({ verb: 'release', id, at: now() }),
+    spent: (accountKeys) => ask({ verb: 'spent', accountKeys }),
+    async close() {
+      closing.abort();
+      await Promise.allSettled(patient);
+      if (lost === null) send('close');
+      await ended;
+    },
+  };
+}
+
+function revived({ failure, message, detail, cause }: PlainError): GatewayError {
+  return new GatewayError(failure, message, detail, cause ?? undefined);
+}

@@ -1,0 +1,79 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import { GatewayError } from '../errors.ts';
+import type { Failure, FailureDetail } from '../errors.ts';
+import type { Balance } from './budget.ts';
+import { openEmbeddedLedger } from './embedded-ledger.ts';
+import type { EmbeddedLedger, Operation } from './embedded-ledger.ts';
+
+/** What the thread is started with. */
+export interface Start {
+  readonly file: string;
+  /** Unix ms. */
+  readonly at: number;
+}
+
+/** Its first message: that the ledger is open, or why it is not. */
+export type Opening = Outcome<true>;
+
+/** What it is asked afterwards, and its answers: all those of one commit in one message. */
+export interface Question {
+  readonly number: number;
+  readonly operation: Operation;
+}
+export type Answers = readonly { readonly number: number; readonly outcome: Outcome<readonly Balance[]> }[];
+
+export type Outcome<T> = { readonly value: T } | { readonly failed: PlainError };
+
+/** A GatewayError in plain values: an error that crosses threads loses its class and its fields. */
+export interface PlainError {
+  readonly failure: Failure;
+  readonly message: string;
+  readonly detail: FailureDetail;
+  readonly cause: string | null;
+}
+
+const port = parentPort!;
+const { file, at } = workerData as Start;
+const ledger = open();
+if (ledger !== null) answer(ledger);
+
+function open(): EmbeddedLedger | null {
+  try {
+    const opened = openEmbeddedLedger(file, at);
+    port.postMessage({ value: true } satisfies Opening);
+    return opened;
+  } catch (error) {
+    if (!(error instanceof GatewayError)) throw error;
+    port.postMessage({ failed: plain(error) } satisfies Opening);
+    return null;
+  }
+}
+
+function answer(ledger: EmbeddedLedger): void {
+  const waiting: Question[] = [];
+
+  // While a commit waits for the disk, questions queue up at the port. They are all read before the next turn of the
+  // event loop gets to its immediates, so together they are the next commit.
+  port.on('message', (question: Question | 'close') => {
+    if (question === 'close') {
+      answerWaiting();
+      ledger.close();
+      port.close();
+    } else if (waiting.push(question) === 1) setImmediate(answerWaiting);
+  });
+
+  function answerWaiting(): void {
+    const questions = waiting.splice(0);
+    if (questions.length === 0) return;
+    const results = ledger.commit(questions.map(({ operation }) => operation));
+    const answers: Answers = results.map((result, index) => ({
+      number: questions[index]!.number,
+      outcome: 'failed' in result ? { failed: plain(result.failed) } : { value: result.balances },
+    }));
+    port.postMessage(answers);
+  }
+}
+
+function plain({ failure, message, detail, cause }: GatewayError): PlainError {
+  return { failure, message, detail, cause: cause instanceof Error ? cause.message : null };
+}

@@ -1,0 +1,76 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+
+export type Database = DatabaseSync;
+
+/** Nobody writes to our files but us: a lock on one is a stranger's, such as a shell's, and not worth a long wait. */
+const BUSY_MS = 250;
+const SQLITE_BUSY = 5;
+const SQLITE_CONSTRAINT = 19;
+
+/**
+ * Opens or makes a database whose commits survive a power cut, and takes its schema through the `steps` it has not
+ * seen yet: step n leads from `user_version` n to n + 1.
+ */
+export function openDatabase(path: string, steps: readonly string[]): Database {
+  const db = new DatabaseSync(path, { timeout: BUSY_MS });
+  try {
+    db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL');
+    const version = Number(db.prepare('PRAGMA user_version').get()?.['user_version']);
+    if (version > steps.length)
+      throw new Error(`it was written by a newer Plantain (schema ${version}; this one knows ${steps.length})`);
+    for (const [index, step] of steps.entries())
+      if (index >= version) inTransaction(db, () => db.exec(`${step}; PRAGMA user_version = ${index + 1}`));
+    return db;
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+/** All of the work or none of it. */
+export function inTransaction<T>(db: Database, work: () => T): T {
+  db.exec('BEGIN IMMEDIATE');
+  try {
+    const result = work();
+    db.exec('COMMIT');
+    return result;
+  } catch (error) {
+    // After some failures, a full disk for one, SQLite has ended the transaction by itself.
+    if (db.isTransaction) db.exec('ROLLBACK');
+    throw error;
+  }
+}
+
+/**
+ * Takes a directory, made if need be, for this process alone. SQLite's lock on the file `lock` dies with its process,
+ * however that ends; nothing is written, so nothing is left behind. Others may still read what is in the directory.
+ */
+export function lockDirectory(directory: string): Database {
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const lock = new DatabaseSync(join(directory, 'lock'), { timeout: 0 });
+  try {
+    lock.exec('BEGIN EXCLUSIVE');
+    return lock;
+  } catch (error) {
+    lock.close();
+    throw error;
+  }
+}
+
+export function isBusy(error: unknown): boolean {
+  return primaryCode(error) === SQLITE_BUSY;
+}
+
+/** The file or its disk failed, rather than a rule of the schema or the words asked of it. */
+export function isStoreFailure(error: unknown): boolean {
+  const code = primaryCode(error);
+  return code !== null && code !== SQLITE_CONSTRAINT;
+}
+
+/** https://www.sqlite.org/rescode.html: the low byte of an extended result code is its primary one. */
+function primaryCode(error: unknown): number | null {
+  const code = error instanceof Error && 'errcode' in error ? error.errcode : null;
+  return typeof code === 'number' ? code & 0xff : null;
+}

@@ -1,0 +1,51 @@
+import type { Account, Balance } from './budget.ts';
+
+export { accountsFor } from './budget.ts';
+export type { Account, Balance, Budget } from './budget.ts';
+
+/** Money set aside for one attempt at one picture, from before its first byte goes up until its cost is known. */
+export interface Hold {
+  /** Never used twice. */
+  readonly id: string;
+  readonly tenant: string;
+  readonly keyId: string;
+  /** Canonical id. */
+  readonly model: string;
+  /** Nano-dollars: a true upper bound of what the attempt may cost. */
+  readonly worstNanos: number;
+  /** Each of them must have room. May be empty: a tenant without budgets still has its rows in the ledger. */
+  readonly accounts: readonly Account[];
+}
+
+/**
+ * Who may spend what, and the ledger of what was spent. For every account, at every moment, spent + held <= limit, as
+ * long as nothing costs more than its worst case. A hold ends once:
+ *
+ *     held --settle--> settled          what it cost, even if that is more than the worst case
+ *     held --release-> released         nothing
+ *     held --crash---> expired          its worst case, outcome `unknown`: it may have been paid for
+ *     expired or released --settle--> settled: the truth, however late
+ *
+ * Everything else changes nothing: a repeated settle or release, and a release of what is no longer held.
+ * When the store fails, every verb rejects with GatewayError `unavailable`: no new work is paid for.
+ */
+export interface SpendState {
+  /**
+   * Sets all of the money aside, or none, in one atomic step. Resolves when that is on disk. It is the mark of dispatch
+   * too: the caller may send from here on, and whatever is found held after a crash counts as sent.
+   * Rejects with GatewayError `budget_exhausted`, `budget_reserved` or `unavailable`; then nothing was changed.
+   */
+  reserve(holds: readonly Hold[]): Promise<void>;
+  /**
+   * Charges what an attempt cost, in nano-dollars. Resolves when that is on disk, and tries until it is: an answer
+   * should not wait for it. Rejects only when the state is closed or lost before; the hold then stays, and is charged
+   * in full at the next start.
+   */
+  settle(id: string, actualNanos: number, outcome: string): Promise<void>;
+  /** Gives back what cannot have cost anything. As patient as `settle`. */
+  release(id: string): Promise<void>;
+  /** The balance of each account, in order; zeros for one that was never used. */
+  spent(accountKeys: readonly string[]): Promise<readonly Balance[]>;
+  /** Finishes what was asked and lets go of the store. Holds still open are charged in full at the next start. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,149 @@
+import { Readable } from 'node:stream';
+import { Agent, errors } from 'undici';
+import { GatewayError } from '../errors.ts';
+import { Lifter, JsonError } from '../wire/json.ts';
+import type { Json, Spliced } from '../wire/json.ts';
+
+export interface UpstreamOptions {
+  readonly id: string;
+  /** Scheme, host and optional path prefix, without a trailing slash. */
+  readonly baseUrl: string;
+  readonly auth: 'x-goog-api-key' | 'bearer';
+  readonly key: string;
+  /** The largest reply that is read, in bytes. */
+  readonly replyBytes: number;
+}
+
+/**
+ * What became of one request, told apart by what it may have cost (a reply that was refused is free, one that was lost
+ * may be on the bill).
+ */
+export type Sent =
+  | { readonly kind: 'reply'; readonly status: number; readonly words: Json; readonly retryAfter: string | null }
+  | { readonly kind: 'not_sent'; readonly error: GatewayError }
+  | { readonly kind: 'lost'; readonly error: GatewayError; readonly reason: LostReason };
+
+export type LostReason = 'timeout' | 'reset' | 'truncated' | 'too_large' | 'not_json';
+
+export interface Upstream {
+  readonly id: string;
+  /** Sends one request body to `models/{model}:generateContent` and receives the reply whole. Never throws. */
+  generate(model: string, body: Spliced, options: SendOptions): Promise<Sent>;
+  close(): Promise<void>;
+}
+
+export interface SendOptions {
+  readonly abandonAfterMs: number;
+  /** Called once when a reply begins, before its body is read: back-pressure for bytes in flight. */
+  readonly admit: (bytes: number) => Promise<() => void>;
+}
+
+/** Between two bytes of a reply. */
+const IDLE_MS = 30_000;
+const CONNECT_MS = 5_000;
+/** An error's body is a few KB; more of it is read by nobody. */
+const ERROR_BYTES = 1 << 20;
+/** What a reply is taken to weigh before it has arrived. */
+const USUAL_REPLY_BYTES = 4 << 20;
+
+/** One pool of connections to one upstream that speaks Gemini's wire. Paths come from the configuration, never from a caller. */
+export function createUpstream(options: UpstreamOptions): Upstream {
+  const base = new URL(options.baseUrl);
+  const prefix = base.pathname.replace(/\/+$/, '');
+  const agent = new Agent({
+    connect: { timeout: CONNECT_MS },
+    // The whole answer has one wall-clock limit, abandonAfterMs: a picture may take minutes before its first byte.
+    headersTimeout: 0,
+    bodyTimeout: IDLE_MS,
+    maxResponseSize: options.replyBytes,
+    pipelining: 1,
+    allowH2: false,
+  });
+  const credential: Record<string, string> =
+    options.auth === 'bearer' ? { authorization: `Bearer ${options.key}` } : { 'x-goog-api-key': options.key };
+
+  async function generate(model: string, body: Spliced, { abandonAfterMs, admit }: SendOptions): Promise<Sent> {
+    const signal = AbortSignal.timeout(abandonAfterMs);
+    let release: (() => void) | undefined;
+    try {
+      const response = await agent.request({
+        origin: base.origin,
+        path: `${prefix}/v1beta/models/${encodeURIComponent(model)}:generateContent`,
+        method: 'POST',
+        headers: {
+          ...credential,
+          'content-type': 'application/json',
+          'content-length': String(body.byteLength),
+          accept: 'application/json',
+          'accept-encoding': 'identity',
+        },
+        body: body.chunks.length === 1 ? body.chunks[0]! : Readable.from(body.chunks, { objectMode: false }),
+        signal,
+      });
+      const good = response.statusCode === 200;
+      const declared = Number(response.headers['content-length']) || USUAL_REPLY_BYTES;
+      if (good) release = await admit(Math.min(declared, options.replyBytes));
+      const lifter = new Lifter({ bytes: good ? options.replyBytes : ERROR_BYTES });
+      let words: Json = null;
+      try {
+        if (response.headers['content-encoding'] !== undefined && response.headers['content-encoding'] !== 'identity') {
+          response.body.destroy();
+          throw new JsonError('syntax', 0, 'the reply is compressed although identity was asked for');
+        }
+        for await (const chunk of response.body) lifter.push(chunk as Uint8Array);
+        words = lifter.end();
+      } catch (error) {
+        // A refusal is a refusal whatever its body says, be it HTML or cut short: nothing was drawn.
+        if (good || !(error instanceof JsonError)) throw error;
+      }
+      return { kind: 'reply', status: response.statusCode, words, retryAfter: header(response.headers['retry-after']) };
+    } catch (error) {
+      return classify(error, options.id, signal.aborted);
+    } finally {
+      release?.();
+    }
+  }
+
+  return { id: options.id, generate, close: () => agent.close() };
+}
+
+function header(value: string | string[] | undefined): string | null {
+  return Array.isArray(value) ? (value[0] ?? null) : (value ?? null);
+}
+
+const NEVER_CONNECTED = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'EADDRNOTAVAIL',
+  'UND_ERR_CONNECT_TIMEOUT',
+]);
+const isTlsError = (code: string): boolean =>
+  /^(ERR_TLS|ERR_SSL|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|EPROTO)/.test(code);
+
+/** undici's errors by their codes, as measured; some carry only a name. */
+function classify(error: unknown, upstream: string, timedOut: boolean): Sent {
+  const name = error instanceof Error ? error.name : '';
+  const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : name;
+  if (!timedOut && (NEVER_CONNECTED.has(code) || isTlsError(code))) {
+    const message = `The upstream "${upstream}" cannot be reached right now. Nothing was drawn and nothing was paid.`;
+    return { kind: 'not_sent', error: new GatewayError('unavailable', message, { retryAfterSeconds: 5 }, error) };
+  }
+  const lost = (reason: LostReason, what: string): Sent => {
+    const failure = reason === 'timeout' ? 'upstream_timeout' : 'upstream_failed';
+    const message = `The upstream "${upstream}" ${what}. The picture may have been paid for, so it is not asked for again by itself.`;
+    return { kind: 'lost', reason, error: new GatewayError(failure, message, { retry: false }, error) };
+  };
+  if (timedOut) return lost('timeout', 'did not finish its answer in the time allowed');
+  if (error instanceof errors.BodyTimeoutError || error instanceof errors.HeadersTimeoutError)
+    return lost('timeout', 'stopped in the middle of its answer');
+  if (error instanceof errors.ResponseExceededMaxSizeError) return lost('too_large', 'sent an answer larger than allowed');
+  if (error instanceof JsonError) {
+    if (error.reason === 'syntax' || error.reason === 'encoding') return lost('not_json', 'sent an answer that is not whole JSON');
+    return lost('too_large', 'sent an answer larger or deeper than allowed');
+  }
+  if (code === 'UND_ERR_SOCKET') return lost('truncated', 'closed the connection before its answer was whole');
+  return lost('reset', 'broke off its answer');
+}

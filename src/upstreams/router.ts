@@ -1,0 +1,58 @@
+import { GatewayError } from '../errors.ts';
+import { findModel, nearestNames } from '../image/model.ts';
+import type { Model, Target } from '../image/model.ts';
+
+export interface Route {
+  readonly model: Model;
+  readonly target: Target;
+}
+
+export interface Router {
+  /** Throws `unknown_model` with the nearest names, or `forbidden` where the tenant's list leaves the model out. */
+  route(asked: string | null, allowed: readonly string[] | null): Route;
+  /** The models a tenant may use. */
+  list(allowed: readonly string[] | null): readonly Model[];
+  /** One of them by any of its names. Throws as `route` does. */
+  find(asked: string, allowed: readonly string[] | null): Model;
+}
+
+export function createRouter(models: readonly Model[], defaultModel: string): Router {
+  const list = (allowed: readonly string[] | null): readonly Model[] =>
+    allowed === null ? models : models.filter((model) => allowed.includes(model.id));
+
+  function find(asked: string, allowed: readonly string[] | null): Model {
+    const model = findModel(models, asked);
+    if (model === null) {
+      const near = nearestNames(list(allowed), asked);
+      const hint = near.length > 0 ? ` The nearest names here: ${near.join(', ')}.` : '';
+      throw new GatewayError('unknown_model', `The model ${quote(asked)} does not exist here.${hint} GET /v1/models lists all of them.`, {
+        param: 'model',
+        code: 'model_not_found',
+      });
+    }
+    if (allowed !== null && !allowed.includes(model.id))
+      throw new GatewayError('forbidden', `This key may not use the model ${model.id}. It may use: ${allowed.join(', ')}.`, {
+        param: 'model',
+        code: 'model_not_allowed',
+      });
+    return model;
+  }
+
+  return {
+    list,
+    find,
+    route(asked, allowed) {
+      const model = find(asked ?? defaultModel, allowed);
+      const target = model.targets[0];
+      if (target === undefined)
+        throw new GatewayError('unavailable', `No upstream offers the model ${model.id} here.`, { retry: false });
+      return { model, target };
+    },
+  };
+}
+
+/** A caller's own word, safe to say back in a message of one line. */
+function quote(name: string): string {
+  const plain = name.replace(/[^\x20-\x7e]/g, '?');
+  return JSON.stringify(plain.length > 64 ? `${plain.slice(0, 64)}…` : plain);
+}

@@ -1,0 +1,106 @@
+import { setImmediate as giveWay } from 'node:timers/promises';
+
+import { LongString } from './long-string.ts';
+
+/** Text that is no base64. The message is for its sender and quotes none of it. */
+export class Base64Error extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'Base64Error';
+  }
+}
+
+/** Characters handled as one JavaScript string: short enough to die young, and a multiple of four. */
+const SLICE = 32_768;
+/** Characters between two turns of the event loop: one to three milliseconds of work. */
+const TURN = 2 * 1024 * 1024;
+
+/**
+ * The bytes a base64 text stands for. Reads both alphabets of https://www.rfc-editor.org/rfc/rfc4648, padded or not, JSON
+ * escapes among them, and gives way to the event loop every 2 MB. Throws Base64Error on anything else, white space included.
+ */
+export async function decodeBase64(data: LongString | string): Promise<Buffer> {
+  const text = typeof data === 'string' ? LongString.fromText(data) : data;
+  const bytes = Buffer.allocUnsafeSlow(Math.ceil(text.byteLength / 4) * 3);
+  let written = 0;
+  for await (const characters of slices(text)) written += decodeSlice(characters, bytes, written);
+  return bytes.subarray(0, written);
+}
+
+/** Standard alphabet, padded. Gives way to the event loop every 2 MB. */
+export async function encodeBase64(bytes: Uint8Array): Promise<LongString> {
+  const source = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  const text = Buffer.allocUnsafeSlow(Math.ceil(source.length / 3) * 4);
+  const step = (SLICE / 4) * 3;
+  let written = 0;
+  for (let at = 0; at < source.length; at += step) {
+    if (written > 0 && written % TURN === 0) await giveWay();
+    written += text.write(source.toString('base64', at, at + step), written, 'latin1');
+  }
+  return LongString.fromBase64([text]);
+}
+
+/** The same string when it is canonical already, else a canonical one. Throws Base64Error as decodeBase64 does. */
+export async function canonicalBase64(data: LongString | string): Promise<LongString> {
+  const text = typeof data === 'string' ? LongString.fromText(data) : data;
+  return (await isCanonical(text)) ? text : encodeBase64(await decodeBase64(text));
+}
+
+async function isCanonical(text: LongString): Promise<boolean> {
+  if (text.escaped || text.byteLength % 4 !== 0) return false;
+  for await (const characters of slices(text)) {
+    if (Buffer.from(characters, 'base64').toString('base64') !== characters) return false;
+  }
+  return true;
+}
+
+/** The characters of a text in strings of whole groups of four; the last string is one group, which may be short or padded. */
+async function* slices(text: LongString): AsyncGenerator<string, void, void> {
+  let cut = ''; // an escape cut by the end of a chunk
+  let rest = ''; // fewer characters than a group, or the last group
+  let sinceTurn = 0;
+  for (const chunk of text.chunks) {
+    const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length);
+    for (let at = 0; at < bytes.length; at += SLICE) {
+      let characters = bytes.toString('latin1', at, at + SLICE);
+      if (text.escaped) [characters, cut] = unescape(cut + characters);
+      characters = rest + characters;
+      const whole = Math.max(0, characters.length - 1) & ~3;
+      rest = characters.slice(whole);
+      if (characters[whole - 1] === '=') throw new Base64Error('the base64 has padding before its end');
+      if (whole > 0) yield characters.slice(0, whole);
+      sinceTurn += characters.length;
+      if (sinceTurn >= TURN) {
+        sinceTurn = 0;
+        await giveWay();
+      }
+    }
+  }
+  if (cut !== '') throw new Base64Error('the base64 ends within an escape');
+  if (rest !== '') yield rest;
+}
+
+/** JSON text without its escapes, and what is left of it when its end cuts one. Writers escape `/`, some `+` and `=`. */
+function unescape(json: string): [characters: string, cut: string] {
+  const last = json.lastIndexOf('\\');
+  const size = json[last + 1] === 'u' ? 6 : 2;
+  const end = last >= 0 && last + size > json.length ? last : json.length;
+  const whole = json.slice(0, end);
+  if (/\\(?!\/|u00)/.test(whole)) throw foreignCharacter();
+  return [JSON.parse(`"${whole}"`) as string, json.slice(end)];
+}
+
+/** Writes the bytes of one slice and says how many. Node's decoder skips what is not base64: then bytes are missing. */
+function decodeSlice(characters: string, bytes: Buffer, at: number): number {
+  const padding = characters.length % 4 > 0 ? 0 : characters.endsWith('==') ? 2 : characters.endsWith('=') ? 1 : 0;
+  const digits = characters.length - padding;
+  if (digits % 4 === 1) throw new Base64Error('the base64 is cut off: its last group has one character');
+  const alphabet = characters.includes('-') || characters.includes('_') ? 'base64url' : 'base64';
+  const written = bytes.write(characters, at, alphabet);
+  if (written !== Math.floor((digits * 3) / 4)) throw foreignCharacter();
+  return written;
+}
+
+function foreignCharacter(): Base64Error {
+  return new Base64Error('the base64 contains white space or another character outside its alphabet');
+}

@@ -1,0 +1,307 @@
+import { randomUUID } from 'node:crypto';
+import * as fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { GatewayError } from '../../src/errors.ts';
+import { accountsFor } from '../../src/tenants/state.ts';
+import type { Account, Budget, Hold, SpendState } from '../../src/tenants/state.ts';
+import { SpendModel } from './spend-model.ts';
+import type { Verdict } from './spend-model.ts';
+
+export const LONG = process.env['PLANTAIN_TEST_LONG'] !== undefined;
+
+export function hold(accounts: readonly Account[], worstNanos: number, over: Partial<Hold> = {}): Hold {
+  return { id: randomUUID(), tenant: 'acme', keyId: 'k1', model: 'pro', worstNanos, accounts, ...over };
+}
+
+/** Accounts nobody used before. */
+export function freshAccounts(limitNanos: number, over: Partial<Budget> = {}): readonly Account[] {
+  return accountsFor(
+    { id: randomUUID(), budgets: [{ limitNanos, per: 'total', timeZone: 'UTC', models: null, ...over }] },
+    'pro',
+    0,
+  );
+}
+
+export async function verdictOf(reserving: Promise<void>): Promise<Verdict> {
+  try {
+    await reserving;
+    return 'ok';
+  } catch (error) {
+    if (error instanceof GatewayError && (error.failure === 'budget_exhausted' || error.failure === 'budget_reserved'))
+      return error.failure;
+    throw error;
+  }
+}
+
+export type Step =
+  | { readonly verb: 'reserve'; readonly tenant: number; readonly model: string; readonly worsts: readonly number[] }
+  | { readonly verb: 'settle'; readonly which: number; readonly nanos: number }
+  | { readonly verb: 'release'; readonly which: number }
+  | { readonly verb: 'wait'; readonly hours: number }
+  | { readonly verb: 'crash' };
+
+/** Small amounts against small limits: so the edges are met, not just approached. */
+const amount = fc.integer({ min: 0, max: 6 });
+const step: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      verb: fc.constant('reserve' as const),
+      tenant: fc.integer({ min: 0, max: 1 }),
+      model: fc.constantFrom('pro', 'flash'),
+      worsts: fc.array(amount, { minLength: 1, maxLength: 3 }),
+    }),
+  },
+  { weight: 4, arbitrary: fc.record({ verb: fc.constant('settle' as const), which: fc.nat(40), nanos: amount }) },
+  { weight: 2, arbitrary: fc.record({ verb: fc.constant('release' as const), which: fc.nat(40) }) },
+  { weight: 1, arbitrary: fc.record({ verb: fc.constant('wait' as const), hours: fc.integer({ min: 1, max: 500 }) }) },
+  { weight: 1, arbitrary: fc.record({ verb: fc.constant('crash' as const) }) },
+);
+export const history = fc.array(step, { minLength: 1, maxLength: 40, size: 'max' });
+
+/** Plays a history on a state and on the model, and holds one to the other after every step. */
+export async function play(
+  steps: readonly Step[],
+  open: () => Promise<SpendState>,
+  restart: ((state: SpendState) => Promise<SpendState>) | null,
+): Promise<void> {
+  let state = await open();
+  const model = new SpendModel();
+  const run = randomUUID();
+  const budgets: readonly (readonly Budget[])[] = [
+    [
+      { limitNanos: 12, per: 'day', timeZone: 'Europe/Berlin', models: null },
+      { limitNanos: 20, per: 'month', timeZone: 'UTC', models: null },
+      { limitNanos: 8, per: 'day', timeZone: 'UTC', models: ['pro'] },
+    ],
+    [{ limitNanos: 30, per: 'total', timeZone: 'UTC', models: null }],
+  ];
+  const seen = new Map<string, Account>();
+  const ids: string[] = [];
+  let now = Date.parse('2026-10-24T20:00:00Z');
+
+  for (const step of steps) {
+    if (step.verb === 'reserve') {
+      const tenant = { id: `${run}-${step.tenant}`, budgets: budgets[step.tenant]! };
+      const accounts = accountsFor(tenant, step.model, now);
+      for (const account of accounts) seen.set(account.key, account);
+      const holds = step.worsts.map((worst) => hold(accounts, worst, { tenant: tenant.id, model: step.model }));
+      const expected = model.reserve(holds);
+      expect(await verdictOf(state.reserve(holds))).toBe(expected);
+      if (expected === 'ok') ids.push(...holds.map(({ id }) => id));
+    } else if (step.verb === 'wait') now += step.hours * 3_600_000;
+    else if (step.verb === 'crash') {
+      if (restart === null) continue;
+      state = await restart(state);
+      model.crash();
+    } else if (ids.length > 0) {
+      const id = ids[step.which % ids.length]!;
+      if (step.verb === 'settle') {
+        model.settle(id, step.nanos);
+        await state.settle(id, step.nanos, 'ok');
+      } else {
+        model.release(id);
+        await state.release(id);
+      }
+    }
+    const balances = await state.spent([...seen.keys()]);
+    for (const [index, [key, { limitNanos }]] of [...seen].entries()) {
+      const balance = balances[index]!;
+      expect(balance).toEqual(model.balance(key));
+      expect(balance.spentNanos + balance.heldNanos).toBeLessThanOrEqual(limitNanos + model.excess(key));
+      expect(Math.min(balance.spentNanos, balance.heldNanos)).toBeGreaterThanOrEqual(0);
+    }
+  }
+  await state.close();
+}
+
+/** What every store of the port must keep: the numbers are those of the invariants. */
+export function describeSpendState(name: string, open: () => Promise<SpendState>): void {
+  describe(name, () => {
+    let state: SpendState;
+    beforeAll(async () => {
+      state = await open();
+    });
+    afterAll(() => state.close());
+    const balance = async ([account]: readonly Account[]) => (await state.spent([account!.key]))[0];
+
+    test('I1 to I6, I11: does after any history what the plain model does', async () => {
+      const shared: SpendState = { ...state, close: () => Promise.resolve() };
+      await fc.assert(
+        fc.asyncProperty(history, (steps) => play(steps, () => Promise.resolve(shared), null)),
+        { numRuns: LONG ? 20_000 : 60 },
+      );
+    });
+
+    test('I4: a repeated settle changes nothing, whatever it says', async () => {
+      const accounts = freshAccounts(100);
+      const one = hold(accounts, 40);
+      await state.reserve([one]);
+      await Promise.all([
+        state.settle(one.id, 25, 'ok'),
+        state.settle(one.id, 25, 'ok'),
+        state.settle(one.id, 7, 'ok'),
+      ]);
+      await state.release(one.id);
+      expect(await balance(accounts)).toEqual({ spentNanos: 25, heldNanos: 0 });
+    });
+
+    test('more than the worst case is charged truly, and then leaves room for nothing', async () => {
+      const accounts = freshAccounts(100);
+      const one = hold(accounts, 90);
+      await state.reserve([one]);
+      await state.settle(one.id, 130, 'ok');
+      expect(await balance(accounts)).toEqual({ spentNanos: 130, heldNanos: 0 });
+      expect(await verdictOf(state.reserve([hold(accounts, 1)]))).toBe('budget_exhausted');
+      expect(await verdictOf(state.reserve([hold(accounts, 0)]))).toBe('budget_exhausted');
+    });
+
+    test('a cost that turns up after a release is charged all the same, once', async () => {
+      const accounts = freshAccounts(100);
+      const one = hold(accounts, 40);
+      await state.reserve([one]);
+      await state.release(one.id);
+      await state.release(one.id);
+      expect(await balance(accounts)).toEqual({ spentNanos: 0, heldNanos: 0 });
+      await state.settle(one.id, 30, 'ok');
+      await state.settle(one.id, 30, 'ok');
+      expect(await balance(accounts)).toEqual({ spentNanos: 30, heldNanos: 0 });
+    });
+
+    test('I6: of several holds all are taken or none, on every account', async () => {
+      const wide = freshAccounts(100);
+      const narrow = freshAccounts(10);
+      const holds = [hold(wide, 5), hold([...wide, ...narrow], 6), hold(narrow, 5)];
+      expect(await verdictOf(state.reserve(holds))).toBe('budget_exhausted');
+      expect([await balance(wide), await balance(narrow)]).toEqual([
+        { spentNanos: 0, heldNanos: 0 },
+        { spentNanos: 0, heldNanos: 0 },
+      ]);
+      await state.reserve(holds.slice(0, 2));
+      expect([await balance(wide), await balance(narrow)]).toEqual([
+        { spentNanos: 0, heldNanos: 11 },
+        { spentNanos: 0, heldNanos: 6 },
+      ]);
+    });
+
+    test('an exhausted account is the answer even where another is only reserved', async () => {
+      const reserved = freshAccounts(10);
+      const exhausted = freshAccounts(10);
+      await state.reserve([hold(reserved, 8)]);
+      const spender = hold(exhausted, 8);
+      await state.reserve([spender]);
+      await state.settle(spender.id, 8, 'ok');
+      expect(await verdictOf(state.reserve([hold(reserved, 5)]))).toBe('budget_reserved');
+      expect(await verdictOf(state.reserve([hold([...reserved, ...exhausted], 5)]))).toBe('budget_exhausted');
+    });
+
+    test('I10: of any number that ask at once, exactly as many get in as fit', async () => {
+      const cases = fc.record({
+        limit: fc.integer({ min: 0, max: 200 }),
+        worst: fc.integer({ min: 1, max: 30 }),
+        callers: fc.integer({ min: 1, max: 60 }),
+      });
+      await fc.assert(
+        fc.asyncProperty(cases, async ({ limit, worst, callers }) => {
+          const accounts = freshAccounts(limit);
+          const verdicts = await Promise.all(
+            Array.from({ length: callers }, () => verdictOf(state.reserve([hold(accounts, worst)]))),
+          );
+          const admitted = Math.min(callers, Math.floor(limit / worst));
+          expect(verdicts.filter((verdict) => verdict === 'ok')).toHaveLength(admitted);
+          const refused = worst > limit ? 'budget_exhausted' : 'budget_reserved';
+          expect(verdicts.filter((verdict) => verdict === refused)).toHaveLength(callers - admitted);
+        }),
+        { numRuns: LONG ? 1_000 : 30 },
+      );
+    });
+
+    test('a dollar buys seven pictures of $0.134, however many ask: then it is reserved, and once spent exhausted', async () => {
+      const accounts = freshAccounts(1_000_000_000);
+      const holds = Array.from({ length: 100 }, () => hold(accounts, 134_000_000));
+      const verdicts = await Promise.all(holds.map((one) => verdictOf(state.reserve([one]))));
+      expect(verdicts.filter((verdict) => verdict === 'ok')).toHaveLength(7);
+      expect(verdicts.filter((verdict) => verdict === 'budget_reserved')).toHaveLength(93);
+      const admitted = holds.filter((_, index) => verdicts[index] === 'ok');
+      await Promise.all(admitted.map(({ id }) => state.settle(id, 134_000_000, 'ok')));
+      expect(await verdictOf(state.reserve([hold(accounts, 134_000_000)]))).toBe('budget_exhausted');
+      expect(await balance(accounts)).toEqual({ spentNanos: 938_000_000, heldNanos: 0 });
+    });
+
+    test('I11: a picture begun in one day is charged to that day', async () => {
+      const tenant = {
+        id: randomUUID(),
+        budgets: [{ limitNanos: 10, per: 'day', timeZone: 'Europe/Berlin', models: null }] as const,
+      };
+      const before = accountsFor(tenant, 'pro', Date.parse('2026-10-31T22:59:59.999Z'));
+      const after = accountsFor(tenant, 'pro', Date.parse('2026-10-31T23:00:00Z'));
+      const late = hold(before, 10);
+      await state.reserve([late]);
+      await state.reserve([hold(after, 10)]);
+      await state.settle(late.id, 10, 'ok');
+      expect(await balance(before)).toEqual({ spentNanos: 10, heldNanos: 0 });
+      expect(await balance(after)).toEqual({ spentNanos: 0, heldNanos: 10 });
+    });
+
+    test('I12: a lowered limit refuses what is new and lets what was begun end', async () => {
+      const id = randomUUID();
+      const of = (limitNanos: number) =>
+        accountsFor({ id, budgets: [{ limitNanos, per: 'total', timeZone: 'UTC', models: null }] }, 'pro', 0);
+      const begun = hold(of(100), 60);
+      await state.reserve([begun]);
+      expect(await verdictOf(state.reserve([hold(of(50), 1)]))).toBe('budget_reserved');
+      await state.settle(begun.id, 55, 'ok');
+      expect(await verdictOf(state.reserve([hold(of(50), 1)]))).toBe('budget_exhausted');
+      expect(await verdictOf(state.reserve([hold(of(100), 45)]))).toBe('ok');
+    });
+
+    test('I13: asking for balances costs nothing, and an account that was never used stands at zero', async () => {
+      const accounts = freshAccounts(100);
+      expect(await balance(accounts)).toEqual({ spentNanos: 0, heldNanos: 0 });
+      expect(await state.spent([])).toEqual([]);
+      expect(await balance(accounts)).toEqual({ spentNanos: 0, heldNanos: 0 });
+    });
+
+    test('amounts are exact up to the largest safe integer', async () => {
+      const accounts = freshAccounts(Number.MAX_SAFE_INTEGER);
+      const one = hold(accounts, Number.MAX_SAFE_INTEGER - 1);
+      await state.reserve([one, hold(accounts, 1)]);
+      expect(await verdictOf(state.reserve([hold(accounts, 1)]))).toBe('budget_reserved');
+      await state.settle(one.id, Number.MAX_SAFE_INTEGER - 2, 'ok');
+      expect(await balance(accounts)).toEqual({ spentNanos: Number.MAX_SAFE_INTEGER - 2, heldNanos: 1 });
+      expect(await verdictOf(state.reserve([hold(accounts, 1)]))).toBe('ok');
+      expect(await verdictOf(state.reserve([hold(accounts, 1)]))).toBe('budget_reserved');
+    });
+
+    test.each([0.5, -1, Number.NaN, Infinity, 2 ** 53])('%d is no amount: nothing is changed', async (nanos) => {
+      const accounts = freshAccounts(100);
+      await expect(state.reserve([hold(accounts, 1), hold(accounts, nanos)])).rejects.toMatchObject({
+        failure: 'internal',
+      });
+      const one = hold(accounts, 10);
+      await state.reserve([one]);
+      await expect(state.settle(one.id, nanos, 'ok')).rejects.toMatchObject({ failure: 'internal' });
+      expect(await balance(accounts)).toEqual({ spentNanos: 0, heldNanos: 10 });
+    });
+
+    test('an id is never held twice, and none is settled that was never held', async () => {
+      const accounts = freshAccounts(100);
+      const one = hold(accounts, 10);
+      await state.reserve([one]);
+      await expect(state.reserve([hold(accounts, 5), one])).rejects.toMatchObject({ failure: 'internal' });
+      await expect(state.settle(randomUUID(), 5, 'ok')).rejects.toMatchObject({ failure: 'internal' });
+      await expect(state.release(randomUUID())).rejects.toMatchObject({ failure: 'internal' });
+      expect(await balance(accounts)).toEqual({ spentNanos: 0, heldNanos: 10 });
+    });
+
+    test('a refusal in the same commit as others touches none of them', async () => {
+      const good = freshAccounts(1_000);
+      const bad = freshAccounts(1);
+      const outcomes = await Promise.allSettled(
+        Array.from({ length: 40 }, (_, index) => state.reserve([hold(index % 2 === 0 ? good : bad, 10)])),
+      );
+      expect(outcomes.map(({ status }) => status === 'fulfilled')).toEqual(outcomes.map((_, index) => index % 2 === 0));
+      expect(await balance(good)).toEqual({ spentNanos: 0, heldNanos: 200 });
+    });
+  });
+}

@@ -62,7 +62,9 @@ export async function startApp(config: Config, { version, isTerminal, log }: App
     let evicted = (_byteLength: number): void => undefined;
     const blobs = new MemoryBlobs({ maxBytes: config.cache.memoryBytes, onEvict: (byteLength) => evicted(byteLength) });
     const flights = new Flights<Flown>({ now, sizeOf: ({ drawn }) => weigh(drawn.answer.words) });
-    const budget = createByteBudget(config.bounds.bytesInFlight);
+    // Two halves: a body is held until its reply has come, so a reply must never wait for the room of bodies.
+    const bodies = createByteBudget(config.bounds.bytesInFlight / 2);
+    const replies = createByteBudget(config.bounds.bytesInFlight / 2);
     const metrics: Metrics = createMetrics({
       version,
       simulator: config.simulator,
@@ -70,7 +72,7 @@ export async function startApp(config: Config, { version, isTerminal, log }: App
         cacheBytes: () => blobs.byteLength,
         flights: () => flights.size,
         waiters: () => flights.waiting,
-        bytesInFlight: () => budget.held,
+        bytesInFlight: () => bodies.held + replies.held,
       },
     });
     evicted = () => metrics.evicted('room');
@@ -90,13 +92,14 @@ export async function startApp(config: Config, { version, isTerminal, log }: App
       metrics,
       log,
       now,
-      admit: (bytes) => budget.acquire(bytes),
+      admit: replies.acquire,
       router: createRouter(config.models, config.images.defaultModel),
       flights,
       renditions: createRenditions(blobs),
       cache: config.cache,
       defaultFormat: config.images.defaultFormat === 'vendor' ? null : config.images.defaultFormat,
-      answerWithinMs: (id, tier) => deadlineMs(config.upstreams.find((upstream) => upstream.id === id)!.answerWithinMs, tier),
+      answerWithinMs: (id, tier) =>
+        deadlineMs(config.upstreams.find((upstream) => upstream.id === id)!.answerWithinMs, tier),
     };
 
     let draining = false;
@@ -105,7 +108,7 @@ export async function startApp(config: Config, { version, isTerminal, log }: App
       gateway,
       dialects: [gemini, openaiImages],
       keys,
-      budget,
+      budget: bodies,
       bodyBytes: config.bounds.bodyBytes,
       publicUrl: config.publicUrl,
       health,

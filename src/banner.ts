@@ -21,7 +21,7 @@ export function banner(config: Config, { apiUrl, operationsUrl, firstKey }: Star
     `Plantain listens on ${apiUrl}, metrics on ${operationsUrl}/metrics. ${whatDraws(config)}`,
     ...keyLines(firstKey),
     `A picture:       curl -sD- ${apiUrl}/v1/images/generations -H "Authorization: Bearer ${key}" -H "Content-Type: application/json" -H "Accept: image/png" -d '${json}' -o fox.png`,
-    'The same again:  a hit, at no cost. So is Gemini\'s way of asking for it:',
+    "The same again:  a hit, at no cost. So is Gemini's way of asking for it:",
     `                 curl -sD- ${apiUrl}/v1beta/models/${config.images.defaultModel}:generateContent -H "x-goog-api-key: ${key}" -H "Content-Type: application/json" -d '${native}' -o fox.json`,
     `OpenAI SDK:      OPENAI_BASE_URL=${apiUrl}/v1 OPENAI_API_KEY=${key} node your-script.js   (Gemini SDK: GOOGLE_GEMINI_BASE_URL=${apiUrl})`,
     ...(config.simulator ? ['Real pictures:   WISDOM_GATE_KEY=... npm start   (or GEMINI_API_KEY=...)'] : []),
@@ -30,7 +30,8 @@ export function banner(config: Config, { apiUrl, operationsUrl, firstKey }: Star
 }
 
 function whatDraws(config: Config): string {
-  if (config.simulator) return 'The built-in simulator draws, since no vendor key is set: its pictures are marked and cost nothing.';
+  if (config.simulator)
+    return 'The built-in simulator draws, since no vendor key is set: its pictures are marked and cost nothing.';
   const names = config.upstreams.map(({ id }) => id).join(', then ');
   return `Pictures are drawn and PAID FOR at ${names}.`;
 }

@@ -30,7 +30,7 @@ export interface DrawParts {
   readonly log: Log;
   readonly now: () => number;
   /** Waits until so many bytes of a reply may be held; the returned function gives them back. */
-  readonly admit: (bytes: number) => Promise<() => void>;
+  readonly admit: (bytes: number, signal: AbortSignal) => Promise<() => void>;
 }
 
 export interface DrawUpstream {
@@ -90,7 +90,11 @@ export async function drawPicture(parts: DrawParts, job: DrawJob): Promise<Flown
   const read = await readReply(parts.dialect, sent, draw);
   parts.metrics.upstreamEnded(model.id, read.outcome, drawMs / 1000);
   const nanos =
-    read.charge === 'worst' ? hold.worstNanos : read.answer === null ? 0 : costNanos(target.price, model, costFacts(read.answer, draw));
+    read.charge === 'worst'
+      ? hold.worstNanos
+      : read.answer === null
+        ? 0
+        : costNanos(target.price, model, costFacts(read.answer, draw));
   settle(parts, hold, read.charge, nanos);
   if (read.error !== null) throw read.error;
 
@@ -118,8 +122,12 @@ type Judged = {
 );
 
 async function readReply(dialect: UpstreamDialect, sent: Sent, draw: Draw): Promise<Judged> {
-  const failed = (outcome: UpstreamOutcome, charge: Judged['charge'], error: GatewayError, answer: Answer | null = null) =>
-    ({ outcome, charge, error, answer, picture: null }) as const;
+  const failed = (
+    outcome: UpstreamOutcome,
+    charge: Judged['charge'],
+    error: GatewayError,
+    answer: Answer | null = null,
+  ) => ({ outcome, charge, error, answer, picture: null }) as const;
 
   if (sent.kind === 'not_sent') return failed('not_sent', 'nothing', sent.error);
   if (sent.kind === 'lost') return failed(sent.reason === 'not_json' ? 'parse' : sent.reason, 'worst', sent.error);
@@ -138,12 +146,15 @@ async function readReply(dialect: UpstreamDialect, sent: Sent, draw: Draw): Prom
     const outcome = answer.verdict === 'no_image' ? 'no_image' : 'safety';
     return failed(outcome, 'actual', noPicture(answer), answer);
   }
-  const picture = await choose(answer, draw);
-  if (picture === null) {
-    const message = 'The upstream sent a picture that is broken. It may have been paid for, so it is not asked for again by itself.';
+  const chosen = await choose(answer, draw);
+  if (chosen === null) {
+    const message =
+      'The upstream sent a picture that is broken. It may have been paid for, so it is not asked for again by itself.';
     return failed('bad_picture', 'worst', new GatewayError('upstream_failed', message, { retry: false }));
   }
-  return { outcome: 'ok', charge: 'actual', error: null, answer: dialect.relabel(answer, picture.data, picture.info.mimeType), picture };
+  const { picture, part } = chosen;
+  const labelled = dialect.relabel(answer, part.data, picture.info.mimeType);
+  return { outcome: 'ok', charge: 'actual', error: null, answer: labelled, picture };
 }
 
 function noPicture(answer: Answer): GatewayError {
@@ -158,22 +169,33 @@ function noPicture(answer: Answer): GatewayError {
   return new GatewayError(failure, text[failure], { retry: false, vendor: { status: 200, words: answer.words } });
 }
 
+type PicturePart = AnswerPart & { readonly kind: 'picture' };
+
 /** The picture that answers: of those whose bytes are whole, the one whose pixels fit the size asked for. */
-async function choose(answer: Answer, draw: Draw): Promise<Picture | null> {
-  const whole: Picture[] = [];
+async function choose(
+  answer: Answer,
+  draw: Draw,
+): Promise<{ readonly part: PicturePart; readonly picture: Picture } | null> {
+  const whole: { readonly part: PicturePart; readonly picture: Picture }[] = [];
   for (const part of answer.parts) {
     if (part.kind !== 'picture' || part.thought) continue;
     const picture = await check(part);
-    if (picture !== null) whole.push(picture);
+    if (picture !== null) whole.push({ part, picture });
   }
-  if (whole.length === 0) return null;
-  return whole[bestFit(whole.map(({ info }) => info), draw)]!;
+  return (
+    whole[
+      bestFit(
+        whole.map(({ picture }) => picture.info),
+        draw,
+      )
+    ] ?? null
+  );
 }
 
-async function check(part: AnswerPart & { kind: 'picture' }): Promise<Picture | null> {
+async function check({ data }: PicturePart): Promise<Picture | null> {
   try {
-    const info = await checkPicture(await decodeBase64(part.data));
-    return { data: await canonicalBase64(part.data), info };
+    const info = await checkPicture(await decodeBase64(data));
+    return { data: await canonicalBase64(data), info };
   } catch (error) {
     if (error instanceof PictureError || error instanceof Base64Error) return null;
     throw error;
@@ -183,8 +205,13 @@ async function check(part: AnswerPart & { kind: 'picture' }): Promise<Picture | 
 /** The answer does not wait for the ledger's disk: until the settlement is written the whole hold counts as spent. */
 function settle(parts: DrawParts, hold: Hold, charge: Judged['charge'], nanos: number): void {
   if (nanos > 0) parts.metrics.spent(hold.model, hold.tenant, nanos);
-  const written = charge === 'nothing' ? parts.state.release(hold.id) : parts.state.settle(hold.id, nanos, charge === 'worst' ? 'unknown' : 'settled');
-  written.catch((error: unknown) => parts.log.fault('ledger: settlement not written; the hold is charged in full', error, { hold: hold.id }));
+  const written =
+    charge === 'nothing'
+      ? parts.state.release(hold.id)
+      : parts.state.settle(hold.id, nanos, charge === 'worst' ? 'unknown' : 'settled');
+  written.catch((error: unknown) =>
+    parts.log.fault('ledger: settlement not written; the hold is charged in full', error, { hold: hold.id }),
+  );
 }
 
 /** A store that fails costs a later hit, never this answer. */
@@ -208,7 +235,14 @@ function weigh(draw: Draw): { readonly promptBytes: number; readonly references:
       else if (part.kind === 'picture') references += 1;
       else promptBytes += splice(part.fields).byteLength;
     }
-  const loose: Json[] = [draw.thinking, [...draw.tools], [...draw.safety], draw.more.request, draw.more.generationConfig, draw.more.imageConfig];
+  const loose: Json[] = [
+    draw.thinking,
+    [...draw.tools],
+    [...draw.safety],
+    draw.more.request,
+    draw.more.generationConfig,
+    draw.more.imageConfig,
+  ];
   for (const value of loose) promptBytes += splice(value).byteLength;
   return { promptBytes, references };
 }

@@ -123,14 +123,26 @@ export interface PictureWish {
   readonly format: PictureFormat | null;
 }
 
-function formatOf({ count, delivery }: ImageRequest, wish: PictureWish | null, byDefault: PictureFormat | null): PictureFormat | null {
+function formatOf(
+  { count, delivery }: ImageRequest,
+  wish: PictureWish | null,
+  byDefault: PictureFormat | null,
+): PictureFormat | null {
   if (wish !== null && count > 1)
-    throw new GatewayError('invalid_request', `Accept: image/* returns one picture: n must be 1 with it, is ${count}.`, { param: 'n', code: 'unsupported_value' });
+    throw new GatewayError(
+      'invalid_request',
+      `Accept: image/* returns one picture: n must be 1 with it, is ${count}.`,
+      { param: 'n', code: 'unsupported_value' },
+    );
   if (wish?.format != null && delivery.format !== null && delivery.format !== wish.format)
-    throw new GatewayError('invalid_request', `output_format asks for ${delivery.format} and the Accept header for ${wish.format}: ask for one of them.`, {
-      param: 'output_format',
-      code: 'unsupported_value',
-    });
+    throw new GatewayError(
+      'invalid_request',
+      `output_format asks for ${delivery.format} and the Accept header for ${wish.format}: ask for one of them.`,
+      {
+        param: 'output_format',
+        code: 'unsupported_value',
+      },
+    );
   return wish?.format ?? delivery.format ?? byDefault;
 }
 
@@ -200,10 +212,14 @@ function count({ metrics }: GatewayParts, caller: Caller, pictures: readonly Ser
   for (const { how, drawn, decision } of pictures) {
     if (decision.bypass !== null) metrics.bypass(decision.bypass);
     if (how !== 'drawn') metrics.saved(drawn.model, caller.tenant.id, drawn.costNanos);
-    metrics.cache(how === 'hit' ? 'hit' : how === 'joined' ? 'collapsed' : decision.bypass === null ? 'miss' : 'bypass');
+    metrics.cache(
+      how === 'hit' ? 'hit' : how === 'joined' ? 'collapsed' : decision.bypass === null ? 'miss' : 'bypass',
+    );
   }
 }
 
 function asGatewayError(error: unknown): GatewayError {
-  return error instanceof GatewayError ? error : new GatewayError('internal', 'A picture failed by a fault of the gateway.', { retry: false }, error);
+  return error instanceof GatewayError
+    ? error
+    : new GatewayError('internal', 'A picture failed by a fault of the gateway.', { retry: false }, error);
 }

@@ -39,16 +39,18 @@ export interface Log {
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
-/** Lines go to standard output in batches; `flush` before the process ends. */
-export function createLog(level: LogLevel): Log {
-  const destination = pino.destination({ dest: 1, sync: false });
+/** Lines go to standard output in batches, unless `to` says otherwise; `flush` before the process ends. */
+export function createLog(level: LogLevel, to?: NodeJS.WritableStream): Log {
+  const destination = to ?? pino.destination({ dest: 1, sync: false });
   const logger = pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, destination);
   return {
     request: (line) => logger.info({ ...line, modelAsked: printable(line.modelAsked) }, 'request'),
     info: (message, fields) => logger.info(fields ?? {}, message),
     warn: (message, fields) => logger.warn(fields ?? {}, message),
     fault: (message, error, fields) => logger.error({ ...fields, error: stackOf(error) }, message),
-    flush: () => destination.flushSync(),
+    flush: () => {
+      if ('flushSync' in destination) destination.flushSync();
+    },
   };
 }
 

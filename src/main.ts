@@ -45,7 +45,7 @@ export async function main(): Promise<void> {
 
   const log = createLog(config.logLevel);
   try {
-    const isTerminal = process.stdout.isTTY;
+    const isTerminal = process.stdout.isTTY ?? false;
     const app = await startApp(config, { version: version(), isTerminal, log });
     drainOnSignal(app, log);
     print(banner(config, app));
@@ -92,7 +92,9 @@ function whyNotStarted(error: unknown): string {
 }
 
 function version(): string {
-  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string };
+  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+    version: string;
+  };
   return version;
 }
 

@@ -2,10 +2,12 @@ import { GatewayError } from '../errors.ts';
 import type { PictureWish } from '../gateway.ts';
 import type { PictureFormat } from '../image/request.ts';
 
-const FORMATS = { 'image/png': 'png', 'image/jpeg': 'jpeg', 'image/jpg': 'jpeg', 'image/webp': 'webp' } as const satisfies Record<
-  string,
-  PictureFormat
->;
+const FORMATS = {
+  'image/png': 'png',
+  'image/jpeg': 'jpeg',
+  'image/jpg': 'jpeg',
+  'image/webp': 'webp',
+} as const satisfies Record<string, PictureFormat>;
 
 /**
  * Whether a caller wants bare picture bytes instead of JSON: only one that names `image/…` and does not prefer JSON
@@ -30,11 +32,15 @@ export function pictureWish(accept: string | undefined): PictureWish | null {
     if (isKnown(type)) return { format: FORMATS[type] };
   }
   const allowed = 'image/png, image/jpeg, image/webp, or image/* for the bytes as the vendor sent them';
-  throw new GatewayError('invalid_request', `The Accept header names no picture type that can be made here. Allowed: ${allowed}.`, {
-    param: 'Accept',
-    code: 'unsupported_value',
-    status: 406,
-  });
+  throw new GatewayError(
+    'invalid_request',
+    `The Accept header names no picture type that can be made here. Allowed: ${allowed}.`,
+    {
+      param: 'Accept',
+      code: 'unsupported_value',
+      status: 406,
+    },
+  );
 }
 
 function isKnown(type: string): type is keyof typeof FORMATS {

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { GatewayError } from '../errors.ts';
 import { isObject, JsonError, Lifter } from '../wire/json.ts';
 import type { JsonObject } from '../wire/json.ts';
+import { acquireOrRefuse } from './byte-budget.ts';
 import type { ByteBudget } from './byte-budget.ts';
 
 export interface ReadBody {
@@ -19,18 +20,20 @@ export async function readJsonBody(raw: IncomingMessage, limitBytes: number, bud
   checkType(raw);
   const declared = raw.headers['content-length'] === undefined ? null : Number(raw.headers['content-length']);
   if (declared !== null && declared > limitBytes) throw tooLarge(limitBytes);
-  const release = await budget.acquire(declared ?? limitBytes);
+  const release = await acquireOrRefuse(budget, declared ?? limitBytes);
   try {
     const lifter = new Lifter({ bytes: limitBytes });
     // Leaving the loop early must not destroy the socket: the error still has to be sent over it.
     for await (const chunk of raw.iterator({ destroyOnReturn: false })) lifter.push(chunk as Uint8Array);
     const value = lifter.end();
-    if (!isObject(value)) throw new GatewayError('invalid_request', 'The body must be a JSON object.', { code: 'invalid_json' });
+    if (!isObject(value))
+      throw new GatewayError('invalid_request', 'The body must be a JSON object.', { code: 'invalid_json' });
     return { value, byteLength: lifter.byteLength, release };
   } catch (error) {
     release();
     if (error instanceof JsonError) throw error.reason === 'too_large' ? tooLarge(limitBytes, error) : notJson(error);
-    if (raw.errored !== null || raw.readableAborted) throw new GatewayError('invalid_request', 'The caller hung up.', { code: 'client_closed', status: 499 });
+    if (raw.errored !== null || raw.readableAborted)
+      throw new GatewayError('invalid_request', 'The caller hung up.', { code: 'client_closed', status: 499 });
     throw error;
   }
 }
@@ -49,8 +52,13 @@ function checkType(raw: IncomingMessage): void {
     refuse(`This path takes JSON: send the header "Content-Type: application/json" (curl -d alone sends a form).`);
   for (const parameter of parameters) {
     const charset = /^charset="?([a-z0-9-]*)"?$/.exec(parameter)?.[1];
-    if (charset !== undefined && charset !== 'utf-8' && charset !== 'utf8') refuse('JSON is UTF-8: send no other charset.');
-    if (charset === undefined && !/^[a-z0-9!#$%&'*+.^_`|~-]+=("[^"]*"|[a-z0-9!#$%&'*+.^_`|~-]*)$/.test(parameter) && parameter !== '')
+    if (charset !== undefined && charset !== 'utf-8' && charset !== 'utf8')
+      refuse('JSON is UTF-8: send no other charset.');
+    if (
+      charset === undefined &&
+      !/^[a-z0-9!#$%&'*+.^_`|~-]+=("[^"]*"|[a-z0-9!#$%&'*+.^_`|~-]*)$/.test(parameter) &&
+      parameter !== ''
+    )
       refuse('The Content-Type header is malformed: send "application/json".');
   }
 }

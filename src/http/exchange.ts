@@ -81,11 +81,13 @@ export async function runExchange(
   } catch (error) {
     answered = { reply: errorReply(error, dialect, facts, parts.log) };
   }
+  const readyMs = performance.now() - startedAt;
   const headers = parts.draining() ? { ...answered.reply.headers, connection: 'close' } : answered.reply.headers;
   const arrived = await sendReply(raw.response, { ...answered.reply, headers });
   answered.delivered?.(arrived);
   const totalMs = performance.now() - startedAt;
-  const ownMs = Math.max(0, totalMs - facts.upstreamMs);
+  // Neither the vendor's time nor that of a slow reader.
+  const ownMs = Math.max(0, readyMs - facts.upstreamMs);
   const status = arrived ? answered.reply.status : 499;
   parts.metrics.http(facts.route, facts.method, status, facts.outcome, totalMs / 1000, ownMs / 1000);
   parts.metrics.bytes('in', facts.bytesIn);
@@ -98,9 +100,13 @@ export function errorReply(error: unknown, dialect: Dialect, facts: Facts, log: 
   const failure = error instanceof GatewayError ? error : ownFault(error, facts, log);
   facts.outcome = failure.failure;
   facts.code = failure.detail.code ?? failure.failure;
-  const { status, body } = dialect.renderError(failure, { requestId: facts.requestId, pathModel: null, receivedAt: facts.receivedAt });
+  const { status, body } = dialect.renderError(failure, {
+    requestId: facts.requestId,
+    pathModel: null,
+    receivedAt: facts.receivedAt,
+  });
   const { chunks, byteLength } = splice(body);
-  const { retryAfterSeconds } = failure.detail;
+  const retryAfterSeconds = failure.detail.retryAfterSeconds ?? (mayRetry(failure) ? USUAL_WAIT_SECONDS : undefined);
   return {
     status,
     headers: {
@@ -127,7 +133,16 @@ export function commonHeaders(requestId: string): Record<string, string> {
 
 /** OpenAI's SDKs ignore a wait of over a minute and come back at once: then they are better told to stay away. */
 const LONGEST_WAIT_SECONDS = 60;
-const RETRIED = new Set(['rate_limited', 'budget_reserved', 'upstream_busy', 'upstream_quota', 'unavailable', 'upstream_timeout']);
+/** For a passing trouble whose end nobody named. */
+const USUAL_WAIT_SECONDS = 5;
+const RETRIED = new Set([
+  'rate_limited',
+  'budget_reserved',
+  'upstream_busy',
+  'upstream_quota',
+  'unavailable',
+  'upstream_timeout',
+]);
 
 function mayRetry({ failure, detail }: GatewayError): boolean {
   if ((detail.retryAfterSeconds ?? 0) > LONGEST_WAIT_SECONDS) return false;

@@ -11,14 +11,29 @@ import type { Facts } from './exchange.ts';
 import type { Reply } from './reply.ts';
 
 /** Pictures as a reply: the dialect's JSON, or with `bare` the bytes of the one picture. Fills in the facts. */
-export async function renderPictures(served: Served, dialect: Dialect, call: Call, facts: Facts, bare: boolean): Promise<Reply> {
+export async function renderPictures(
+  served: Served,
+  dialect: Dialect,
+  call: Call,
+  facts: Facts,
+  bare: boolean,
+): Promise<Reply> {
   const { pictures, request } = served;
   const first = pictures[0];
   if (first === undefined) throw new GatewayError('internal', 'An answer without a picture.');
   note(facts, served);
-  const warnings = [...request.delivery.warnings, ...shapeWarnings({ asked: request.shape, ...served.shape, pictures: pictures.map(({ drawn }) => drawn.picture.info) })];
+  const warnings = [
+    ...request.delivery.warnings,
+    ...shapeWarnings({
+      asked: request.shape,
+      ...served.shape,
+      pictures: pictures.map(({ drawn }) => drawn.picture.info),
+    }),
+  ];
   if (served.missing !== null)
-    warnings.push(`${request.count - pictures.length} of ${request.count} pictures failed (${served.missing.failure}): ${served.missing.message}`);
+    warnings.push(
+      `${request.count - pictures.length} of ${request.count} pictures failed (${served.missing.failure}): ${served.missing.message}`,
+    );
   const headers = {
     ...commonHeaders(facts.requestId),
     ...pictureHeaders(served, facts),
@@ -26,15 +41,29 @@ export async function renderPictures(served: Served, dialect: Dialect, call: Cal
   };
   if (bare) {
     const bytes = await decodeBase64(first.picture.data);
-    return { status: 200, headers: { ...headers, 'content-type': first.picture.info.mimeType }, chunks: [bytes], byteLength: bytes.byteLength };
+    return {
+      status: 200,
+      headers: { ...headers, 'content-type': first.picture.info.mimeType },
+      chunks: [bytes],
+      byteLength: bytes.byteLength,
+    };
   }
   const { chunks, byteLength } = splice(dialect.renderAnswer(pictures, request, call));
-  return { status: 200, headers: { ...headers, 'content-type': 'application/json; charset=utf-8' }, chunks, byteLength };
+  return {
+    status: 200,
+    headers: { ...headers, 'content-type': 'application/json; charset=utf-8' },
+    chunks,
+    byteLength,
+  };
 }
 
 function note(facts: Facts, { pictures }: Served): void {
   const { drawn, picture } = pictures[0]!;
-  facts.outcome = pictures.some(({ how }) => how === 'drawn') ? 'ok' : pictures.some(({ how }) => how === 'joined') ? 'joined' : 'cached';
+  facts.outcome = pictures.some(({ how }) => how === 'drawn')
+    ? 'ok'
+    : pictures.some(({ how }) => how === 'joined')
+      ? 'joined'
+      : 'cached';
   facts.upstream = drawn.upstream;
   facts.modelAnswered = drawn.answer.modelVersion;
   facts.size = `${picture.info.width}x${picture.info.height}`;

@@ -71,13 +71,21 @@ export function createServer(parts: ServerParts): FastifyInstance {
     const spoken = dialect ?? dialectOf({ ...splitUrl(request.url), headers: request.headers }, parts.dialects);
     const raw = { request: request.raw, response: reply.raw };
     await runExchange({ metrics, log, draining: parts.draining }, facts, spoken, raw, () => {
-      if (parts.draining()) throw new GatewayError('unavailable', 'This instance is shutting down. Send the request again.', { retryAfterSeconds: 1, code: 'shutting_down' });
+      if (parts.draining())
+        throw new GatewayError('unavailable', 'This instance is shutting down. Send the request again.', {
+          retryAfterSeconds: 1,
+          code: 'shutting_down',
+        });
       return handler(request, facts, gone.signal);
     });
   }
 
   registerHealth(app, parts.health);
-  registerRoutes(app, parts, (route, dialect, handler) => (request, reply) => exchange(request, reply, route, dialect, handler));
+  registerRoutes(
+    app,
+    parts,
+    (route, dialect, handler) => (request, reply) => exchange(request, reply, route, dialect, handler),
+  );
 
   app.setNotFoundHandler((request, reply) =>
     exchange(request, reply, 'unmatched', null, () => Promise.reject(notServed(request, parts))),
@@ -93,24 +101,42 @@ function notServed(request: FastifyRequest, { dialects, publicUrl }: ServerParts
   const allow = allowedMethod(path, dialects);
   if (allow !== null && allow !== request.method) {
     const message = `${request.method} is not served here. Allowed: ${allow}.`;
-    return new GatewayError('invalid_request', message, { status: 405, code: 'method_not_allowed', headers: { allow } });
+    return new GatewayError('invalid_request', message, {
+      status: 405,
+      code: 'method_not_allowed',
+      headers: { allow },
+    });
   }
   const meant = meantPath(path);
   const hint =
     meant === null
       ? `OpenAI SDKs take the base URL ${publicUrl}/v1, Gemini SDKs ${publicUrl}.`
       : `Did you mean ${publicUrl}${meant}? OpenAI SDKs take the base URL ${publicUrl}/v1, Gemini SDKs ${publicUrl}.`;
-  return new GatewayError('invalid_request', `There is nothing at this path. ${hint}`, { status: 404, code: 'unknown_path' });
+  return new GatewayError('invalid_request', `There is nothing at this path. ${hint}`, {
+    status: 404,
+    code: 'unknown_path',
+  });
 }
 
 /** Fastify's own refusals: a URL that cannot be decoded, a Content-Type that is none, a parameter beyond all measure. */
 function frameworkError(error: unknown): unknown {
   const status = error instanceof Error && 'statusCode' in error ? Number(error.statusCode) : 500;
   if (status === 415)
-    return new GatewayError('invalid_request', 'The Content-Type header is malformed: send "application/json".', { status, code: 'unsupported_media_type' }, error);
-  if (status === 414) return new GatewayError('invalid_request', 'The path is too long.', { status, code: 'path_too_long' }, error);
+    return new GatewayError(
+      'invalid_request',
+      'The Content-Type header is malformed: send "application/json".',
+      { status, code: 'unsupported_media_type' },
+      error,
+    );
+  if (status === 414)
+    return new GatewayError('invalid_request', 'The path is too long.', { status, code: 'path_too_long' }, error);
   if (status >= 400 && status < 500)
-    return new GatewayError('invalid_request', 'The request line cannot be read: its path is not properly encoded.', { status: 400, code: 'bad_path' }, error);
+    return new GatewayError(
+      'invalid_request',
+      'The request line cannot be read: its path is not properly encoded.',
+      { status: 400, code: 'bad_path' },
+      error,
+    );
   return error;
 }
 
@@ -120,14 +146,20 @@ const BROKEN = {
 } as const satisfies Record<string, readonly [number, string, string]>;
 
 /** What never became a request has no path to tell a dialect by: the envelope both SDKs can read. */
-function answerBrokenRequest(this: FastifyInstance, error: Error & { code?: string }, socket: import('node:net').Socket): void {
+function answerBrokenRequest(
+  this: FastifyInstance,
+  error: Error & { code?: string },
+  socket: import('node:net').Socket,
+): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy();
     return;
   }
   const known = Object.entries(BROKEN).find(([code]) => code === error.code)?.[1];
   const [status, phrase, message] = known ?? [400, 'Bad Request', 'This is not a valid HTTP request.'];
-  const body = JSON.stringify({ error: { message, type: 'invalid_request_error', param: null, code: 'bad_request', status: 'INVALID_ARGUMENT' } });
+  const body = JSON.stringify({
+    error: { message, type: 'invalid_request_error', param: null, code: 'bad_request', status: 'INVALID_ARGUMENT' },
+  });
   socket.end(
     `HTTP/1.1 ${status} ${phrase}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
   );

@@ -17,7 +17,10 @@ export function shapeWarnings({ asked, ratio, tier, pictures }: ShapeFacts): str
   const { pixels, named } = asked;
   if (pixels !== null && asked.ratio === null && ratio !== null && ratioError(pixels, ratio) > RATIO_TOLERANCE)
     warnings.push(`${named.ratio} ${shown(pixels)} was drawn at ${ratio}: the nearest ratio the model has.`);
-  const wanted = pixels ?? (tier === null && ratio === null ? null : nominalPixels(ratio ?? '1:1', tier ?? '1K'));
+  // An explicit tier overrules the pixels, and then is what was asked for.
+  const wanted =
+    (asked.tier === null ? pixels : null) ??
+    (tier === null && ratio === null ? null : nominalPixels(ratio ?? '1:1', tier ?? '1K'));
   const short = wanted === null ? undefined : pictures.find((real) => isShort(real, wanted));
   if (wanted !== null && short !== undefined)
     warnings.push(`A picture of ${shown(short)} pixels came where ${shown(wanted)} was asked for.`);

@@ -35,7 +35,7 @@ export interface Upstream {
 export interface SendOptions {
   readonly abandonAfterMs: number;
   /** Called once when a reply begins, before its body is read: back-pressure for bytes in flight. */
-  readonly admit: (bytes: number) => Promise<() => void>;
+  readonly admit: (bytes: number, signal: AbortSignal) => Promise<() => void>;
 }
 
 /** Between two bytes of a reply. */
@@ -82,7 +82,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
       });
       const good = response.statusCode === 200;
       const declared = Number(response.headers['content-length']) || USUAL_REPLY_BYTES;
-      if (good) release = await admit(Math.min(declared, options.replyBytes));
+      if (good) release = await admit(Math.min(declared, options.replyBytes), signal);
       const lifter = new Lifter({ bytes: good ? options.replyBytes : ERROR_BYTES });
       let words: Json = null;
       try {
@@ -139,9 +139,11 @@ function classify(error: unknown, upstream: string, timedOut: boolean): Sent {
   if (timedOut) return lost('timeout', 'did not finish its answer in the time allowed');
   if (error instanceof errors.BodyTimeoutError || error instanceof errors.HeadersTimeoutError)
     return lost('timeout', 'stopped in the middle of its answer');
-  if (error instanceof errors.ResponseExceededMaxSizeError) return lost('too_large', 'sent an answer larger than allowed');
+  if (error instanceof errors.ResponseExceededMaxSizeError)
+    return lost('too_large', 'sent an answer larger than allowed');
   if (error instanceof JsonError) {
-    if (error.reason === 'syntax' || error.reason === 'encoding') return lost('not_json', 'sent an answer that is not whole JSON');
+    if (error.reason === 'syntax' || error.reason === 'encoding')
+      return lost('not_json', 'sent an answer that is not whole JSON');
     return lost('too_large', 'sent an answer larger or deeper than allowed');
   }
   if (code === 'UND_ERR_SOCKET') return lost('truncated', 'closed the connection before its answer was whole');

@@ -25,16 +25,24 @@ export function createRouter(models: readonly Model[], defaultModel: string): Ro
     if (model === null) {
       const near = nearestNames(list(allowed), asked);
       const hint = near.length > 0 ? ` The nearest names here: ${near.join(', ')}.` : '';
-      throw new GatewayError('unknown_model', `The model ${quote(asked)} does not exist here.${hint} GET /v1/models lists all of them.`, {
-        param: 'model',
-        code: 'model_not_found',
-      });
+      throw new GatewayError(
+        'unknown_model',
+        `The model ${quote(asked)} does not exist here.${hint} GET /v1/models lists all of them.`,
+        {
+          param: 'model',
+          code: 'model_not_found',
+        },
+      );
     }
     if (allowed !== null && !allowed.includes(model.id))
-      throw new GatewayError('forbidden', `This key may not use the model ${model.id}. It may use: ${allowed.join(', ')}.`, {
-        param: 'model',
-        code: 'model_not_allowed',
-      });
+      throw new GatewayError(
+        'forbidden',
+        `This key may not use the model ${model.id}. It may use: ${allowed.join(', ')}.`,
+        {
+          param: 'model',
+          code: 'model_not_allowed',
+        },
+      );
     return model;
   }
 

@@ -2,9 +2,9 @@ import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { gemini } from '../../../src/dialects/gemini/dialect.ts';
 import { ASPECT_RATIOS, TIERS } from '../../../src/image/size.ts';
-import type { Json, JsonObject } from '../../../src/wire/json.ts';
+import type { JsonObject } from '../../../src/wire/json.ts';
 import { LongString } from '../../../src/wire/long-string.ts';
-import { drawOf, flash, geminiCall, received, refusalOf, textTurn } from '../draws.ts';
+import { drawOf, flash, geminiCall, received, textTurn } from '../draws.ts';
 
 const parse = (body: JsonObject) => gemini.parseRequest(body, geminiCall);
 const goesUp = (body: JsonObject) => gemini.renderRequest(drawOf(parse(body)));

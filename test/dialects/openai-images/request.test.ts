@@ -4,7 +4,7 @@ import { openaiImages } from '../../../src/dialects/openai-images/dialect.ts';
 import { ASPECT_RATIOS, TIERS } from '../../../src/image/size.ts';
 import type { Json, JsonObject } from '../../../src/wire/json.ts';
 import { LongString } from '../../../src/wire/long-string.ts';
-import { drawOf, imagesCall, received, refusalOf } from '../draws.ts';
+import { drawOf, imagesCall, received } from '../draws.ts';
 
 const parse = (fields: JsonObject) => openaiImages.parseRequest({ prompt: 'x', ...fields }, imagesCall);
 const plain = parse({});

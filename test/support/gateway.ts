@@ -1,0 +1,97 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Writable } from 'node:stream';
+import { stringify } from 'yaml';
+import { startApp } from '../../src/app.ts';
+import { loadConfig } from '../../src/config.ts';
+import { createLog } from '../../src/log.ts';
+import { startSimulator } from '../../src/simulator/server.ts';
+import type { Simulator, SimulatorOptions } from '../../src/simulator/server.ts';
+
+export const KEY = 'sk-test-acme';
+export const OTHER_KEY = 'sk-test-globex';
+export const UPSTREAM_KEY = 'upstream-secret-7';
+
+export interface TestGateway {
+  readonly url: string;
+  readonly operationsUrl: string;
+  readonly simulator: Simulator;
+  /** Every line logged so far. */
+  readonly logged: () => string;
+  /** A POST of JSON with the test key; `body` may be raw bytes. */
+  post(path: string, body: unknown, headers?: Record<string, string>): Promise<Response>;
+  close(): Promise<void>;
+}
+
+export interface TestGatewayOptions {
+  readonly simulator?: SimulatorOptions;
+  /** Merged over the configuration's top level. */
+  readonly config?: Record<string, unknown>;
+  /** Merged over the one upstream. */
+  readonly upstream?: Record<string, unknown>;
+}
+
+/** A whole gateway on loopback ports of its own, a simulator behind it, two tenants before it. */
+export async function startGateway(options: TestGatewayOptions = {}): Promise<TestGateway> {
+  const directory = await mkdtemp(join(tmpdir(), 'plantain-test-'));
+  const simulator = await startSimulator({ signatureBytes: 20_000, keys: [UPSTREAM_KEY], ...options.simulator });
+  const offers = (model: string) => ({
+    id: model,
+    targets: [{ upstream: 'vendor', model, price: { perImageUsd: 0.05 } }],
+  });
+  const file = join(directory, 'plantain.yaml');
+  await writeFile(
+    file,
+    stringify({
+      dataDir: directory,
+      upstreams: [
+        {
+          id: 'vendor',
+          kind: 'gemini',
+          baseUrl: simulator.url,
+          keyFrom: 'VENDOR_KEY',
+          answerWithinMs: 20_000,
+          abandonAfterMs: 30_000,
+          ...options.upstream,
+        },
+      ],
+      models: [offers('gemini-3.1-flash-image'), offers('gemini-3-pro-image')],
+      tenants: [
+        { id: 'acme', keys: [{ key: KEY }] },
+        { id: 'globex', keys: [{ key: OTHER_KEY }] },
+      ],
+      ...options.config,
+    }),
+  );
+  const config = loadConfig({ file, environment: { VENDOR_KEY: UPSTREAM_KEY }, workingDirectory: directory });
+  let lines = '';
+  const sink = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      lines += chunk.toString();
+      done();
+    },
+  });
+  const anyPort = { host: '127.0.0.1', port: 0 };
+  const app = await startApp(
+    { ...config, listen: anyPort, operations: anyPort },
+    { version: 'test', isTerminal: false, log: createLog('info', sink) },
+  );
+  return {
+    url: app.apiUrl,
+    operationsUrl: app.operationsUrl,
+    simulator,
+    logged: () => lines,
+    post: (path, body, headers = {}) =>
+      fetch(`${app.apiUrl}${path}`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${KEY}`, 'content-type': 'application/json', ...headers },
+        body: body instanceof Uint8Array || typeof body === 'string' ? Buffer.from(body) : JSON.stringify(body),
+      }),
+    async close() {
+      await app.close();
+      await simulator.close();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}

@@ -112,7 +112,8 @@ export async function serve(parts: GatewayParts, incoming: Incoming): Promise<Se
       picture: await parts.renditions.of(each.flown.drawn, format, request.delivery.compression),
     })),
   );
-  count(parts, caller, pictures);
+  for (const { how, drawn } of pictures)
+    if (how !== 'drawn') parts.metrics.saved(drawn.model, caller.tenant.id, drawn.costNanos);
   const missing = failure === undefined ? null : asGatewayError(failure);
   return { request, model, shape, pictures, missing, delivered: crew.leave };
 }
@@ -180,8 +181,10 @@ function board(
   const waiting = plans.map(async (planned, index): Promise<Landed> => {
     const { draw, decision, key } = planned;
     const hit = hits[index] ?? null;
-    if (hit !== null) return { how: 'hit', flown: hit, decision };
-
+    if (hit !== null) {
+      countLookUp(parts, decision, 'hit');
+      return { how: 'hit', flown: hit, decision };
+    }
     const ticket = reservation.ticket();
     const lead = async (): Promise<Flown> => {
       try {
@@ -193,6 +196,7 @@ function board(
     const seat = decision.join
       ? parts.flights.join(keyName(key), lead, { collects: !decision.store })
       : parts.flights.fly(decision.bypass !== 'no-store' ? `${caller.tenant.id} ${keyName(key)}` : null, lead);
+    countLookUp(parts, decision, seat.role);
     if (seat.role !== 'leader') ticket.detach();
     seats.push(seat);
     try {
@@ -208,14 +212,11 @@ function board(
   return { waiting, leave: (delivered) => seats.forEach((seat) => seat.leave(delivered)) };
 }
 
-function count({ metrics }: GatewayParts, caller: Caller, pictures: readonly ServedPicture[]): void {
-  for (const { how, drawn, decision } of pictures) {
-    if (decision.bypass !== null) metrics.bypass(decision.bypass);
-    if (how !== 'drawn') metrics.saved(drawn.model, caller.tenant.id, drawn.costNanos);
-    metrics.cache(
-      how === 'hit' ? 'hit' : how === 'joined' ? 'collapsed' : decision.bypass === null ? 'miss' : 'bypass',
-    );
-  }
+/** Counted when the seat is taken, for those too whose picture never comes. */
+function countLookUp({ metrics }: GatewayParts, { bypass }: Decision, role: Seat<Flown>['role'] | 'hit'): void {
+  if (bypass !== null) metrics.bypass(bypass);
+  if (role === 'leader') metrics.cache(bypass === null ? 'miss' : 'bypass');
+  else metrics.cache(role === 'hit' ? 'hit' : 'collapsed');
 }
 
 function asGatewayError(error: unknown): GatewayError {

@@ -57,127 +57,77 @@ export interface MetricsOptions {
 }
 
 export function createMetrics({ version, simulator, gauges }: MetricsOptions): Metrics {
-  const registers = [new Registry()];
-  const registry = registers[0]!;
+  const registry = new Registry();
+  const registers = [registry];
   collectDefaultMetrics({ register: registry });
 
-  const gauge = (name: string, help: string, read?: () => number): Gauge =>
+  const counter = (name: string, help: string, ...labelNames: string[]): Counter =>
+    new Counter({ name, help, labelNames, registers });
+  const histogram = (name: string, help: string, buckets: number[], ...labelNames: string[]): Histogram =>
+    new Histogram({ name, help, buckets, labelNames, registers });
+  const gauge = (name: string, help: string, ...labelNames: string[]): Gauge =>
+    new Gauge({ name, help, labelNames, registers });
+  /** A gauge that is asked at each scrape. */
+  const asked = (name: string, help: string, read: () => number, labels: Record<string, string> = {}): Gauge =>
     new Gauge({
       name,
       help,
+      labelNames: Object.keys(labels),
       registers,
-      ...(read && {
-        collect() {
-          this.set(read());
-        },
-      }),
+      collect() {
+        this.set(labels, read());
+      },
     });
-  new Gauge({
-    name: 'plantain_build_info',
-    help: 'Always 1; the labels say what runs.',
-    labelNames: ['version', 'node'],
-    registers,
-  }).set({ version, node: process.version }, 1);
-  gauge('plantain_simulator', '1 when the built-in simulator draws, 0 when a vendor does.').set(simulator ? 1 : 0);
-  new Gauge({
-    name: 'plantain_cache_bytes',
-    help: 'Bytes of pictures kept, by tier of the store.',
-    labelNames: ['tier'],
-    registers,
-    collect() {
-      this.set({ tier: 'memory' }, gauges.cacheBytes());
-    },
-  });
-  gauge('plantain_singleflight_flights', 'Pictures being drawn right now.', gauges.flights);
-  gauge(
-    'plantain_singleflight_waiters',
-    'Callers waiting for a picture somebody else asked for first.',
-    gauges.waiters,
-  );
-  gauge('plantain_bytes_in_flight', 'Bytes of request and reply bodies held right now.', gauges.bytesInFlight);
 
-  const requests = new Counter({
-    name: 'plantain_http_requests_total',
-    help: 'Requests answered.',
-    labelNames: ['route', 'method', 'status'],
-    registers,
-  });
-  const duration = new Histogram({
-    name: 'plantain_http_request_duration_seconds',
-    help: 'From the last header received to the last byte handed over; hits (cached), joins and misses (ok) apart.',
-    labelNames: ['route', 'outcome'],
-    buckets: SECONDS,
-    registers,
-  });
-  const own = new Histogram({
-    name: 'plantain_overhead_seconds',
-    help: 'Time spent by the gateway itself: neither waiting for an upstream nor for a slow reader.',
-    labelNames: ['outcome'],
-    buckets: OWN_SECONDS,
-    registers,
-  });
-  const bodies = new Histogram({
-    name: 'plantain_http_body_bytes',
-    help: 'Body sizes, received and sent.',
-    labelNames: ['direction'],
-    buckets: BYTES,
-    registers,
-  });
-  const cache = new Counter({
-    name: 'plantain_cache_requests_total',
-    help: 'Pictures looked up, by result.',
-    labelNames: ['tier', 'result'],
-    registers,
-  });
-  const bypass = new Counter({
-    name: 'plantain_cache_bypass_total',
-    help: 'Pictures the cache had no part in, by reason.',
-    labelNames: ['reason'],
-    registers,
-  });
-  const evictions = new Counter({
-    name: 'plantain_cache_evictions_total',
-    help: 'Pictures dropped from the store.',
-    labelNames: ['tier', 'reason'],
-    registers,
-  });
-  const upstream = new Counter({
-    name: 'plantain_upstream_requests_total',
-    help: 'Calls to upstreams, by what became of them.',
-    labelNames: ['model', 'outcome'],
-    registers,
-  });
-  const upstreamSeconds = new Histogram({
-    name: 'plantain_upstream_duration_seconds',
-    help: 'Time an upstream took to answer whole.',
-    labelNames: ['model'],
-    buckets: SECONDS,
-    registers,
-  });
-  const inflight = new Gauge({
-    name: 'plantain_upstream_inflight',
-    help: 'Calls to upstreams in the air.',
-    labelNames: ['model'],
-    registers,
-  });
-  const spend = new Counter({
-    name: 'plantain_spend_usd_total',
-    help: 'Dollars settled; the ledger is the truth.',
-    labelNames: ['model', 'tenant'],
-    registers,
-  });
-  const saved = new Counter({
-    name: 'plantain_saved_usd_total',
-    help: 'Dollars not spent because the picture was already there or in the air.',
-    labelNames: ['model', 'tenant'],
-    registers,
-  });
-  const denied = new Counter({
-    name: 'plantain_budget_denied_total',
-    help: 'Requests refused for want of budget.',
-    labelNames: ['tenant', 'reason'],
-    registers,
-  });
+  gauge('plantain_build_info', 'Always 1; the labels say what runs.', 'version', 'node').set(
+    { version, node: process.version },
+    1,
+  );
+  gauge('plantain_simulator', '1 when the built-in simulator draws, 0 when a vendor does.').set(simulator ? 1 : 0);
+  asked('plantain_cache_bytes', 'Bytes of pictures kept, by tier of the store.', gauges.cacheBytes, { tier: 'memory' });
+  asked('plantain_singleflight_flights', 'Pictures being drawn right now.', gauges.flights);
+  asked('plantain_singleflight_waiters', 'Callers waiting for what somebody else asked for first.', gauges.waiters);
+  asked('plantain_bytes_in_flight', 'Bytes of request and reply bodies held right now.', gauges.bytesInFlight);
+
+  const requests = counter('plantain_http_requests_total', 'Requests answered.', 'route', 'method', 'status');
+  const duration = histogram(
+    'plantain_http_request_duration_seconds',
+    'From the last header received to the last byte handed over; hits (cached), joins and misses (ok) apart.',
+    SECONDS,
+    'route',
+    'outcome',
+  );
+  const own = histogram(
+    'plantain_overhead_seconds',
+    'Time spent by the gateway itself: neither waiting for an upstream nor for a slow reader.',
+    OWN_SECONDS,
+    'outcome',
+  );
+  const bodies = histogram('plantain_http_body_bytes', 'Body sizes, received and sent.', BYTES, 'direction');
+  const cache = counter('plantain_cache_requests_total', 'Pictures looked up, by result.', 'tier', 'result');
+  const bypass = counter('plantain_cache_bypass_total', 'Pictures not looked up, by reason.', 'reason');
+  const evictions = counter('plantain_cache_evictions_total', 'Pictures dropped from the store.', 'tier', 'reason');
+  const upstream = counter(
+    'plantain_upstream_requests_total',
+    'Calls to upstreams, by what became of them.',
+    'model',
+    'outcome',
+  );
+  const upstreamSeconds = histogram(
+    'plantain_upstream_duration_seconds',
+    'Time an upstream took to answer whole.',
+    SECONDS,
+    'model',
+  );
+  const inflight = gauge('plantain_upstream_inflight', 'Calls to upstreams in the air.', 'model');
+  const spend = counter('plantain_spend_usd_total', 'Dollars settled; the ledger is the truth.', 'model', 'tenant');
+  const saved = counter(
+    'plantain_saved_usd_total',
+    'Dollars not spent because the picture was already there or in the air.',
+    'model',
+    'tenant',
+  );
+  const denied = counter('plantain_budget_denied_total', 'Requests refused for want of budget.', 'tenant', 'reason');
   // Series that exist from the start, so that a dashboard has a zero to draw.
   for (const result of ['hit', 'miss', 'bypass', 'collapsed', 'error'] satisfies CacheResult[])
     cache.inc({ tier: 'memory', result }, 0);

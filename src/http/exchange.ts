@@ -80,6 +80,9 @@ export async function runExchange(
     answered = await answer();
   } catch (error) {
     answered = { reply: errorReply(error, dialect, facts, parts.log) };
+    const { outcome, caller } = facts;
+    if (caller !== null && (outcome === 'budget_exhausted' || outcome === 'budget_reserved'))
+      parts.metrics.denied(caller.tenant.id, outcome);
   }
   const readyMs = performance.now() - startedAt;
   const headers = parts.draining() ? { ...answered.reply.headers, connection: 'close' } : answered.reply.headers;

@@ -45,15 +45,15 @@ function cutBytes(bytes: Uint8Array): number {
   return 0;
 }
 
-/** Of bytes that isUtf8 refused. */
+/** Of bytes that isUtf8 refused: by halves as far as they are sound, then a character at a time. */
 function firstIllFormed(bytes: Uint8Array): number {
   let at = 0;
-  for (let size = 4096; size > 1;) {
-    const block = bytes.subarray(at, at + size);
-    const whole = block.subarray(0, block.length - cutBytes(block));
+  for (let size = bytes.length >> 1; size >= 4; size >>= 1) {
+    const half = bytes.subarray(at, at + size);
+    const whole = half.subarray(0, half.length - cutBytes(half));
     if (isUtf8(whole)) at += whole.length;
-    else size >>= 1;
   }
-  while (isUtf8(bytes.subarray(at, at + sequenceLength(bytes[at]!)))) at += sequenceLength(bytes[at]!);
+  const character = () => bytes.subarray(at, at + sequenceLength(bytes[at]!));
+  while (isUtf8(character())) at += character().length;
   return at;
 }

@@ -74,10 +74,10 @@ describe('what a call costs', () => {
     usage: NonNullable<Awaited<ReturnType<typeof post>>['json']['usageMetadata']>,
     model: string,
   ): number {
-    const [input, text, image] = model === PRO ? [2000, 12_000, 120_000] : [500, 3000, 60_000];
+    const [input, text, image] = model === PRO ? ([2000, 12_000, 120_000] as const) : ([500, 3000, 60_000] as const);
     const pictures = usage.candidatesTokensDetails?.find(({ modality }) => modality === 'IMAGE')?.tokenCount ?? 0;
     const words = (usage.candidatesTokenCount ?? 0) - pictures + (usage.thoughtsTokenCount ?? 0);
-    return usage.promptTokenCount * input! + words * text! + pictures * image!;
+    return usage.promptTokenCount * input + words * text + pictures * image;
   }
 
   it.each([

@@ -49,9 +49,9 @@ test('I1 to I6, I9, I11: after any history with crashes the balances are the mod
       });
       expect(audit(file).faults).toEqual([]);
     }),
-    { numRuns: LONG ? 20_000 : 60 },
+    { numRuns: LONG ? 4_000 : 60 },
   );
-});
+}, 300_000);
 
 test('every change is a row that says who, what and how it ended, budgets or not', async () => {
   const file = join(temporaryDirectory(), 'ledger.sqlite');

@@ -129,9 +129,9 @@ export function describeSpendState(name: string, open: () => Promise<SpendState>
       const shared: SpendState = { ...state, close: () => Promise.resolve() };
       await fc.assert(
         fc.asyncProperty(history, (steps) => play(steps, () => Promise.resolve(shared), null)),
-        { numRuns: LONG ? 20_000 : 60 },
+        { numRuns: LONG ? 4_000 : 60 },
       );
-    });
+    }, 300_000);
 
     test('I4: a repeated settle changes nothing, whatever it says', async () => {
       const accounts = freshAccounts(100);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 
 import type { Json } from '../../src/wire/json.ts';
 import { LongString } from '../../src/wire/long-string.ts';
@@ -43,7 +43,7 @@ export function assertSame(actual: unknown, expected: unknown): void {
 
 const space = fc.constantFrom('', '', '', ' ', '\n', '\t', '\r\n  ');
 const character = fc.oneof(
-  { weight: 6, arbitrary: fc.constantFrom(...'abc/+=09{}[]:, \u007f') },
+  { weight: 6, arbitrary: fc.constantFrom(...Array.from('abc/+=09{}[]:, \u007f')) },
   {
     weight: 3,
     arbitrary: fc.string({ unit: 'binary', minLength: 1, maxLength: 1 }).filter((c) => !/[\x00-\x1f"\\]/.test(c)),

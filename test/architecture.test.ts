@@ -1,0 +1,102 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { describe, expect, test } from 'vitest';
+
+const ROOT = resolve(import.meta.dirname, '..');
+const SRC = join(ROOT, 'src');
+const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' })
+  .filter((name) => /\.(ts|js)$/.test(name))
+  .map((name) => ({ name, text: readFileSync(join(SRC, name), 'utf8') }));
+const importsOf = (text: string): string[] =>
+  [...text.matchAll(/(?:from\s+|import\s*\(?\s*|new URL\()'([^']+)'/g)].map((found) => found[1]!);
+
+/** What each room of the house may use, besides itself. Whoever is not named may be used by the process alone. */
+const MAY_USE = {
+  wire: [],
+  errors: [],
+  image: ['wire', 'errors'],
+  dialects: ['image', 'wire', 'errors'],
+  cache: ['image', 'wire', 'errors'],
+  tenants: ['image', 'wire', 'errors'],
+  upstreams: ['image', 'wire', 'errors'],
+  simulator: ['image', 'wire'],
+  config: ['image', 'wire', 'errors'],
+  log: ['errors'],
+  metrics: ['errors'],
+  draw: ['dialects', 'cache', 'tenants', 'upstreams', 'image', 'wire', 'errors', 'log', 'metrics'],
+  gateway: ['draw', 'dialects', 'cache', 'tenants', 'upstreams', 'image', 'wire', 'errors', 'log', 'metrics'],
+  http: ['gateway', 'dialects', 'cache', 'tenants', 'image', 'wire', 'errors', 'log', 'metrics'],
+} as const satisfies Record<string, readonly string[]>;
+const PROCESS = ['app', 'banner', 'main', 'start'];
+
+/** Each foreign package has one owner: a file, or a folder that is about nothing else. */
+const OWNERS: Record<string, RegExp> = {
+  ajv: /^config\//,
+  'close-with-grace': /^main\.ts$/,
+  fastify: /^http\//,
+  keyv: /^cache\/entry\.ts$/,
+  'lru-cache': /^cache\/blobs\.ts$/,
+  'node:sqlite': /^tenants\/(sqlite|embedded-[a-z]+)\.ts$/,
+  pino: /^log\.ts$/,
+  'prom-client': /^metrics\.ts$/,
+  sharp: /^image\/rendition\.ts$/,
+  typebox: /^config\/schema(\/|\.ts)/,
+  undici: /^upstreams\/client\.ts$/,
+  yaml: /^config\/(source|describe)\.ts$/,
+};
+
+const roomOf = (name: string): string => name.replace(/\.(ts|js)$/, '').split('/')[0]!;
+
+describe('the house', () => {
+  test.each(files.filter(({ name }) => !PROCESS.includes(roomOf(name))))(
+    '$name imports only what its room may use',
+    ({ name, text }) => {
+      const room = roomOf(name);
+      const allowed: readonly string[] = Object.entries(MAY_USE).find(([each]) => each === room)?.[1] ?? [];
+      expect(Object.keys(MAY_USE)).toContain(room);
+      for (const specifier of importsOf(text).filter((each) => /^\..*\.(ts|js)$/.test(each))) {
+        const used = roomOf(relative(SRC, join(SRC, dirname(name), specifier)));
+        if (used !== room) expect(allowed, `${name} imports ${specifier}`).toContain(used);
+      }
+    },
+  );
+
+  test('dialects do not know one another', () => {
+    for (const { name, text } of files.filter((each) => /^dialects\/.+\//.test(each.name)))
+      for (const specifier of importsOf(text).filter((each) => each.startsWith('../')))
+        expect(['../dialect.ts'], `${name} imports ${specifier}`).toEqual(
+          expect.arrayContaining(specifier.startsWith('../../') ? [] : [specifier]),
+        );
+  });
+
+  test('every foreign package has one owner, and is in package.json', () => {
+    const { dependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
+      dependencies: Record<string, string>;
+    };
+    const used = new Set<string>();
+    for (const { name, text } of files)
+      for (const specifier of importsOf(text).filter((each) => !each.startsWith('.'))) {
+        const foreign = specifier.startsWith('node:') ? specifier : specifier.split('/')[0]!;
+        if (foreign.startsWith('node:') && foreign !== 'node:sqlite') continue;
+        expect(OWNERS[foreign], `${name} imports ${specifier}, which nobody owns`).toBeDefined();
+        expect(name, `${specifier} has another owner`).toMatch(OWNERS[foreign]!);
+        used.add(foreign);
+      }
+    expect([...used].filter((each) => !each.startsWith('node:')).sort()).toEqual(Object.keys(dependencies).sort());
+  });
+
+  test('only the process reads the environment', () => {
+    for (const { name, text } of files)
+      if (!PROCESS.includes(roomOf(name)) && name !== 'simulator/main.ts')
+        expect(text, name).not.toMatch(/process\.(env|argv|exit\b|exitCode)/);
+  });
+
+  test('no file makes its reader scroll for the point', () => {
+    for (const { name, text } of files) expect(text.split('\n').length, name).toBeLessThanOrEqual(320);
+  });
+
+  test('src/README.md names every room and every file at the top', () => {
+    const map = readFileSync(join(SRC, 'README.md'), 'utf8');
+    for (const name of new Set(files.map((each) => each.name.split('/')[0]!))) expect(map).toContain(name);
+  });
+});

@@ -194,7 +194,7 @@ function board(
       }
     };
     const seat = decision.join
-      ? parts.flights.join(keyName(key), lead, { collects: !decision.store })
+      ? parts.flights.join(keyName(key), lead, { collects: !(decision.store && decision.read) })
       : parts.flights.fly(decision.bypass !== 'no-store' ? `${caller.tenant.id} ${keyName(key)}` : null, lead);
     countLookUp(parts, decision, seat.role);
     if (seat.role !== 'leader') ticket.detach();

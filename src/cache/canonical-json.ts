@@ -32,8 +32,13 @@ function write(value: Json, pieces: (string | Uint8Array)[]): void {
   } else pieces.push(typeof value === 'number' ? String(value) : JSON.stringify(value));
 }
 
-/** What has no escape is written already as JSON.stringify would write it. */
 function writeLong(value: LongString, pieces: (string | Uint8Array)[]): void {
-  if (value.escaped) pieces.push(JSON.stringify(value.text()));
-  else pieces.push('"', ...value.chunks, '"');
+  if (value.escaped) {
+    pieces.push(JSON.stringify(value.text()));
+    return;
+  }
+  // What has no escape is written already as JSON.stringify would write it.
+  pieces.push('"');
+  for (const chunk of value.chunks) pieces.push(chunk);
+  pieces.push('"');
 }

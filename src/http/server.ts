@@ -109,7 +109,7 @@ function notServed(request: FastifyRequest, { dialects, publicUrl }: ServerParts
   }
   const meant = meantPath(path);
   const hint =
-    meant === null
+    meant === null || allowedMethod(meant, dialects) === null
       ? `OpenAI SDKs take the base URL ${publicUrl}/v1, Gemini SDKs ${publicUrl}.`
       : `Did you mean ${publicUrl}${meant}? OpenAI SDKs take the base URL ${publicUrl}/v1, Gemini SDKs ${publicUrl}.`;
   return new GatewayError('invalid_request', `There is nothing at this path. ${hint}`, {

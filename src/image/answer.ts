@@ -14,6 +14,7 @@ export interface Answer {
   readonly message: string | null;
   readonly parts: readonly AnswerPart[];
   readonly usage: Usage;
+  readonly billed: Billed;
   readonly modelVersion: string | null;
   /** `groundingMetadata` as the vendor sent it: its terms require sources to be shown. */
   readonly grounding: Json;
@@ -21,6 +22,12 @@ export interface Answer {
 
 /** What the vendor decided. `picture` means there is at least one part that is a picture and no thought. */
 export type Verdict = 'picture' | 'blocked_prompt' | 'blocked_output' | 'no_image';
+
+/**
+ * What a vendor that charges by tokens puts on its bill for a reply: what `usage` counts, nothing, or what cannot be told
+ * because the counts are missing or make no sense.
+ */
+export type Billed = 'usage' | 'nothing' | 'unknown';
 
 export type AnswerPart =
   | { readonly kind: 'text'; readonly text: string; readonly thought: boolean; readonly signature: Signature | null }

@@ -65,6 +65,7 @@ export function openBill(): BillBook {
 
   /** How many of these searches are beyond what a month has free. */
   function countPaidSearches(at: number, searches: number): number {
+    if (searches === 0) return 0;
     const month = new Date(at).toISOString().slice(0, 7);
     const before = searchesInMonth.get(month) ?? 0;
     searchesInMonth.set(month, before + searches);

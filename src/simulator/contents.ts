@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { checkPicture } from '../image/picture.ts';
 import type { Pixels } from '../image/size.ts';
 import { decodeBase64 } from '../wire/base64.ts';
@@ -81,7 +81,7 @@ async function readPicture(data: string | LongString, path: string): Promise<{ s
     refusal.cause = error;
     throw refusal;
   });
-  const sha256 = createHash('sha256').update(bytes).digest('hex');
+  const sha256 = hash('sha256', bytes);
   return { sha256, pixels: { width: info.width, height: info.height } };
 }
 

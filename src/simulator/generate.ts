@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { JsonObject } from '../wire/json.ts';
 import type { BillBook, Pricing } from './bill.ts';
@@ -52,7 +52,7 @@ export async function generate(call: GenerateCall, asked: Asked, house: House): 
     return send(call, payload, fault, house);
   }
   const drawn = spec.ask?.(asked) ?? asked;
-  const composed = await compose(drawn, house.studio, randomBytes(16).toString('hex'));
+  const composed = await compose(drawn, house.studio, randomUUID());
   const reply = (await spec.reply?.(composed, drawn, house.studio)) ?? composed;
   const frames = writeFrames(renderReply(reply, asked.name), call.framing, spec);
   const headers = call.framing === 'events' ? EVENT_STREAM_HEADERS : JSON_HEADERS;

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Fault } from './faults.ts';
 
 /** One call that reached the simulator: every POST to a model, and whatever followed a redirect. */
@@ -67,7 +67,7 @@ export function openJournal(): Journal {
       return {
         number: call.number,
         read(prompt, seed) {
-          call.promptDigest = createHash('sha256').update(prompt).digest('hex');
+          call.promptDigest = hash('sha256', prompt);
           call.seed = seed;
         },
         answer(answered) {

@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { hash, randomUUID } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { encodePixels } from '../image/rendition.ts';
 import type { Pixels } from '../image/size.ts';
@@ -71,7 +71,7 @@ export function createPictures(cacheBytes = DEFAULT_CACHE_BYTES): Pictures {
     },
     async fresh(sketch) {
       const variant = `${sketch.digest} variant ${calls++ % VARIANTS}`;
-      const digest = createHash('sha256').update(variant).digest('hex');
+      const digest = hash('sha256', variant);
       return drawing(sketch, stamp(await base64Of({ ...sketch, digest }), sketch.format));
     },
   };
@@ -114,7 +114,7 @@ function stamp(base64: Buffer, format: SentFormat): Buffer[] {
   const headBytes = format === 'png' ? 33 : 3;
   const headLength = (headBytes / 3) * 4;
   const head = Buffer.from(base64.toString('latin1', 0, headLength), 'base64');
-  const unique = randomBytes(12).toString('hex');
+  const unique = randomUUID().slice(-25);
   const stamped =
     format === 'png' ? [head, textChunk(unique)] : [head.subarray(0, 2), comment(unique), head.subarray(2)];
   return [Buffer.from(Buffer.concat(stamped).toString('base64'), 'latin1'), base64.subarray(headLength)];

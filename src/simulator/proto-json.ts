@@ -68,10 +68,13 @@ export function message<F extends Readonly<Record<string, Reader<unknown>>>>(
   fields: F,
 ): Reader<{ readonly [K in keyof F]?: Read<F[K]> }> {
   const names = new Map(
-    Object.keys(fields).flatMap((field) => [
-      [field, field],
-      [snakeCase(field), field],
-    ]),
+    Object.entries(fields).flatMap(([field, reader]) => {
+      const known = { field, reader, name: snakeCase(field) };
+      return [
+        [field, known],
+        [known.name, known],
+      ];
+    }),
   );
   return (value, place, violations) => {
     const path = pathOf(place);
@@ -80,10 +83,9 @@ export function message<F extends Readonly<Record<string, Reader<unknown>>>>(
     if (!isObject(value)) return void violations.push(invalidValue(path, PACKAGE + name, value));
     const read: Record<string, unknown> = {};
     for (const [spelling, item] of Object.entries(value)) {
-      const field = names.get(spelling);
-      const within = { parent: path, name: snakeCase(spelling) };
-      if (field === undefined) violations.push(unknownName({ parent: path, name: spelling }, 'Cannot find field.'));
-      else if (item !== null) read[field] = fields[field]?.(item, within, violations);
+      const known = names.get(spelling);
+      if (!known) violations.push(unknownName({ parent: path, name: spelling }, 'Cannot find field.'));
+      else if (item !== null) read[known.field] = known.reader(item, { parent: path, name: known.name }, violations);
     }
     return read as { readonly [K in keyof F]?: Read<F[K]> };
   };

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { JsonObject } from '../wire/json.ts';
 import type { LongString } from '../wire/long-string.ts';
 import type { Pixels } from '../image/size.ts';
@@ -56,7 +56,7 @@ export async function compose(asked: Asked, studio: Studio, unique: string): Pro
   const text = wantsText ? `Here it is: “${firstWords(asked.prompt)}”, as the simulator sees it.\n\n` : '';
   const tokens = countTokens(asked, text, wantsPicture);
   const base = { finishMessage: null, blockReason: null, grounding: null, charged: true };
-  const responseId = Buffer.from(unique, 'hex').toString('base64url').slice(0, 23);
+  const responseId = Buffer.from(unique.replaceAll('-', ''), 'hex').toString('base64url');
   if (tokens.text + tokens.image + tokens.thinking > asked.maxOutputTokens) {
     const cut = { ...tokens, text: 0, image: 0, thinking: Math.min(tokens.thinking, asked.maxOutputTokens) };
     return { ...base, parts: [], finishReason: 'MAX_TOKENS', tokens: cut, responseId };
@@ -111,8 +111,7 @@ export function totalTokens({ input, text, image, thinking }: Tokens): number {
 }
 
 function sketchOf(asked: Asked, studio: Studio, purpose = ''): Sketch {
-  const digest =
-    purpose === 'draft' ? createHash('sha256').update(`${asked.digest} draft`).digest('hex') : asked.digest;
+  const digest = purpose === 'draft' ? hash('sha256', `${asked.digest} draft`) : asked.digest;
   return { digest, prompt: asked.prompt, pixels: asked.shape.pixels, format: asked.format ?? studio.format };
 }
 
@@ -131,7 +130,7 @@ function countTokens(asked: Asked, text: string, wantsPicture: boolean): Tokens 
 /** Recorded: 2.9 and 1.5 MB on a picture alone, 1.1 MB on each of text and picture. */
 function recordedLength(subject: string, signed: number): number {
   if (signed > 1) return 1_100_000;
-  const dice = createHash('sha256').update(subject).digest().readUInt32BE(0);
+  const dice = hash('sha256', subject, 'buffer').readUInt32BE(0);
   return 1_500_000 + (dice % 1_400_000);
 }
 

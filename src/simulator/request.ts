@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { lift } from '../wire/json.ts';
 import type { Json } from '../wire/json.ts';
 import { readContents } from './contents.ts';
@@ -84,7 +84,7 @@ export async function readGenerateContent(
     thinksHard: thinkingLevel === 'HIGH',
     searches,
     maxOutputTokens: config.maxOutputTokens ?? model.outputTokenLimit,
-    digest: createHash('sha256').update(JSON.stringify(decided)).digest('hex'),
+    digest: hash('sha256', JSON.stringify(decided)),
   };
 }
 

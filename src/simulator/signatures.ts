@@ -1,4 +1,4 @@
-import { createCipheriv, createHmac, timingSafeEqual } from 'node:crypto';
+import { createCipheriv, hash } from 'node:crypto';
 import { LongString } from '../wire/long-string.ts';
 
 /**
@@ -37,10 +37,8 @@ export function createSignatures(): Signatures {
     const head = Buffer.alloc(HEAD_BYTES);
     head[0] = 0x12; // The vendor's begin with E too.
     subjectDigest.copy(head, 4, 0, SUBJECT_BYTES);
-    const seal = createHmac('sha256', SEED)
-      .update(head.subarray(0, 4 + SUBJECT_BYTES))
-      .update(String(byteLength));
-    seal.digest().copy(head, 4 + SUBJECT_BYTES);
+    const sealed = Buffer.concat([SEED, head.subarray(0, 4 + SUBJECT_BYTES), Buffer.from(String(byteLength))]);
+    hash('sha256', sealed, 'buffer').copy(head, 4 + SUBJECT_BYTES);
     return head;
   }
 
@@ -48,14 +46,14 @@ export function createSignatures(): Signatures {
     issue(subject, length) {
       const byteLength = Math.max(HEAD_BYTES, Math.ceil(length / 4) * 3);
       growNoise(byteLength - HEAD_BYTES);
-      const head = headOf(createHmac('sha256', SEED).update(subject).digest(), byteLength);
+      const head = headOf(hash('sha256', subject, 'buffer'), byteLength);
       const tail = noiseBase64.subarray(0, ((byteLength - HEAD_BYTES) / 3) * 4);
       return LongString.fromBase64([Buffer.from(head.toString('base64'), 'latin1'), tail]);
     },
     verify(signature) {
       if (signature.length < HEAD_BYTES) return false;
       const head = signature.subarray(0, HEAD_BYTES);
-      if (!timingSafeEqual(head, headOf(head.subarray(4, 4 + SUBJECT_BYTES), signature.length))) return false;
+      if (!head.equals(headOf(head.subarray(4, 4 + SUBJECT_BYTES), signature.length))) return false;
       growNoise(signature.length - HEAD_BYTES);
       return noise.subarray(0, signature.length - HEAD_BYTES).equals(signature.subarray(HEAD_BYTES));
     },

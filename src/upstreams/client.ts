@@ -80,6 +80,8 @@ export function createUpstream(options: UpstreamOptions): Upstream {
         body: body.chunks.length === 1 ? body.chunks[0]! : Readable.from(body.chunks, { objectMode: false }),
         signal,
       });
+      // A body that is let go of before its end says so by an error, which would end the process if nobody listened.
+      response.body.on('error', () => undefined);
       const good = response.statusCode === 200;
       const declared = Number(response.headers['content-length']) || USUAL_REPLY_BYTES;
       if (good) release = await admit(Math.min(declared, options.replyBytes), signal);

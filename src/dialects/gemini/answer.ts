@@ -1,10 +1,10 @@
 import { GatewayError } from '../../errors.ts';
-import type { Answer, AnswerPart, Verdict } from '../../image/answer.ts';
+import type { Answer, AnswerPart, Billed, Verdict } from '../../image/answer.ts';
 import { isObject } from '../../wire/json.ts';
 import type { Json, JsonObject } from '../../wire/json.ts';
 import { LongString } from '../../wire/long-string.ts';
 import type { Delivered } from '../dialect.ts';
-import { parseUsage } from './usage.ts';
+import { isUsageSound, parseUsage } from './usage.ts';
 import { parseError } from './vendor-errors.ts';
 
 // generateContent's reply: https://ai.google.dev/api/generate-content#generatecontentresponse
@@ -56,16 +56,26 @@ export function parseAnswer(words: JsonObject): Answer {
   const told = good[0] ?? candidates[0];
   const blocked = good.length === 0 ? blockReason(feedback) : null;
   const verdict = blocked !== null || told === undefined ? 'blocked_prompt' : told.verdict;
+  const message = verdict === 'picture' ? null : (blocked?.message ?? told?.message ?? null);
+  const usage = words.usageMetadata ?? null;
   return {
     words,
     verdict,
     reason: blocked?.reason ?? told?.reason ?? null,
-    message: verdict === 'picture' ? null : (blocked?.message ?? told?.message ?? null),
+    message,
     parts: (good.length > 0 ? good : candidates).flatMap(({ parts }) => parts),
-    usage: parseUsage(words.usageMetadata ?? null, verdict === 'picture'),
+    usage: parseUsage(usage, verdict === 'picture'),
+    billed: billed(verdict, message, usage),
     modelVersion: typeof words.modelVersion === 'string' ? words.modelVersion : null,
     grounding: told?.grounding ?? null,
   };
+}
+
+/** What is blocked is free, and so is what the vendor says it does not charge for. */
+function billed(verdict: Verdict, message: string | null, usage: Json): Billed {
+  if (verdict === 'blocked_prompt' || verdict === 'blocked_output') return 'nothing';
+  if (verdict === 'no_image' && /\bnot be charged\b/i.test(message ?? '')) return 'nothing';
+  return isUsageSound(usage, verdict === 'picture') ? 'usage' : 'unknown';
 }
 
 function errorStatus(error: Json | undefined): number {

@@ -27,6 +27,24 @@ export function parseUsage(usage: Json, hasPicture: boolean): Usage {
   return { inputText, inputImage, outputText, outputImage, thinking, total: count(said.totalTokenCount) || sum };
 }
 
+/** Whether the counts can be those of a bill: none is absurd, and a picture is counted at all. */
+export function isUsageSound(usage: Json, hasPicture: boolean): boolean {
+  if (!isObject(usage)) return false;
+  const isCount = (value: Json | undefined): boolean => value === undefined || value === null || isToken(value);
+  const details = [usage.promptTokensDetails, usage.candidatesTokensDetails].flatMap((list) => list ?? []);
+  if (!COUNTS.every((name) => isCount(usage[name]))) return false;
+  if (!details.every((detail) => isObject(detail) && isCount(detail.tokenCount))) return false;
+  return !hasPicture || (count(usage.promptTokenCount) > 0 && parseUsage(usage, true).outputImage > 0);
+}
+
+const COUNTS = [
+  'promptTokenCount',
+  'toolUsePromptTokenCount',
+  'candidatesTokenCount',
+  'thoughtsTokenCount',
+  'totalTokenCount',
+];
+
 function byModality(details: Json | undefined): { readonly image: number; readonly other: number } {
   let image = 0;
   let other = 0;
@@ -41,5 +59,9 @@ function byModality(details: Json | undefined): { readonly image: number; readon
 
 /** int32 on the wire; anything else, and anything below zero, counts for nothing. */
 function count(value: Json | undefined): number {
-  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= MAX_TOKENS ? value : 0;
+  return isToken(value) ? value : 0;
+}
+
+function isToken(value: Json | undefined): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= MAX_TOKENS;
 }

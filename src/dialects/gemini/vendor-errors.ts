@@ -18,6 +18,8 @@ interface Said {
 
 const MESSAGE_LENGTH = 2000;
 const OPERATORS_SECONDS = 60;
+/** Nobody says when a quota comes back: a day's does at its end, an empty account's when somebody pays. */
+const QUOTA_SECONDS = 3600;
 
 export function parseError(status: number, words: Json, retryAfter: string | null = null): GatewayError {
   const said = read(words);
@@ -31,7 +33,7 @@ export function parseError(status: number, words: Json, retryAfter: string | nul
   }
   if (status === 402 || isQuota(status, said)) {
     const message = "The upstream's quota for this gateway is used up. The operator of the gateway can raise it.";
-    return failed('upstream_quota', message, { code: 'upstream_quota', retry: false });
+    return failed('upstream_quota', message, { code: 'upstream_quota', retryAfterSeconds: QUOTA_SECONDS, retry: false });
   }
   if (status === 429) return busy(said, waits, undefined);
   if (status === 413) return refused(status, said);

@@ -68,7 +68,7 @@ export const OUTCOMES = {
   recitation: stopped('RECITATION', false),
   blocklist: stopped('BLOCKLIST', false),
   spii: stopped('SPII', false),
-  language: stopped('LANGUAGE', false),
+  language: stopped('LANGUAGE', true),
   other: stopped('OTHER', true),
   'malformed-response': stopped('MALFORMED_RESPONSE', true),
   'unknown-reason': stopped('A_REASON_OF_NEXT_YEAR', true),

@@ -3,6 +3,7 @@ import { MemoryBlobs, memoryTexts } from './cache/blobs.ts';
 import { Entries } from './cache/entry.ts';
 import type { EntryTrouble } from './cache/entry.ts';
 import { Flights } from './cache/flights.ts';
+import { sizeOfDrawn } from './cache/head.ts';
 import { createRenditions } from './cache/renditions.ts';
 import { deadlineMs } from './config.ts';
 import type { Config, UpstreamConfig } from './config.ts';
@@ -14,6 +15,7 @@ import { createByteBudget } from './http/byte-budget.ts';
 import { createOperationsServer } from './http/operations.ts';
 import { createServer } from './http/server.ts';
 import { usdToNanos } from './image/price.ts';
+import type { Tier } from './image/size.ts';
 import type { Log } from './log.ts';
 import { createMetrics } from './metrics.ts';
 import type { Metrics } from './metrics.ts';
@@ -25,8 +27,6 @@ import { firstKey } from './tenants/first-key.ts';
 import type { FirstKeyTold } from './tenants/first-key.ts';
 import { createUpstream } from './upstreams/client.ts';
 import { createRouter } from './upstreams/router.ts';
-import type { Json } from './wire/json.ts';
-import { LongString } from './wire/long-string.ts';
 
 export interface App {
   /** Where the API and the operations port listen, as URLs. */
@@ -61,7 +61,7 @@ export async function startApp(config: Config, { version, isTerminal, log }: App
 
     let evicted = (_byteLength: number): void => undefined;
     const blobs = new MemoryBlobs({ maxBytes: config.cache.memoryBytes, onEvict: (byteLength) => evicted(byteLength) });
-    const flights = new Flights<Flown>({ now, sizeOf: ({ drawn }) => weigh(drawn.answer.words) });
+    const flights = new Flights<Flown>({ now, sizeOf: ({ drawn }) => sizeOfDrawn(drawn) });
     // Two halves: a body is held until its reply has come, so a reply must never wait for the room of bodies.
     const bodies = createByteBudget(config.bounds.bytesInFlight / 2);
     const replies = createByteBudget(config.bounds.bytesInFlight / 2);
@@ -99,7 +99,10 @@ export async function startApp(config: Config, { version, isTerminal, log }: App
       cache: config.cache,
       defaultFormat: config.images.defaultFormat === 'vendor' ? null : config.images.defaultFormat,
       answerWithinMs: (id, tier) =>
-        deadlineMs(config.upstreams.find((upstream) => upstream.id === id)!.answerWithinMs, tier),
+        patienceMs(
+          config.upstreams.find((upstream) => upstream.id === id)!,
+          tier,
+        ),
     };
 
     let draining = false;
@@ -131,11 +134,10 @@ export async function startApp(config: Config, { version, isTerminal, log }: App
   }
 }
 
-/** The bytes an answer holds while it waits for its caller: nearly all of them are its long strings. */
-function weigh(value: Json): number {
-  if (value instanceof LongString) return value.byteLength;
-  if (typeof value !== 'object' || value === null) return 16;
-  return Object.values(value).reduce<number>((sum, field) => sum + weigh(field), 64);
+/** Where the work is given up when its caller is answered, there is nothing to come back for: the caller hears the end. */
+function patienceMs({ answerWithinMs, abandonAfterMs }: UpstreamConfig, tier: Tier | null): number {
+  const waits = deadlineMs(answerWithinMs, tier);
+  return waits < deadlineMs(abandonAfterMs, tier) ? waits : Infinity;
 }
 
 /** Heads of cache entries are a few KB each; pictures are counted by `cache.memoryBytes`. */

@@ -4,20 +4,19 @@ import type { Entries } from './cache/entry.ts';
 import type { Decision } from './cache/policy.ts';
 import type { UpstreamDialect } from './dialects/dialect.ts';
 import { GatewayError } from './errors.ts';
-import type { Answer, AnswerPart, Drawn, Picture } from './image/answer.ts';
+import { judge } from './draw/judge.ts';
+import type { Judged } from './draw/judge.ts';
+import type { Answer, Drawn } from './image/answer.ts';
 import type { Model, Target } from './image/model.ts';
-import { checkPicture, PictureError } from './image/picture.ts';
 import { costNanos, worstCaseNanos } from './image/price.ts';
 import type { Draw } from './image/request.ts';
-import { bestFit } from './image/size.ts';
 import type { Log } from './log.ts';
-import type { Metrics, UpstreamOutcome } from './metrics.ts';
+import type { Metrics } from './metrics.ts';
 import type { Caller } from './tenants/authenticate.ts';
 import { accountsFor } from './tenants/state.ts';
 import type { Hold, SpendState } from './tenants/state.ts';
 import type { Sent, Upstream } from './upstreams/client.ts';
-import { Base64Error, canonicalBase64, decodeBase64 } from './wire/base64.ts';
-import { isObject, splice } from './wire/json.ts';
+import { splice } from './wire/json.ts';
 import type { Json } from './wire/json.ts';
 
 /** Everything a flight needs to draw one picture. */
@@ -87,15 +86,10 @@ export async function drawPicture(parts: DrawParts, job: DrawJob): Promise<Flown
     admit: parts.admit,
   });
   const drawMs = parts.now() - startedAt;
-  const read = await readReply(parts.dialect, sent, draw);
+  const read = await readReply(parts, sent, job, hold);
   parts.metrics.upstreamEnded(model.id, read.outcome, drawMs / 1000);
-  const nanos =
-    read.charge === 'worst'
-      ? hold.worstNanos
-      : read.answer === null
-        ? 0
-        : costNanos(target.price, model, costFacts(read.answer, draw));
-  settle(parts, hold, read.charge, nanos);
+  const charge = chargeFor(read, job, hold);
+  settle(parts, hold, charge);
   if (read.error !== null) throw read.error;
 
   const drawn: Drawn = {
@@ -104,113 +98,45 @@ export async function drawPicture(parts: DrawParts, job: DrawJob): Promise<Flown
     model: model.id,
     upstream: target.upstream,
     upstreamModel: target.model,
-    costNanos: nanos,
+    costNanos: charge.nanos,
     drawnAt: parts.now(),
     drawMs,
   };
   return { drawn, hit: null, stored: decision.store && (await store(parts, job, drawn)) };
 }
 
-/** A reply judged: what it says, what it may have cost, and the picture in it or the reason why there is none. */
-type Judged = {
-  readonly outcome: UpstreamOutcome;
-  /** nothing: it cannot have cost anything. actual: by what came back. worst: unknown, so the whole hold. */
-  readonly charge: 'nothing' | 'actual' | 'worst';
-} & (
-  | { readonly error: GatewayError; readonly answer: Answer | null; readonly picture: null }
-  | { readonly error: null; readonly answer: Answer; readonly picture: Picture }
-);
-
-async function readReply(dialect: UpstreamDialect, sent: Sent, draw: Draw): Promise<Judged> {
-  const failed = (
-    outcome: UpstreamOutcome,
-    charge: Judged['charge'],
-    error: GatewayError,
-    answer: Answer | null = null,
-  ) => ({ outcome, charge, error, answer, picture: null }) as const;
-
-  if (sent.kind === 'not_sent') return failed('not_sent', 'nothing', sent.error);
-  if (sent.kind === 'lost') return failed(sent.reason === 'not_json' ? 'parse' : sent.reason, 'worst', sent.error);
-  if (sent.status !== 200) {
-    const outcome = sent.status === 429 ? 'http_429' : sent.status >= 500 ? 'http_5xx' : 'http_4xx';
-    return failed(outcome, 'nothing', dialect.parseError(sent.status, sent.words, sent.retryAfter));
-  }
-  let answer: Answer;
+/** Money that was set aside never stays so: should the reading itself fail, nobody knows what the reply cost. */
+async function readReply(parts: DrawParts, sent: Sent, { draw, model }: DrawJob, hold: Hold): Promise<Judged> {
   try {
-    answer = dialect.parseAnswer(isObject(sent.words) ? sent.words : {});
+    return await judge(parts.dialect, sent, draw);
   } catch (error) {
-    if (!(error instanceof GatewayError)) throw error;
-    return failed('parse', 'worst', error);
-  }
-  if (answer.verdict !== 'picture') {
-    const outcome = answer.verdict === 'no_image' ? 'no_image' : 'safety';
-    return failed(outcome, 'actual', noPicture(answer), answer);
-  }
-  const chosen = await choose(answer, draw);
-  if (chosen === null) {
-    const message =
-      'The upstream sent a picture that is broken. It may have been paid for, so it is not asked for again by itself.';
-    return failed('bad_picture', 'worst', new GatewayError('upstream_failed', message, { retry: false }));
-  }
-  const { picture, part } = chosen;
-  const labelled = dialect.relabel(answer, part.data, picture.info.mimeType);
-  return { outcome: 'ok', charge: 'actual', error: null, answer: labelled, picture };
-}
-
-function noPicture(answer: Answer): GatewayError {
-  const failure = answer.verdict === 'picture' ? 'no_image' : answer.verdict;
-  const said = answer.message === null ? '' : ` ${answer.message}`;
-  const reason = answer.reason === null ? '' : ` (${answer.reason})`;
-  const text = {
-    blocked_prompt: `The prompt was blocked by the vendor's safety system${reason}.${said}`,
-    blocked_output: `The picture was blocked by the vendor's safety system${reason}.${said}`,
-    no_image: `The model answered without a picture${reason}.${said}`,
-  } as const;
-  return new GatewayError(failure, text[failure], { retry: false, vendor: { status: 200, words: answer.words } });
-}
-
-type PicturePart = AnswerPart & { readonly kind: 'picture' };
-
-/** The picture that answers: of those whose bytes are whole, the one whose pixels fit the size asked for. */
-async function choose(
-  answer: Answer,
-  draw: Draw,
-): Promise<{ readonly part: PicturePart; readonly picture: Picture } | null> {
-  const whole: { readonly part: PicturePart; readonly picture: Picture }[] = [];
-  for (const part of answer.parts) {
-    if (part.kind !== 'picture' || part.thought) continue;
-    const picture = await check(part);
-    if (picture !== null) whole.push({ part, picture });
-  }
-  return (
-    whole[
-      bestFit(
-        whole.map(({ picture }) => picture.info),
-        draw,
-      )
-    ] ?? null
-  );
-}
-
-async function check({ data }: PicturePart): Promise<Picture | null> {
-  try {
-    const info = await checkPicture(await decodeBase64(data));
-    return { data: await canonicalBase64(data), info };
-  } catch (error) {
-    if (error instanceof PictureError || error instanceof Base64Error) return null;
+    parts.metrics.upstreamEnded(model.id, 'parse', 0);
+    settle(parts, hold, { nanos: hold.worstNanos, outcome: 'unknown' });
     throw error;
   }
 }
 
+interface Charge {
+  readonly nanos: number;
+  /** `unknown`: it may have cost as much as was held. `released`: it cannot have cost anything. */
+  readonly outcome: 'settled' | 'unknown' | 'released';
+}
+
+function chargeFor({ charge, answer }: Judged, { target, model, draw }: DrawJob, hold: Hold): Charge {
+  if (charge === 'nothing') return { nanos: 0, outcome: 'released' };
+  const billed = 'perImageUsd' in target.price ? 'usage' : answer?.billed;
+  if (charge === 'worst' || answer === null || billed === 'unknown')
+    return { nanos: hold.worstNanos, outcome: 'unknown' };
+  const nanos = billed === 'nothing' ? 0 : costNanos(target.price, model, costFacts(answer, draw));
+  return { nanos, outcome: 'settled' };
+}
+
 /** The answer does not wait for the ledger's disk: until the settlement is written the whole hold counts as spent. */
-function settle(parts: DrawParts, hold: Hold, charge: Judged['charge'], nanos: number): void {
-  if (nanos > 0) parts.metrics.spent(hold.model, hold.tenant, nanos);
-  const written =
-    charge === 'nothing'
-      ? parts.state.release(hold.id)
-      : parts.state.settle(hold.id, nanos, charge === 'worst' ? 'unknown' : 'settled');
+function settle({ metrics, state, log }: DrawParts, { id, model, tenant }: Hold, { nanos, outcome }: Charge): void {
+  if (nanos > 0) metrics.spent(model, tenant, nanos);
+  const written = outcome === 'released' ? state.release(id) : state.settle(id, nanos, outcome);
   written.catch((error: unknown) =>
-    parts.log.fault('ledger: settlement not written; the hold is charged in full', error, { hold: hold.id }),
+    log.fault('ledger: settlement not written; the hold is charged in full', error, { hold: id }),
   );
 }
 

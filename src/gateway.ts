@@ -8,6 +8,8 @@ import type { Call, Delivered, Dialect } from './dialects/dialect.ts';
 import { drawPicture } from './draw.ts';
 import type { DrawParts, Flown } from './draw.ts';
 import { GatewayError } from './errors.ts';
+import { formatOf } from './image/delivery.ts';
+import type { PictureWish } from './image/delivery.ts';
 import { checkParts } from './image/limits.ts';
 import type { Model, Target } from './image/model.ts';
 import { drawsOf } from './image/request.ts';
@@ -105,46 +107,28 @@ export async function serve(parts: GatewayParts, incoming: Incoming): Promise<Se
   const flown = landed.filter((each) => each.status === 'fulfilled').map(({ value }) => value);
   const failure: unknown = landed.find((each) => each.status === 'rejected')?.reason;
   if (flown.length === 0) throw failure;
-  const pictures = await Promise.all(
-    flown.map(async (each) => ({
-      ...each,
-      drawn: each.flown.drawn,
-      picture: await parts.renditions.of(each.flown.drawn, format, request.delivery.compression),
-    })),
-  );
-  for (const { how, drawn } of pictures)
-    if (how !== 'drawn') parts.metrics.saved(drawn.model, caller.tenant.id, drawn.costNanos);
-  const missing = failure === undefined ? null : asGatewayError(failure);
-  return { request, model, shape, pictures, missing, delivered: crew.leave };
+  for (const { how, flown: each } of flown)
+    if (how !== 'drawn') parts.metrics.saved(model.id, caller.tenant.id, each.drawn.costNanos);
+  try {
+    const pictures = await Promise.all(flown.map((each) => dress(parts, each, format, request)));
+    const missing = failure === undefined ? null : asGatewayError(failure);
+    return { request, model, shape, pictures, missing, delivered: crew.leave };
+  } catch (error) {
+    // Drawn and paid for: whoever asks again collects it.
+    crew.leave(false);
+    throw error;
+  }
 }
 
-/** How a caller wants its picture beside what the body says of it. */
-export interface PictureWish {
-  /** null: as the body says, else as the vendor sent it (`image/*`). */
-  readonly format: PictureFormat | null;
-}
-
-function formatOf(
-  { count, delivery }: ImageRequest,
-  wish: PictureWish | null,
-  byDefault: PictureFormat | null,
-): PictureFormat | null {
-  if (wish !== null && count > 1)
-    throw new GatewayError(
-      'invalid_request',
-      `Accept: image/* returns one picture: n must be 1 with it, is ${count}.`,
-      { param: 'n', code: 'unsupported_value' },
-    );
-  if (wish?.format != null && delivery.format !== null && delivery.format !== wish.format)
-    throw new GatewayError(
-      'invalid_request',
-      `output_format asks for ${delivery.format} and the Accept header for ${wish.format}: ask for one of them.`,
-      {
-        param: 'output_format',
-        code: 'unsupported_value',
-      },
-    );
-  return wish?.format ?? delivery.format ?? byDefault;
+/** A landed picture in the format its caller wants. */
+async function dress(
+  { renditions }: GatewayParts,
+  landed: Landed,
+  format: PictureFormat | null,
+  { delivery }: ImageRequest,
+): Promise<ServedPicture> {
+  const { drawn } = landed.flown;
+  return { ...landed, drawn, picture: await renditions.of(drawn, format, delivery.compression) };
 }
 
 async function plan(parts: GatewayParts, { caller, directives }: Incoming, draw: Draw): Promise<Plan> {

@@ -1,5 +1,6 @@
+import { GatewayError } from '../errors.ts';
 import type { Drawn, Picture } from '../image/answer.ts';
-import { checkPicture } from '../image/picture.ts';
+import { checkPicture, PictureError } from '../image/picture.ts';
 import type { PictureInfo } from '../image/picture.ts';
 import { needsRendition, transcode } from '../image/rendition.ts';
 import type { PictureFormat } from '../image/request.ts';
@@ -10,7 +11,7 @@ import { digestOf } from './digest.ts';
 
 /** Pictures in another format than the vendor sent: made off the event loop, once, and kept beside their source. */
 export interface Renditions {
-  /** The vendor's own bytes where no format is asked for, or the very one that came. Throws PictureError. */
+  /** The vendor's own bytes where no format is asked for, or the very one that came. Throws `unsupported` for what cannot be made. */
   of(drawn: Drawn, format: PictureFormat | null, compression: number | null): Promise<Picture>;
 }
 
@@ -43,7 +44,7 @@ export function createRenditions(blobs: Blobs): Renditions {
   ): Promise<Picture> {
     const present = await kept(name);
     if (present !== null) return present;
-    const bytes = await transcode(await decodeBase64(source.data), { format, compression });
+    const bytes = await reencode(source, format, compression);
     const picture = { data: await encodeBase64(bytes), info: await checkPicture(bytes) };
     infos.set(picture.data, picture.info);
     await blobs.put(name, picture.data);
@@ -63,4 +64,14 @@ export function createRenditions(blobs: Blobs): Renditions {
       return work;
     },
   };
+}
+
+async function reencode({ data, info }: Picture, format: PictureFormat, compression: number | null): Promise<Buffer> {
+  try {
+    return await transcode(await decodeBase64(data), { format, compression });
+  } catch (error) {
+    if (!(error instanceof PictureError)) throw error;
+    const message = `The picture came as ${info.type} and cannot be made into ${format}. Leave the format out to get it as it came.`;
+    throw new GatewayError('unsupported', message, { param: 'output_format', code: 'unsupported_value' }, error);
+  }
 }

@@ -1,5 +1,5 @@
 import { GatewayError } from '../errors.ts';
-import type { PictureWish } from '../gateway.ts';
+import type { PictureWish } from '../image/delivery.ts';
 import type { PictureFormat } from '../image/request.ts';
 
 const FORMATS = {

@@ -64,7 +64,13 @@ function drawHandler(parts: ServerParts, dialect: Dialect): Handler {
         gone,
         trace: facts,
       });
-      return { reply: await renderPictures(served, dialect, call, facts, wish !== null), delivered: served.delivered };
+      try {
+        const reply = await renderPictures(served, dialect, call, facts, wish !== null);
+        return { reply, delivered: served.delivered };
+      } catch (error) {
+        served.delivered(false);
+        throw error;
+      }
     } finally {
       body.release();
     }

@@ -24,6 +24,8 @@ export function shapeWarnings({ asked, ratio, tier, pictures }: ShapeFacts): str
   const short = wanted === null ? undefined : pictures.find((real) => isShort(real, wanted));
   if (wanted !== null && short !== undefined)
     warnings.push(`A picture of ${shown(short)} pixels came where ${shown(wanted)} was asked for.`);
+  const skewed = ratio === null ? undefined : pictures.find((real) => ratioError(real, ratio) > RATIO_TOLERANCE);
+  if (skewed !== undefined) warnings.push(`A picture of ${shown(skewed)} pixels came where ${ratio} was asked for.`);
   return warnings;
 }
 

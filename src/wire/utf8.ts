@@ -40,7 +40,7 @@ function sequenceLength(first: number): number {
 function cutBytes(bytes: Uint8Array): number {
   for (let back = 1; back <= Math.min(3, bytes.length); back += 1) {
     const byte = bytes[bytes.length - back]!;
-    if (byte >= 0xc0) return sequenceLength(byte) > back ? back : 0;
+    if ((byte & 0xc0) !== 0x80) return sequenceLength(byte) > back ? back : 0;
   }
   return 0;
 }

@@ -43,10 +43,12 @@ describe('MemoryBlobs', () => {
 
   it('counts equal blobs once and forgets what is deleted', async () => {
     const blobs = new MemoryBlobs({ maxBytes: 100_000, onEvict: () => {} });
-    await blobs.put('a', blob(1000));
+    const first = blob(1000);
+    await blobs.put('a', first);
     const once = blobs.byteLength;
     await blobs.put('a', blob(1000));
     expect(blobs.byteLength).toBe(once);
+    expect(await blobs.get('a')).toBe(first);
     expect(await blobs.delete('a')).toBe(true);
     expect(await blobs.delete('a')).toBe(false);
     expect(blobs.byteLength).toBe(0);

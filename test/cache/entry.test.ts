@@ -71,6 +71,14 @@ describe('an entry', () => {
     expect(troubles).toEqual([]);
   });
 
+  it('puts each long string back in its own place, however the fields are called', async () => {
+    const { entries } = cache();
+    const [one, two, three, four] = [1, 2, 3, 4].map((start) => base64(bytes(60, start)));
+    const words: JsonObject = { 'a/b': one!, a: { b: two!, 'c~1d': three!, 'c/d': four! } };
+    await entries.put(KEY, drawn({ words }), 60);
+    expect(spelledOut((await entries.get(KEY, ANY_AGE))!.drawn.answer.words)).toEqual(spelledOut(words));
+  });
+
   it('has its answer read anew from the words', async () => {
     const heads = memoryTexts(1_000_000);
     const blobs = roomy();

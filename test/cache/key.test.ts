@@ -49,6 +49,12 @@ describe('the scope of a key', () => {
 });
 
 describe('a key', () => {
+  it('tells the pictures of one request apart by their seeds, and without a seed by their place', async () => {
+    expect(await digest({ seed: 7, variant: 0 })).toBe(await digest({ seed: 7, variant: 3 }));
+    expect(await digest({ seed: 8, variant: 0 })).not.toBe(await digest({ seed: 7, variant: 0 }));
+    expect(await digest({ temperature: 0, variant: 0 })).not.toBe(await digest({ temperature: 0, variant: 1 }));
+  });
+
   it('does not take a text for the picture whose digest it spells', async () => {
     const picture = bytes(100);
     const other: Part = { kind: 'other', fields: { data: picture.toString('base64') } };

@@ -104,6 +104,25 @@ describe('an orphan', () => {
     expect(lucky.role).toBe('leader');
   });
 
+  it('is left once by one caller, however often it says so', async () => {
+    const { flights } = sky();
+    const seat = flights.fly('acme fox', async () => 'picture');
+    seat.leave(false);
+    seat.leave(false);
+    await flights.idle();
+    expect(await flights.fly('acme fox', never).wait(LONG)).toBe('picture');
+    expect(await flights.fly('acme fox', async () => 'another').wait(LONG)).toBe('another');
+  });
+
+  it('is not made by one who leaves when the two minutes are over', async () => {
+    const { flights, clock } = sky();
+    const seat = flights.fly('acme fox', async () => 'picture');
+    await seat.wait(LONG);
+    clock.now += 120_000;
+    seat.leave(false);
+    expect(flights.orphans).toEqual({ count: 0, bytes: 0 });
+  });
+
   it('is not made by one who got the answer', async () => {
     const { flights } = sky();
     const seat = flights.fly('acme fox', async () => 'picture');
@@ -150,6 +169,19 @@ describe('a joined flight whose answer the store will not give', () => {
     one.land('picture');
     expect(await back.wait(LONG)).toBe('picture');
     back.leave(true);
+    expect(flights.orphans.count).toBe(0);
+  });
+
+  it('owes nothing to one who was refused', async () => {
+    const { flights } = sky();
+    const one = work();
+    const unlucky = flights.join('fox', one.lead, { collects: true });
+    const lucky = flights.join('fox', async () => 'picture', { collects: true });
+    one.fail(refused());
+    await expect(unlucky.wait(LONG)).rejects.toThrow('refused');
+    unlucky.leave(false);
+    expect(await lucky.wait(LONG)).toBe('picture');
+    lucky.leave(true);
     expect(flights.orphans.count).toBe(0);
   });
 

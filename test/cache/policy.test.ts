@@ -63,7 +63,7 @@ describe('parseCacheControl', () => {
   });
 
   it('takes time in proportion to the header, quotes or not', () => {
-    for (const evil of ['"', '\\"', 'a=', ' ', '="', 'a ']) parseCacheControl(evil.repeat(200_000));
+    for (const evil of ['"', '\\"', 'a=', ' ', '="', 'a ']) parseCacheControl(evil.repeat(50_000));
   });
 });
 

@@ -71,6 +71,7 @@ export function readReply(words: JsonObject): Answer {
     message: null,
     parts: longStrings.map((data) => ({ kind: 'picture', data, thought: false, signature: null })),
     usage: { inputText: 22, inputImage: 0, outputText: 96, outputImage: 1120, thinking: 179, total: 1417 },
+    billed: 'usage',
     modelVersion: null,
     grounding: null,
   };

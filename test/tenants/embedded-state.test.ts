@@ -1,8 +1,5 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as fc from 'fast-check';
@@ -10,9 +7,11 @@ import { expect, test } from 'vitest';
 import { openEmbeddedLedger } from '../../src/tenants/embedded-ledger.ts';
 import type { EmbeddedLedger, Operation } from '../../src/tenants/embedded-ledger.ts';
 import { openEmbeddedState } from '../../src/tenants/embedded-state.ts';
-import type { Account, SpendState } from '../../src/tenants/state.ts';
+import type { SpendState } from '../../src/tenants/state.ts';
 import { audit } from './audit.ts';
-import { LONG, describeSpendState, freshAccounts, history, hold, play } from './spend-state.ts';
+import { LONG, freshAccounts, history, hold, play } from './spend-history.ts';
+import { describeSpendState } from './spend-state.ts';
+import { spender } from './spender-process.ts';
 import { temporaryDirectory } from './temporary.ts';
 
 const now = (): number => Date.parse('2026-11-22T12:00:00Z');
@@ -49,9 +48,9 @@ test('I1 to I6, I9, I11: after any history with crashes the balances are the mod
       });
       expect(audit(file).faults).toEqual([]);
     }),
-    { numRuns: LONG ? 4_000 : 60 },
+    { numRuns: LONG ? 2_000 : 60 },
   );
-}, 300_000);
+}, 600_000);
 
 test('every change is a row that says who, what and how it ended, budgets or not', async () => {
   const file = join(temporaryDirectory(), 'ledger.sqlite');
@@ -200,29 +199,6 @@ test('a directory is one state’s at a time, within a process too, and free aga
   expect(readdirSync(directory).sort()).toEqual(['ledger.sqlite', 'lock']);
 });
 
-function spender(file: string, account: Account) {
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'spender.ts'), file, JSON.stringify(account)], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const lines: string[] = [];
-  const reader = createInterface(child.stdout).on('line', (line) => lines.push(line));
-  const read = once(reader, 'close');
-  return {
-    lines,
-    /** Resolves when it has said so many lines. */
-    async said(count: number): Promise<void> {
-      while (lines.length < count) await once(reader, 'line');
-    },
-    async ended(): Promise<void> {
-      await read;
-    },
-    async kill(): Promise<void> {
-      child.kill('SIGKILL');
-      await read;
-    },
-  };
-}
-
 test('I9: kill -9 at any moment under load loses nothing that was promised and releases nothing that may be paid', async () => {
   const file = join(temporaryDirectory(), 'ledger.sqlite');
   for (let kill = 0; kill < (LONG ? 200 : 4); kill += 1) {
@@ -247,7 +223,7 @@ test('I9: kill -9 at any moment under load loses nothing that was promised and r
     }
     for (const { kind, delta_spent } of rows) if (kind === 'expire') expect(delta_spent).toBe(100);
   }
-}, 300_000);
+}, 600_000);
 
 test('a second process is told which directory is taken, and gets it when the first dies', async () => {
   const directory = temporaryDirectory();

@@ -164,6 +164,13 @@ describe('lift refuses', () => {
     }
   });
 
+  test('a character cut short before anything wrong behind it', () => {
+    const document = Buffer.concat([Buffer.from('"'), Buffer.from([0xf0]), Buffer.from('" x')]);
+    for (const size of [1, 2, 3, 5]) {
+      expect(outcome(chunked(document, [size]))).toMatchObject({ reason: 'encoding', offset: 1 });
+    }
+  });
+
   test('a document that ends within a character', () => {
     expect(refusal(Buffer.from([0x22, 0xf0, 0x9f]))).toMatchObject({ reason: 'encoding', offset: 1 });
   });

@@ -37,13 +37,8 @@ export function isUsageSound(usage: Json, hasPicture: boolean): boolean {
   return !hasPicture || (count(usage.promptTokenCount) > 0 && parseUsage(usage, true).outputImage > 0);
 }
 
-const COUNTS = [
-  'promptTokenCount',
-  'toolUsePromptTokenCount',
-  'candidatesTokenCount',
-  'thoughtsTokenCount',
-  'totalTokenCount',
-];
+/** Those that are billed: nobody pays for a total. */
+const COUNTS = ['promptTokenCount', 'toolUsePromptTokenCount', 'candidatesTokenCount', 'thoughtsTokenCount'];
 
 function byModality(details: Json | undefined): { readonly image: number; readonly other: number } {
   let image = 0;

@@ -33,7 +33,11 @@ export function parseError(status: number, words: Json, retryAfter: string | nul
   }
   if (status === 402 || isQuota(status, said)) {
     const message = "The upstream's quota for this gateway is used up. The operator of the gateway can raise it.";
-    return failed('upstream_quota', message, { code: 'upstream_quota', retryAfterSeconds: QUOTA_SECONDS, retry: false });
+    return failed('upstream_quota', message, {
+      code: 'upstream_quota',
+      retryAfterSeconds: QUOTA_SECONDS,
+      retry: false,
+    });
   }
   if (status === 429) return busy(said, waits, undefined);
   if (status === 413) return refused(status, said);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { gemini } from '../../../src/dialects/gemini/dialect.ts';
-import type { JsonObject } from '../../../src/wire/json.ts';
+import type { Json, JsonObject } from '../../../src/wire/json.ts';
 import { LongString } from '../../../src/wire/long-string.ts';
 import { refusalOf } from '../draws.ts';
 
@@ -264,5 +264,47 @@ describe('usage', () => {
       thinking: 0,
       total: 0,
     });
+  });
+});
+
+describe('what is on the bill', () => {
+  const counts = { promptTokenCount: 5, candidatesTokenCount: 1120, thoughtsTokenCount: 90 };
+  const billedFor = (words: JsonObject, usageMetadata: Json = counts) =>
+    parseAnswer({ ...words, usageMetadata }).billed;
+  const stopped = (finishReason: string, more: JsonObject = {}): JsonObject => ({
+    candidates: [{ content: {}, finishReason, ...more }],
+  });
+
+  test('is what the counts say, of a picture and of words instead of one', () => {
+    expect(billedFor(answered([picture]))).toBe('usage');
+    expect(billedFor(answered([{ text: 'no' }]))).toBe('usage');
+    expect(billedFor(stopped('NO_IMAGE'))).toBe('usage');
+  });
+
+  test('is nothing for what was blocked, and for what the vendor says is free', () => {
+    expect(billedFor({ promptFeedback: { blockReason: 'SAFETY' } })).toBe('nothing');
+    expect(billedFor(stopped('IMAGE_SAFETY'))).toBe('nothing');
+    const finishMessage = 'Unable to show it. You will not be charged for this request.';
+    expect(billedFor(stopped('IMAGE_OTHER', { finishMessage }))).toBe('nothing');
+    expect(billedFor(answered([picture], { finishMessage }))).toBe('usage');
+  });
+
+  test.each([
+    null,
+    'x',
+    {},
+    { ...counts, promptTokenCount: '5' },
+    { ...counts, thoughtsTokenCount: -1 },
+    { ...counts, candidatesTokenCount: 0.5 },
+    { ...counts, candidatesTokensDetails: [{ modality: 'IMAGE', tokenCount: 1e18 }] },
+    { ...counts, candidatesTokensDetails: ['IMAGE'] },
+    { candidatesTokenCount: 1120 },
+    { promptTokenCount: 5 },
+  ])('cannot be told for a picture with %j', (usageMetadata) => {
+    expect(billedFor(answered([picture]), usageMetadata)).toBe('unknown');
+  });
+
+  test('does not depend on the total, which nobody is charged for', () => {
+    expect(billedFor(answered([picture]), { ...counts, totalTokenCount: Infinity })).toBe('usage');
   });
 });

@@ -1,0 +1,103 @@
+import type { UpstreamDialect } from '../dialects/dialect.ts';
+import { GatewayError } from '../errors.ts';
+import type { Answer, AnswerPart, Picture } from '../image/answer.ts';
+import { checkPicture, PictureError } from '../image/picture.ts';
+import type { Draw } from '../image/request.ts';
+import { bestFit } from '../image/size.ts';
+import type { UpstreamOutcome } from '../metrics.ts';
+import type { Sent } from '../upstreams/client.ts';
+import { Base64Error, canonicalBase64, decodeBase64 } from '../wire/base64.ts';
+import { isObject } from '../wire/json.ts';
+
+/** A reply judged: what it says, what it may have cost, and the picture in it or the reason why there is none. */
+export type Judged = {
+  readonly outcome: UpstreamOutcome;
+  /** nothing: it cannot have cost anything. actual: by what came back. worst: unknown, so the whole hold. */
+  readonly charge: 'nothing' | 'actual' | 'worst';
+} & (
+  | { readonly error: GatewayError; readonly answer: Answer | null; readonly picture: null }
+  | { readonly error: null; readonly answer: Answer; readonly picture: Picture }
+);
+
+export async function judge(dialect: UpstreamDialect, sent: Sent, draw: Draw): Promise<Judged> {
+  const failed = (
+    outcome: UpstreamOutcome,
+    charge: Judged['charge'],
+    error: GatewayError,
+    answer: Answer | null = null,
+  ) => ({ outcome, charge, error, answer, picture: null }) as const;
+
+  if (sent.kind === 'not_sent') return failed('not_sent', 'nothing', sent.error);
+  if (sent.kind === 'lost') return failed(sent.reason === 'not_json' ? 'parse' : sent.reason, 'worst', sent.error);
+  if (sent.status !== 200) {
+    const outcome = sent.status === 429 ? 'http_429' : sent.status >= 500 ? 'http_5xx' : 'http_4xx';
+    return failed(outcome, 'nothing', dialect.parseError(sent.status, sent.words, sent.retryAfter));
+  }
+  let answer: Answer;
+  try {
+    answer = dialect.parseAnswer(isObject(sent.words) ? sent.words : {});
+  } catch (error) {
+    if (!(error instanceof GatewayError)) throw error;
+    // An error in a 200 is a refusal like any other, unless it tells of work that was begun.
+    const mayHaveCost = error.detail.retry === false;
+    return failed(mayHaveCost ? 'parse' : 'http_5xx', mayHaveCost ? 'worst' : 'nothing', error);
+  }
+  if (answer.verdict !== 'picture') {
+    const outcome = answer.verdict === 'no_image' ? 'no_image' : 'safety';
+    return failed(outcome, 'actual', noPicture(answer), answer);
+  }
+  const chosen = await choose(answer, draw);
+  if (chosen === null) {
+    const message =
+      'The upstream sent a picture that is broken. It was paid for all the same, so it is not asked for again by itself.';
+    return failed('bad_picture', 'actual', new GatewayError('upstream_failed', message, { retry: false }), answer);
+  }
+  const { picture, part } = chosen;
+  const labelled = dialect.relabel(answer, part.data, picture.info.mimeType);
+  return { outcome: 'ok', charge: 'actual', error: null, answer: labelled, picture };
+}
+
+function noPicture(answer: Answer): GatewayError {
+  const failure = answer.verdict === 'picture' ? 'no_image' : answer.verdict;
+  const said = answer.message === null ? '' : ` ${answer.message}`;
+  const reason = answer.reason === null ? '' : ` (${answer.reason})`;
+  const text = {
+    blocked_prompt: `The prompt was blocked by the vendor's safety system${reason}.${said}`,
+    blocked_output: `The picture was blocked by the vendor's safety system${reason}.${said}`,
+    no_image: `The model answered without a picture${reason}.${said}`,
+  } as const;
+  return new GatewayError(failure, text[failure], { retry: false, vendor: { status: 200, words: answer.words } });
+}
+
+type PicturePart = AnswerPart & { readonly kind: 'picture' };
+
+/** The picture that answers: of those whose bytes are whole, the one whose pixels fit the size asked for. */
+async function choose(
+  answer: Answer,
+  draw: Draw,
+): Promise<{ readonly part: PicturePart; readonly picture: Picture } | null> {
+  const whole: { readonly part: PicturePart; readonly picture: Picture }[] = [];
+  for (const part of answer.parts) {
+    if (part.kind !== 'picture' || part.thought) continue;
+    const picture = await check(part);
+    if (picture !== null) whole.push({ part, picture });
+  }
+  return (
+    whole[
+      bestFit(
+        whole.map(({ picture }) => picture.info),
+        draw,
+      )
+    ] ?? null
+  );
+}
+
+async function check({ data }: PicturePart): Promise<Picture | null> {
+  try {
+    const info = await checkPicture(await decodeBase64(data));
+    return { data: await canonicalBase64(data), info };
+  } catch (error) {
+    if (error instanceof PictureError || error instanceof Base64Error) return null;
+    throw error;
+  }
+}

@@ -1,0 +1,32 @@
+import { GatewayError } from '../errors.ts';
+import type { ImageRequest, PictureFormat } from './request.ts';
+
+/** How a caller wants its picture beside what the body says of it. */
+export interface PictureWish {
+  /** null: as the body says, else as the vendor sent it (`Accept: image/*`). */
+  readonly format: PictureFormat | null;
+}
+
+/** The format to deliver, null for the vendor's own bytes. Throws where body and wish contradict each other. */
+export function formatOf(
+  { count, delivery }: ImageRequest,
+  wish: PictureWish | null,
+  byDefault: PictureFormat | null,
+): PictureFormat | null {
+  if (wish !== null && count > 1)
+    throw new GatewayError(
+      'invalid_request',
+      `Accept: image/* returns one picture: n must be 1 with it, is ${count}.`,
+      { param: 'n', code: 'unsupported_value' },
+    );
+  if (wish?.format != null && delivery.format !== null && delivery.format !== wish.format)
+    throw new GatewayError(
+      'invalid_request',
+      `output_format asks for ${delivery.format} and the Accept header for ${wish.format}: ask for one of them.`,
+      {
+        param: 'output_format',
+        code: 'unsupported_value',
+      },
+    );
+  return wish?.format ?? delivery.format ?? byDefault;
+}

@@ -1,0 +1,81 @@
+import { request as send } from 'node:http';
+import type { IncomingMessage } from 'node:http';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { startGateway } from '../support/gateway.ts';
+import type { TestGateway } from '../support/gateway.ts';
+import { sizeIn } from './pictures.ts';
+import { AI_SDK } from './recorded/ai-sdk.ts';
+import { GENAI_NODE } from './recorded/genai-node.ts';
+import { GENAI_PYTHON } from './recorded/genai-python.ts';
+import { OPENAI_NODE } from './recorded/openai-node.ts';
+import { OPENAI_PYTHON } from './recorded/openai-python.ts';
+import type { Recorded } from './recorded/request.ts';
+
+let gateway: TestGateway;
+beforeAll(async () => {
+  gateway = await startGateway();
+});
+afterAll(() => gateway.close());
+
+/** The reply as far as any client reads it. */
+interface Reply {
+  readonly data?: readonly { readonly b64_json?: string }[];
+  readonly object?: string;
+  readonly id?: string;
+  readonly models?: readonly unknown[];
+  readonly name?: string;
+  readonly candidates?: readonly {
+    readonly content: {
+      readonly parts: readonly { readonly thought?: boolean; readonly inlineData?: { readonly data: string } }[];
+    };
+  }[];
+  readonly error?: Readonly<Record<string, unknown>>;
+}
+
+/** Sends it as it was recorded: the names in their spelling and order, the body byte for byte. */
+async function replay({ line, headers, body }: Recorded): Promise<{ readonly status: number; readonly reply: Reply }> {
+  const [method = '', path = ''] = line.split(' ');
+  const { hostname, port, host } = new URL(gateway.url);
+  const bytes = body === undefined ? null : Buffer.from(body, 'latin1');
+  const all = [['host', host], ...headers, ...(bytes === null ? [] : [['content-length', String(bytes.length)]])];
+  const incoming = await new Promise<IncomingMessage>((resolve, reject) => {
+    send({ hostname, port, method, path, headers: all.flat() }, resolve).once('error', reject).end(bytes);
+  });
+  const chunks: Buffer[] = [];
+  for await (const chunk of incoming) chunks.push(chunk as Buffer);
+  return { status: incoming.statusCode ?? 0, reply: JSON.parse(Buffer.concat(chunks).toString()) as Reply };
+}
+
+function picturesIn({ data, candidates }: Reply): readonly (string | undefined)[] {
+  if (data !== undefined) return data.map(({ b64_json }) => b64_json);
+  const parts = candidates?.flatMap(({ content }) => content.parts) ?? [];
+  return parts.flatMap(({ thought, inlineData }) => (inlineData && thought !== true ? [inlineData.data] : []));
+}
+
+describe.each([
+  { client: 'openai for JavaScript', recorded: OPENAI_NODE },
+  { client: 'openai for Python', recorded: OPENAI_PYTHON },
+  { client: 'AI SDK', recorded: AI_SDK },
+  { client: '@google/genai for JavaScript', recorded: GENAI_NODE },
+  { client: 'google-genai for Python', recorded: GENAI_PYTHON },
+])('what $client was seen to send', ({ recorded }) => {
+  test.each(recorded)('$name: $expected.status in its own dialect', async (request) => {
+    const { expected } = request;
+    const { status, reply } = await replay(request);
+    expect(reply.error?.message ?? '').toMatch('says' in expected ? expected.says : /^$/);
+    expect(status).toBe(expected.status);
+    if ('says' in expected) {
+      const envelope =
+        expected.dialect === 'openai'
+          ? { type: 'invalid_request_error', code: expect.any(String) }
+          : { code: status, status: status === 404 ? 'NOT_FOUND' : 'INVALID_ARGUMENT' };
+      expect(reply.error).toMatchObject(envelope);
+    } else if ('models' in expected) {
+      const names = expected.dialect === 'openai' ? (reply.data ?? [reply.id]) : (reply.models ?? [reply.name]);
+      expect(names.filter(Boolean)).toHaveLength(expected.models);
+    } else {
+      expect(expected.dialect === 'openai' ? reply.data : reply.candidates).toBeDefined();
+      expect(await Promise.all(picturesIn(reply).map(sizeIn))).toEqual(expected.pictures);
+    }
+  });
+});

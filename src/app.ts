@@ -106,7 +106,7 @@ export async function startApp(config: Config, { version, isTerminal, log }: App
     };
 
     let draining = false;
-    const health = { notReady: () => (draining ? 'shutting down' : null) };
+    const health = { notReady: () => (draining ? 'shutting down' : state.trouble()) };
     const api = createServer({
       gateway,
       dialects: [gemini, openaiImages],

@@ -97,6 +97,7 @@ export async function openEmbeddedState(options: {
     settle: (id, nanos, outcome) => patiently({ verb: 'settle', id, nanos, outcome, at: now() }),
     release: (id) => patiently({ verb: 'release', id, at: now() }),
     spent: (accountKeys) => ask({ verb: 'spent', accountKeys }),
+    trouble: () => lost?.message ?? null,
     async close() {
       closing.abort();
       await Promise.allSettled(patient);

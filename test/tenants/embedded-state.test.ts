@@ -31,6 +31,7 @@ function direct(ledger: EmbeddedLedger): SpendState {
     settle: async (id, nanos, outcome) => void (await ask({ verb: 'settle', id, nanos, outcome, at: now() })),
     release: async (id) => void (await ask({ verb: 'release', id, at: now() })),
     spent: (accountKeys) => ask({ verb: 'spent', accountKeys }),
+    trouble: () => null,
     close: async () => ledger.close(),
   };
 }
@@ -51,6 +52,13 @@ test('I1 to I6, I9, I11: after any history with crashes the balances are the mod
     { numRuns: LONG ? 2_000 : 60 },
   );
 }, 600_000);
+
+test('a state that is closed says that nothing can be reserved any more', async () => {
+  const state = await open(':memory:');
+  expect(state.trouble()).toBeNull();
+  await state.close();
+  expect(state.trouble()).toMatch(/ledger is closed/);
+});
 
 test('every change is a row that says who, what and how it ended, budgets or not', async () => {
   const file = join(temporaryDirectory(), 'ledger.sqlite');

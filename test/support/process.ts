@@ -1,0 +1,129 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { stringify } from 'yaml';
+import { afterEach, expect } from 'vitest';
+
+const ROOT = resolve(import.meta.dirname, '../..');
+const START = join(ROOT, 'src/start.js');
+
+export interface GatewayProcess {
+  readonly pid: number;
+  readonly port: number;
+  readonly url: string;
+  readonly operationsUrl: string;
+  readonly stdout: () => string;
+  readonly stderr: () => string;
+  /** The exit code, or the signal that ended it. */
+  readonly ended: Promise<number | NodeJS.Signals>;
+  kill(signal: NodeJS.Signals): void;
+  /** Resolves when it has said where it listens. */
+  ready(): Promise<void>;
+}
+
+export interface ProcessOptions {
+  readonly directory: string;
+  readonly args?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  readonly port?: number;
+}
+
+const running = new Set<GatewayProcess>();
+const directories: string[] = [];
+let said = '';
+
+/** Whatever the processes of these tests ever wrote. */
+export const everythingSaid = (): string => said;
+
+afterEach(async () => {
+  for (const child of running) {
+    child.kill('SIGKILL');
+    await child.ended;
+  }
+  for (const directory of directories.splice(0)) rmSync(directory, { recursive: true, force: true });
+});
+
+/** An empty directory to start in. */
+export function newDirectory(): string {
+  const directory = mkdtempSync(join(tmpdir(), 'plantain-process-'));
+  directories.push(directory);
+  return directory;
+}
+
+export function writeConfig(directory: string, config: unknown): string {
+  writeFileSync(join(directory, 'my.yaml'), typeof config === 'string' ? config : stringify(config));
+  return 'my.yaml';
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+/** The gateway as `npm start` runs it, with nothing in its environment but what is given. */
+export async function startProcess({ directory, args = [], env = {}, port }: ProcessOptions): Promise<GatewayProcess> {
+  const apiPort = port ?? (await freePort());
+  const operationsPort = await freePort();
+  const child = spawn(process.execPath, [START, ...args], {
+    cwd: directory,
+    env: {
+      PATH: process.env['PATH'],
+      HOME: directory,
+      PORT: String(apiPort),
+      OPERATIONS_PORT: String(operationsPort),
+      ...env,
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let [stdout, stderr] = ['', ''];
+  child.stdout.on('data', (chunk: Buffer) => {
+    stdout += chunk.toString();
+    said += chunk.toString();
+  });
+  child.stderr.on('data', (chunk: Buffer) => {
+    stderr += chunk.toString();
+    said += chunk.toString();
+  });
+  const gateway: GatewayProcess = {
+    pid: child.pid ?? 0,
+    port: apiPort,
+    url: `http://127.0.0.1:${apiPort}`,
+    operationsUrl: `http://127.0.0.1:${operationsPort}`,
+    stdout: () => stdout,
+    stderr: () => stderr,
+    ended: new Promise((resolve) => {
+      child.once('close', (code, signal) => {
+        running.delete(gateway);
+        resolve(code ?? signal ?? 'SIGKILL');
+      });
+    }),
+    kill: (signal) => void child.kill(signal),
+    async ready() {
+      const outcome = expect.poll(() => stdout, { timeout: 15_000, interval: 20 }).toContain('Plantain listens on');
+      const early = gateway.ended.then((code) => {
+        throw new Error(`it ended with ${code}: ${stderr}`);
+      });
+      await Promise.race([outcome, early]);
+    },
+  };
+  running.add(gateway);
+  return gateway;
+}
+
+/** What a shell prints for a line. */
+export async function shell(line: string, directory: string): Promise<string> {
+  const child = spawn('bash', ['-c', line], { cwd: directory, stdio: ['ignore', 'pipe', 'pipe'] });
+  let printed = '';
+  child.stdout.on('data', (chunk: Buffer) => (printed += chunk.toString()));
+  child.stderr.on('data', (chunk: Buffer) => (printed += chunk.toString()));
+  await once(child, 'close');
+  return printed;
+}

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { join } from 'node:path';
 import { MemoryBlobs, memoryTexts } from './cache/blobs.ts';
 import { Entries } from './cache/entry.ts';
@@ -92,7 +93,10 @@ export async function startApp(config: Config, { version, isTerminal, log }: App
       metrics,
       log,
       now,
-      admit: replies.acquire,
+      admit: async (bytes, signal) => {
+        const room = await replies.acquire(bytes, signal);
+        return () => room.keep(0);
+      },
       router: createRouter(config.models, config.images.defaultModel),
       flights,
       renditions: createRenditions(blobs),
@@ -105,8 +109,9 @@ export async function startApp(config: Config, { version, isTerminal, log }: App
         ),
     };
 
-    let draining = false;
-    const health = { notReady: () => (draining ? 'shutting down' : state.trouble()) };
+    const closing = new AbortController();
+    setMaxListeners(0, closing.signal);
+    const health = { notReady: () => (closing.signal.aborted ? 'shutting down' : state.trouble()) };
     const api = createServer({
       gateway,
       dialects: [gemini, openaiImages],
@@ -115,12 +120,12 @@ export async function startApp(config: Config, { version, isTerminal, log }: App
       bodyBytes: config.bounds.bodyBytes,
       publicUrl: config.publicUrl,
       health,
-      draining: () => draining,
+      closing: closing.signal,
     });
     const operations = createOperationsServer(metrics, health);
     const apiUrl = await api.listen({ ...config.listen });
     closers.push(async () => {
-      draining = true;
+      closing.abort();
       await api.close();
       // Pictures whose callers have gone are paid for all the same: they are finished and settled too.
       await flights.idle();
@@ -150,8 +155,9 @@ async function openUpstream(config: UpstreamConfig, closers: (() => Promise<void
     closers.push(() => simulator.close());
     baseUrl = simulator.url;
   }
-  const key = config.keys[0] ?? 'simulator';
-  const client = createUpstream({ id: config.id, baseUrl, auth: config.auth, key, replyBytes: config.replyBytes });
+  const { id, auth, replyBytes } = config;
+  const [key = 'simulator', ...others] = config.keys;
+  const client = createUpstream({ id, baseUrl, auth, keys: [key, ...others], replyBytes });
   closers.push(() => client.close());
   return { client, sizeNames: config.sizeNames, abandonAfterMs: (tier) => deadlineMs(config.abandonAfterMs, tier) };
 }

@@ -9,7 +9,8 @@ export interface UpstreamOptions {
   /** Scheme, host and optional path prefix, without a trailing slash. */
   readonly baseUrl: string;
   readonly auth: 'x-goog-api-key' | 'bearer';
-  readonly key: string;
+  /** Used in turn. */
+  readonly keys: readonly [string, ...string[]];
   /** The largest reply that is read, in bytes. */
   readonly replyBytes: number;
 }
@@ -59,8 +60,11 @@ export function createUpstream(options: UpstreamOptions): Upstream {
     pipelining: 1,
     allowH2: false,
   });
-  const credential: Record<string, string> =
-    options.auth === 'bearer' ? { authorization: `Bearer ${options.key}` } : { 'x-goog-api-key': options.key };
+  let turn = 0;
+  const credential = (): Record<string, string> => {
+    const key = options.keys[turn++ % options.keys.length] ?? options.keys[0];
+    return options.auth === 'bearer' ? { authorization: `Bearer ${key}` } : { 'x-goog-api-key': key };
+  };
 
   async function generate(model: string, body: Spliced, { abandonAfterMs, admit }: SendOptions): Promise<Sent> {
     const signal = AbortSignal.timeout(abandonAfterMs);
@@ -71,7 +75,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
         path: `${prefix}/v1beta/models/${encodeURIComponent(model)}:generateContent`,
         method: 'POST',
         headers: {
-          ...credential,
+          ...credential(),
           'content-type': 'application/json',
           'content-length': String(body.byteLength),
           accept: 'application/json',

@@ -1,0 +1,115 @@
+import { createServer } from 'node:http';
+import type { IncomingHttpHeaders, Server, ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterEach, expect, test } from 'vitest';
+import { createUpstream } from '../../src/upstreams/client.ts';
+import type { Sent, Upstream, UpstreamOptions } from '../../src/upstreams/client.ts';
+import { splice } from '../../src/wire/json.ts';
+
+interface Received {
+  readonly method: string | undefined;
+  readonly path: string | undefined;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: string;
+}
+
+const open: (Server | Upstream)[] = [];
+afterEach(async () => {
+  for (const each of open.splice(0))
+    if ('generate' in each) await each.close();
+    else each.closeAllConnections();
+});
+
+async function vendor(answer: (response: ServerResponse) => void): Promise<{ url: string; received: Received[] }> {
+  const received: Received[] = [];
+  const server = createServer((request, response) => {
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('end', () => {
+      const { method, url: path, headers } = request;
+      received.push({ method, path, headers, body: Buffer.concat(chunks).toString() });
+      answer(response);
+    });
+  }).listen(0, '127.0.0.1');
+  await new Promise((resolve) => server.once('listening', resolve));
+  open.push(server);
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, received };
+}
+
+function upstream(baseUrl: string, options: Partial<UpstreamOptions> = {}): Upstream {
+  const made = createUpstream({
+    id: 'vendor',
+    baseUrl,
+    auth: 'x-goog-api-key',
+    keys: ['one'],
+    replyBytes: 1_000_000,
+    ...options,
+  });
+  open.push(made);
+  return made;
+}
+
+const ask = (to: Upstream, model = 'gemini-3-pro-image'): Promise<Sent> =>
+  to.generate(model, splice({ contents: [] }), { abandonAfterMs: 5_000, admit: async () => () => undefined });
+const ok = (response: ServerResponse): void => {
+  response.writeHead(200, { 'content-type': 'application/json' }).end('{"candidates":[]}');
+};
+
+test('the URL is the configured base with the model as one segment, whatever the model is called', async () => {
+  const { url, received } = await vendor(ok);
+  const made = upstream(`${url}/gemini/`);
+  expect(await ask(made)).toMatchObject({ kind: 'reply', status: 200, words: { candidates: [] } });
+  await ask(made, '../../admin?x=#');
+  expect(received.map(({ path }) => path)).toEqual([
+    '/gemini/v1beta/models/gemini-3-pro-image:generateContent',
+    '/gemini/v1beta/models/..%2F..%2Fadmin%3Fx%3D%23:generateContent',
+  ]);
+  expect(received[0]).toMatchObject({ method: 'POST', body: '{"contents":[]}' });
+  expect(received[0]?.headers).toMatchObject({ 'content-length': '15', 'accept-encoding': 'identity' });
+});
+
+test('several keys are used in turn, in the header the upstream wants', async () => {
+  const { url, received } = await vendor(ok);
+  const made = upstream(url, { auth: 'bearer', keys: ['one', 'two'] });
+  for (let round = 0; round < 3; round += 1) await ask(made);
+  expect(received.map(({ headers }) => headers.authorization)).toEqual(['Bearer one', 'Bearer two', 'Bearer one']);
+  expect(received[0]?.headers).not.toHaveProperty('x-goog-api-key');
+});
+
+test('a redirect is an answer like any other and is not followed with the key', async () => {
+  const { url, received } = await vendor((response) => response.writeHead(302, { location: '/elsewhere' }).end());
+  expect(await ask(upstream(url))).toMatchObject({ kind: 'reply', status: 302, words: null });
+  expect(received).toHaveLength(1);
+});
+
+test('what never left is told from what was lost on the way', async () => {
+  const { url } = await vendor(ok);
+  const port = Number(new URL(url).port);
+  const closed = open.pop() as Server;
+  closed.close();
+  expect(await ask(upstream(`http://127.0.0.1:${port}`))).toMatchObject({
+    kind: 'not_sent',
+    error: { failure: 'unavailable' },
+  });
+
+  const cut = await vendor((response) => {
+    response.writeHead(200, { 'content-length': '100' });
+    response.write('{"candidates"');
+    setImmediate(() => response.destroy());
+  });
+  expect(await ask(upstream(cut.url))).toMatchObject({
+    kind: 'lost',
+    error: { failure: 'upstream_failed', detail: { retry: false } },
+  });
+  const huge = await vendor((response) => response.writeHead(200).end(`{"a":"${'x'.repeat(2_000_000)}"}`));
+  expect(await ask(upstream(huge.url))).toMatchObject({ kind: 'lost', reason: 'too_large' });
+  const unfinished = await vendor((response) =>
+    response.writeHead(200, { connection: 'close' }).end('{"candidates":['),
+  );
+  expect(await ask(upstream(unfinished.url))).toMatchObject({ kind: 'lost', reason: 'not_json' });
+});
+
+test('an error page that is no JSON is a refusal all the same', async () => {
+  const { url } = await vendor((response) => response.writeHead(502, { 'retry-after': '7' }).end('<html>'));
+  expect(await ask(upstream(url))).toEqual({ kind: 'reply', status: 502, words: null, retryAfter: '7' });
+});

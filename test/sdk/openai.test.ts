@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vite
 import { ASPECT_RATIOS, nominalPixels } from '../../src/image/size.ts';
 import { KEY, OTHER_KEY, startGateway } from '../support/gateway.ts';
 import type { TestGateway } from '../support/gateway.ts';
+import type { Params } from './openai.ts';
 import { pictureIn, sizeIn } from './pictures.ts';
 
 let gateway: TestGateway;
@@ -14,8 +15,6 @@ afterEach(() => {
   vi.unstubAllEnvs();
 });
 
-/** The SDK's types know OpenAI's own fields; its callers may send any. */
-type Params = OpenAI.ImageGenerateParamsNonStreaming & Readonly<Record<string, unknown>>;
 type Options = ConstructorParameters<typeof OpenAI>[0];
 
 const client = (options: Options = {}) =>

@@ -21,7 +21,7 @@ withPython('the Python SDKs against a running gateway', (python) => {
     async (module) => {
       const gateway = await startGateway({
         config: {
-          bounds: { bodyBytes: 100_000 },
+          bounds: { bodyBytes: 1 << 20 },
           tenants: [
             { id: 'acme', keys: [{ key: KEY }] },
             { id: 'flash', keys: [{ key: FLASH_KEY }], models: ['gemini-3.1-flash-image'] },

@@ -175,7 +175,8 @@ class Errors(unittest.TestCase):
             self.assertEqual(caught.exception.code, "unknown_path")
 
     def test_a_body_over_the_limit_is_a_413(self):
-        self.failure(openai.APIStatusError, status=413, code="request_too_large", user="u" * 200_000)
+        error = self.failure(openai.APIStatusError, status=413, code="request_too_large", user="u" * 1_200_000)
+        self.assertIn("1 MiB", error.message)
 
     def test_an_exhausted_budget_is_a_rate_limit_error_and_is_not_asked_again(self):
         error = self.failure(openai.RateLimitError, status=429, code="insufficient_quota", api_key=POOR_KEY)

@@ -42,6 +42,8 @@ export interface Incoming {
   readonly wish: PictureWish | null;
   /** Aborted when the caller hangs up. */
   readonly gone: AbortSignal;
+  /** Keeps the bytes of the body counted, for work that outlives its caller, until the function is called. */
+  readonly retainBody: () => () => void;
   readonly trace: Trace;
 }
 
@@ -98,7 +100,7 @@ export async function serve(parts: GatewayParts, incoming: Incoming): Promise<Se
 
   trace.upstream = target.upstream;
   const startedAt = performance.now();
-  const crew = board(parts, caller, model, target, plans, hits);
+  const crew = board(parts, incoming, model, target, plans, hits);
   if (incoming.gone.aborted) crew.leave(false);
   incoming.gone.addEventListener('abort', () => crew.leave(false), { once: true });
   const landed = await Promise.allSettled(crew.waiting);
@@ -154,7 +156,7 @@ type Landed = Pick<ServedPicture, 'how' | 'flown' | 'decision'>;
 /** Finds a seat for every picture that is not there yet; the money for all that this caller leads is taken at once. */
 function board(
   parts: GatewayParts,
-  caller: Caller,
+  { caller, retainBody }: Incoming,
   model: Model,
   target: Target,
   plans: readonly Plan[],
@@ -171,10 +173,12 @@ function board(
     }
     const ticket = reservation.ticket();
     const lead = async (): Promise<Flown> => {
+      const letGo = retainBody();
       try {
         return await drawPicture(parts, { ...planned, model, target, caller, reserve: ticket.take });
       } finally {
         ticket.close();
+        letGo();
       }
     };
     const seat = decision.join

@@ -54,9 +54,11 @@ export function createLog(level: LogLevel, to?: NodeJS.WritableStream): Log {
   };
 }
 
-/** A client's own string is cut to what a model name may be long. */
+/** What a model may be called, in anybody's catalogue. Whatever else stands there may be a prompt, or a key. */
+const NAME = /^[\w.:/@-]{1,64}$/;
+
 function printable(name: string | null): string | null {
-  return name === null ? null : name.slice(0, 64);
+  return name === null || NAME.test(name) ? name : '(no name of a model)';
 }
 
 /** Names and places, no message of foreign code: those quote what they choked on. */

@@ -14,7 +14,7 @@ const FORMATS = {
  * (RFC 9110 12.5.1). Throws where it names nothing but formats nobody here can make.
  */
 export function pictureWish(accept: string | undefined): PictureWish | null {
-  if (accept === undefined || !accept.includes('image/')) return null;
+  if (accept === undefined || !/image\//i.test(accept)) return null;
   const ranges = accept
     .split(',')
     .map((range) => {

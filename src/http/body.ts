@@ -3,39 +3,137 @@ import { GatewayError } from '../errors.ts';
 import { isObject, JsonError, Lifter } from '../wire/json.ts';
 import type { JsonObject } from '../wire/json.ts';
 import { acquireOrRefuse } from './byte-budget.ts';
-import type { ByteBudget } from './byte-budget.ts';
+import type { ByteBudget, Room } from './byte-budget.ts';
 
 export interface ReadBody {
   readonly value: JsonObject;
   readonly byteLength: number;
-  /** Gives the body's bytes back to the budget. */
-  readonly release: () => void;
+  /**
+   * To be called by everybody who needs the bytes, before the first of them is done; what it returns is to be called
+   * when they are no longer needed. The last one gives them back to the budget.
+   */
+  readonly retain: () => () => void;
 }
 
+/** Where a body comes from, and what may happen on the way. */
+export interface BodySource {
+  readonly raw: IncomingMessage;
+  /** Tells a caller who asked first (`Expect: 100-continue`) to go ahead. */
+  readonly welcome: () => void;
+  /** Aborted when the caller hangs up. */
+  readonly gone: AbortSignal;
+  /** Aborted, with the GatewayError to answer with, when the rest can no longer arrive. */
+  readonly broken: AbortSignal;
+}
+
+export interface BodyLimits {
+  /** The largest body that is read. */
+  readonly bytes: number;
+  readonly budget: ByteBudget;
+  /** A body holds room that others wait for: it has `graceMs`, and then must have come at `bytesPerSecond` or faster. */
+  readonly pace: { readonly graceMs: number; readonly bytesPerSecond: number };
+}
+
+/** Ten references from a telephone at the edge of its network: some minutes. */
+export const USUAL_PACE: BodyLimits['pace'] = { graceMs: 30_000, bytesPerSecond: 32 * 1024 };
+
+/** Room for a body of unknown length is taken in steps. */
+const STEP_BYTES = 1 << 20;
+
 /**
- * Receives a JSON body and lifts it as it comes. Throws GatewayError: 415 for another type, 413 for a larger body, 400
- * with the place of the mistake for anything that is no JSON object.
+ * Receives a JSON body and lifts it as it comes. Throws GatewayError: 415 for another type, 413 for a larger body, 408
+ * for one that comes too slowly, 400 with the place of the mistake for anything that is no JSON object.
  */
-export async function readJsonBody(raw: IncomingMessage, limitBytes: number, budget: ByteBudget): Promise<ReadBody> {
+export async function readJsonBody(source: BodySource, limits: BodyLimits): Promise<ReadBody> {
+  const { raw, gone } = source;
   checkType(raw);
   const declared = raw.headers['content-length'] === undefined ? null : Number(raw.headers['content-length']);
-  if (declared !== null && declared > limitBytes) throw tooLarge(limitBytes);
-  const release = await acquireOrRefuse(budget, declared ?? limitBytes);
+  if (declared !== null && declared > limits.bytes) throw tooLarge(limits.bytes);
+  const rooms: Room[] = [];
+  const giveBack = (): void => rooms.forEach((room) => room.keep(0));
   try {
-    const lifter = new Lifter({ bytes: limitBytes });
-    // Leaving the loop early must not destroy the socket: the error still has to be sent over it.
-    for await (const chunk of raw.iterator({ destroyOnReturn: false })) lifter.push(chunk as Uint8Array);
+    rooms.push(await acquireOrRefuse(limits.budget, declared ?? STEP_BYTES, gone));
+    const lifter = new Lifter({ bytes: limits.bytes });
+    await receive(source, limits.pace, (chunk) => {
+      lifter.push(chunk);
+      if (lifter.byteLength <= heldBy(rooms)) return null;
+      return acquireOrRefuse(limits.budget, STEP_BYTES, gone).then((room) => void rooms.push(room));
+    });
     const value = lifter.end();
     if (!isObject(value))
       throw new GatewayError('invalid_request', 'The body must be a JSON object.', { code: 'invalid_json' });
-    return { value, byteLength: lifter.byteLength, release };
+    rooms.at(-1)?.keep(lifter.byteLength - heldBy(rooms.slice(0, -1)));
+    return { value, byteLength: lifter.byteLength, retain: retainer(giveBack) };
   } catch (error) {
-    release();
-    if (error instanceof JsonError) throw error.reason === 'too_large' ? tooLarge(limitBytes, error) : notJson(error);
-    if (raw.errored !== null || raw.readableAborted)
-      throw new GatewayError('invalid_request', 'The caller hung up.', { code: 'client_closed', status: 499 });
+    giveBack();
+    if (error instanceof JsonError) throw error.reason === 'too_large' ? tooLarge(limits.bytes, error) : notJson(error);
+    if (gone.aborted || raw.errored !== null || raw.readableAborted)
+      throw new GatewayError('invalid_request', 'The caller hung up.', { code: 'client_closed', status: 499 }, error);
     throw error;
   }
+}
+
+function heldBy(rooms: readonly Room[]): number {
+  return rooms.reduce((sum, { bytes }) => sum + bytes, 0);
+}
+
+/**
+ * Hands over chunk after chunk, pausing where `use` asks for time. Ends after the last one; rejects when the rest cannot
+ * come or does not come, and with what `use` throws. What comes after that is left where it is.
+ */
+async function receive(
+  { raw, welcome, gone, broken }: BodySource,
+  { graceMs, bytesPerSecond }: BodyLimits['pace'],
+  use: (chunk: Uint8Array) => Promise<void> | null,
+): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const startedAt = performance.now();
+  let received = 0;
+  const keepPace = (): void => {
+    const leftMs = startedAt + graceMs + (received / bytesPerSecond) * 1000 - performance.now();
+    if (leftMs <= 0) reject(tooSlow(bytesPerSecond));
+    else timer = setTimeout(keepPace, leftMs);
+  };
+  let timer = setTimeout(keepPace, graceMs);
+  const take = (chunk: Uint8Array): void => {
+    received += chunk.byteLength;
+    try {
+      const pause = use(chunk);
+      if (pause === null) return;
+      raw.pause();
+      pause.then(() => raw.resume(), reject);
+    } catch (error) {
+      reject(error);
+    }
+  };
+  const stop = (event: Event): void => reject((event.target as AbortSignal).reason);
+  try {
+    for (const signal of [gone, broken]) signal.throwIfAborted();
+    gone.addEventListener('abort', stop);
+    broken.addEventListener('abort', stop);
+    raw.on('data', take).once('end', resolve).once('error', reject);
+    welcome();
+    await promise;
+  } finally {
+    clearTimeout(timer);
+    gone.removeEventListener('abort', stop);
+    broken.removeEventListener('abort', stop);
+    raw.off('data', take).off('end', resolve).off('error', reject);
+  }
+}
+
+function retainer(last: () => void): () => () => void {
+  let users = 0;
+  return () => {
+    let uses = true;
+    users += 1;
+    return () => {
+      if (!uses) return;
+      uses = false;
+      users -= 1;
+      if (users === 0) last();
+    };
+  };
 }
 
 function checkType(raw: IncomingMessage): void {
@@ -63,11 +161,18 @@ function checkType(raw: IncomingMessage): void {
   }
 }
 
+const MIB = 1 << 20;
+
 function tooLarge(limitBytes: number, cause?: JsonError): GatewayError {
   if (cause !== undefined && !cause.message.includes(String(limitBytes)))
     return new GatewayError('too_large', `The body is too large: ${cause.message}`, { code: 'body_too_large' });
-  const size = `${Math.floor(limitBytes / 1024 / 1024)} MiB (${limitBytes} bytes)`;
+  const size = limitBytes % MIB === 0 ? `${limitBytes / MIB} MiB` : `${limitBytes} bytes`;
   return new GatewayError('too_large', `The body is too large: at most ${size} are read.`, { code: 'body_too_large' });
+}
+
+function tooSlow(bytesPerSecond: number): GatewayError {
+  const message = `The body came too slowly: at least ${bytesPerSecond} bytes a second are expected of it.`;
+  return new GatewayError('invalid_request', message, { status: 408, code: 'body_too_slow' });
 }
 
 function notJson(error: JsonError): GatewayError {

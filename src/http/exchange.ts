@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import type { Dialect } from '../dialects/dialect.ts';
 import { GatewayError } from '../errors.ts';
 import type { Outcome } from '../errors.ts';
@@ -71,7 +71,7 @@ export async function runExchange(
   parts: ExchangeParts,
   facts: Facts,
   dialect: Dialect,
-  raw: { readonly request: IncomingMessage; readonly response: ServerResponse },
+  raw: ServerResponse,
   answer: () => Promise<Answered>,
 ): Promise<void> {
   const startedAt = performance.now();
@@ -86,8 +86,12 @@ export async function runExchange(
   }
   const readyMs = performance.now() - startedAt;
   const headers = parts.draining() ? { ...answered.reply.headers, connection: 'close' } : answered.reply.headers;
-  const arrived = await sendReply(raw.response, { ...answered.reply, headers });
-  answered.delivered?.(arrived);
+  let arrived = false;
+  try {
+    arrived = await sendReply(raw, { ...answered.reply, headers });
+  } finally {
+    answered.delivered?.(arrived);
+  }
   const totalMs = performance.now() - startedAt;
   // Neither the vendor's time nor that of a slow reader.
   const ownMs = Math.max(0, readyMs - facts.upstreamMs);

@@ -17,9 +17,16 @@ export function registerHealth(app: FastifyInstance, health: Health): void {
     });
 }
 
+const REQUEST_MS = 30_000;
+
 /** The operations port: metrics and health, for scrapers and probes and not for callers. */
 export function createOperationsServer(metrics: Metrics, health: Health): FastifyInstance {
-  const app = fastify({ logger: false, forceCloseConnections: true });
+  const app = fastify({
+    logger: false,
+    forceCloseConnections: true,
+    requestTimeout: REQUEST_MS,
+    http: { headersTimeout: REQUEST_MS, requestTimeout: REQUEST_MS },
+  });
   registerHealth(app, health);
   app.get('/metrics', async (_request, reply) => reply.type(metrics.contentType).send(await metrics.render()));
   app.setNotFoundHandler((_request, reply) =>

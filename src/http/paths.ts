@@ -5,15 +5,20 @@ export const MODEL_PATHS = ['/v1/models', '/v1beta/models', '/v1beta/openai/mode
 
 /** The dialect a call speaks: the first that knows its own marks in it. */
 export function dialectOf(asked: Asked, dialects: readonly Dialect[]): Dialect {
-  const spoken = dialects.find((dialect) => dialect.recognises(asked));
+  const plain = { ...asked, path: plainPath(asked.path) };
+  const spoken = dialects.find((dialect) => dialect.recognises(plain));
   if (spoken === undefined) throw new Error('no dialect is registered that recognises every call');
   return spoken;
 }
 
-/** A request target as path and query; the query may hold a key and goes no further than who needs it. */
+/**
+ * A request target as path and query; the query may hold a key and goes no further than who needs it. A proxy's form of
+ * the target, with scheme and host, is read too: https://www.rfc-editor.org/rfc/rfc9112#section-3.2.2
+ */
 export function splitUrl(target: string): { readonly path: string; readonly query: string } {
-  const at = target.indexOf('?');
-  return at < 0 ? { path: target, query: '' } : { path: target.slice(0, at), query: target.slice(at + 1) };
+  const [whole = ''] = target.replace(/^https?:\/\/[^/?#]*/i, '').split('#', 1);
+  const at = whole.indexOf('?');
+  return at < 0 ? { path: whole, query: '' } : { path: whole.slice(0, at), query: whole.slice(at + 1) };
 }
 
 /** `gemini-3-pro-image:generateContent` as a model and a method. */
@@ -30,22 +35,28 @@ export function splitRoute(route: string): { readonly prefix: string; readonly m
 
 /** The method a known path is served with, as an Allow header says it; null for a path that is not known. */
 export function allowedMethod(path: string, dialects: readonly Dialect[]): 'GET' | 'POST' | null {
-  const plain = path.replace(/\/{2,}/g, '/').replace(/(.)\/$/, '$1');
+  const plain = plainPath(path);
   const isDrawn = dialects.some(({ routes }) =>
     routes.some((route) => {
       const parts = splitRoute(route);
       if (parts === null) return route === plain;
-      return plain.startsWith(parts.prefix) && plain.endsWith(`:${parts.method}`);
+      return plain.startsWith(parts.prefix) && splitMethod(plain.replace(/%3a/gi, ':'))?.method === parts.method;
     }),
   );
   if (isDrawn) return 'POST';
   return MODEL_PATHS.some((models) => plain === models || plain.startsWith(`${models}/`)) ? 'GET' : null;
 }
 
-/** What somebody with a base URL too long by a version wanted: the path it should have been, or null. */
-export function meantPath(path: string): string | null {
-  const plain = path.replace(/\/{2,}/g, '/');
-  const rest = /^(?:\/v1beta|\/v1|\/openai)+(\/(?:images|models|chat|responses|messages)(?:\/.*)?)$/.exec(plain)?.[1];
+/** The path somebody wanted whose base URL is too long by a version, or of a version nobody serves; null for any other. */
+export function meantPath(path: string, dialects: readonly Dialect[]): string | null {
+  const plain = plainPath(path);
+  const rest = /^(?:\/v1beta|\/v1alpha|\/v1|\/openai)+(\/.+)$/.exec(plain)?.[1];
   if (rest === undefined) return null;
-  return `${rest.includes(':') ? '/v1beta' : '/v1'}${rest}`;
+  const meant = `${splitMethod(rest) === null ? '/v1' : '/v1beta'}${rest}`;
+  return meant !== plain && allowedMethod(meant, dialects) !== null ? meant : null;
+}
+
+/** Without doubled slashes and without one at the end. */
+function plainPath(path: string): string {
+  return path.replace(/\/{2,}/g, '/').replace(/(.)\/$/, '$1');
 }

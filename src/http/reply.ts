@@ -1,5 +1,6 @@
 import { once } from 'node:events';
-import type { ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { setImmediate as giveWay } from 'node:timers/promises';
 
 export interface Reply {
   readonly status: number;
@@ -11,17 +12,34 @@ export interface Reply {
 /** Written at once; below it a chunk is gathered with its neighbours. */
 const BURST_BYTES = 1 << 20;
 
+/** A reader that takes nothing for so long is taken for gone: it would hold its picture in memory for ever. */
+const STALL_MS = 60_000;
+
+/** A caller who was answered before it had sent everything: how long it may go on, and how long it may pause. */
+const LINGER_MS = 30_000;
+const LINGER_PAUSE_MS = 2_000;
+
 /**
  * Sends a whole reply with its true length, at the pace of the reader, and tells whether all of it was taken. A reader
- * that hangs up ends the sending; nothing is thrown.
+ * that hangs up or stops reading ends the sending; nothing is thrown. Where the request has not come whole, the
+ * connection ends with the reply.
  */
-export async function sendReply(raw: ServerResponse, reply: Reply): Promise<boolean> {
+export async function sendReply(raw: ServerResponse, reply: Reply, stallMs = STALL_MS): Promise<boolean> {
+  // What came in one piece with the headers is still being parsed.
+  if (!raw.req.complete) await giveWay();
   if (raw.destroyed) return false;
   const gone = once(raw, 'close').then(
     () => raw.writableFinished,
     () => false,
   );
-  raw.writeHead(reply.status, { ...reply.headers, 'content-length': String(reply.byteLength) });
+  // What is pipelined behind this reply may take longer to come.
+  raw.setTimeout(stallMs, () => raw.destroy()).prependOnceListener('finish', () => raw.setTimeout(0));
+  const isEarly = !raw.req.complete;
+  raw.writeHead(reply.status, {
+    ...reply.headers,
+    'content-length': String(reply.byteLength),
+    ...(isEarly && { connection: 'close' }),
+  });
   let burst = 0;
   raw.cork();
   for (const chunk of reply.chunks) {
@@ -35,6 +53,28 @@ export async function sendReply(raw: ServerResponse, reply: Reply): Promise<bool
     raw.cork();
   }
   raw.uncork();
+  if (isEarly) {
+    void passOver(raw.req).then(() => raw.end());
+    return true;
+  }
   raw.end();
   return gone;
+}
+
+/**
+ * Lets a caller who is still sending hear the reply: a connection closed with unread bytes is reset, and what was sent
+ * over it may be lost. https://www.rfc-editor.org/rfc/rfc9112#section-9.6
+ */
+function passOver(request: IncomingMessage): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      clearTimeout(end);
+      clearTimeout(pause);
+      resolve();
+    };
+    const end = setTimeout(done, LINGER_MS);
+    const pause = setTimeout(done, LINGER_PAUSE_MS);
+    request.on('data', () => pause.refresh()).once('close', done);
+    request.resume();
+  });
 }

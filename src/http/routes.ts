@@ -8,10 +8,11 @@ import type { Caller } from '../tenants/authenticate.ts';
 import { splice } from '../wire/json.ts';
 import type { JsonObject } from '../wire/json.ts';
 import { pictureWish } from './accept.ts';
-import { readJsonBody } from './body.ts';
+import { readJsonBody, USUAL_PACE } from './body.ts';
 import { commonHeaders } from './exchange.ts';
 import type { Answered, Facts } from './exchange.ts';
 import { dialectOf, MODEL_PATHS, splitMethod, splitRoute, splitUrl } from './paths.ts';
+import { notAllowed } from './refusals.ts';
 import { renderPictures } from './served.ts';
 import type { Handler, ServerParts } from './server.ts';
 
@@ -46,13 +47,15 @@ export function registerRoutes(app: FastifyInstance, parts: ServerParts, mount: 
 }
 
 function drawHandler(parts: ServerParts, dialect: Dialect): Handler {
-  return async (request, facts, gone) => {
+  return async (request, facts, source) => {
     const caller = identify(parts, request, facts, dialect);
     const wish = dialect.native ? null : pictureWish(request.headers.accept);
     const directives = parseCacheControl(request.headers['cache-control']);
     const call = callOf(facts, splitMethod(wildcard(request))?.model ?? null);
-    const body = await readJsonBody(request.raw, parts.bodyBytes, parts.budget);
+    const limits = { bytes: parts.bodyBytes, budget: parts.budget, pace: USUAL_PACE };
+    const body = await readJsonBody(source, limits);
     facts.bytesIn = body.byteLength;
+    const letGo = body.retain();
     try {
       const served = await serve(parts.gateway, {
         dialect,
@@ -61,7 +64,8 @@ function drawHandler(parts: ServerParts, dialect: Dialect): Handler {
         body: body.value,
         directives,
         wish,
-        gone,
+        gone: source.gone,
+        retainBody: body.retain,
         trace: facts,
       });
       try {
@@ -72,7 +76,7 @@ function drawHandler(parts: ServerParts, dialect: Dialect): Handler {
         throw error;
       }
     } finally {
-      body.release();
+      letGo();
     }
   };
 }
@@ -87,6 +91,8 @@ function listHandler(parts: ServerParts): Handler {
 
 function modelHandler(parts: ServerParts): Handler {
   return async (request, facts) => {
+    const refused = notAllowed(request, parts.dialects);
+    if (refused !== null) throw refused;
     const dialect = dialectOf({ ...splitUrl(request.url), headers: request.headers }, parts.dialects);
     const caller = identify(parts, request, facts, dialect);
     return json(dialect.renderModel(parts.gateway.router.find(wildcard(request), caller.tenant.models)), facts);

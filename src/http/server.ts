@@ -1,16 +1,19 @@
 import { randomUUID } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
 import fastify from 'fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Dialect } from '../dialects/dialect.ts';
-import { GatewayError } from '../errors.ts';
 import type { GatewayParts } from '../gateway.ts';
 import type { KeyRing } from '../tenants/authenticate.ts';
+import type { BodySource } from './body.ts';
 import type { ByteBudget } from './byte-budget.ts';
+import { trackConnections } from './connections.ts';
 import { newFacts, runExchange } from './exchange.ts';
 import type { Answered, Facts } from './exchange.ts';
 import { registerHealth } from './operations.ts';
 import type { Health } from './operations.ts';
-import { allowedMethod, dialectOf, meantPath, splitUrl } from './paths.ts';
+import { dialectOf, splitUrl } from './paths.ts';
+import { checkHost, frameworkError, notAllowed, notServed, shuttingDown } from './refusals.ts';
 import { registerRoutes } from './routes.ts';
 
 export interface ServerParts {
@@ -23,15 +26,16 @@ export interface ServerParts {
   /** Where callers reach this gateway, without a trailing slash: for hints only. */
   readonly publicUrl: string;
   readonly health: Health;
-  readonly draining: () => boolean;
+  /** Aborted when the process is to end: what is in the air is finished, and nothing new begun. */
+  readonly closing: AbortSignal;
 }
 
-/** A request's headers must arrive within this time, its body within the next. */
+/** A request's headers must arrive within this time, all of it within the next. */
 const HEADERS_MS = 15_000;
-const BODY_MS = 300_000;
+const REQUEST_MS = 300_000;
 
-/** Answers one exchange; `gone` is aborted when the caller hangs up. */
-export type Handler = (request: FastifyRequest, facts: Facts, gone: AbortSignal) => Promise<Answered>;
+/** Answers one exchange. */
+export type Handler = (request: FastifyRequest, facts: Facts, source: BodySource) => Promise<Answered>;
 
 /** The API port. Fastify finds the route; from there every exchange is ours, so that all failures have one shape. */
 export function createServer(parts: ServerParts): FastifyInstance {
@@ -39,20 +43,35 @@ export function createServer(parts: ServerParts): FastifyInstance {
   const app = fastify({
     logger: false,
     genReqId: () => `req_${randomUUID().replaceAll('-', '')}`,
-    requestTimeout: BODY_MS,
-    http: { headersTimeout: HEADERS_MS, requestTimeout: BODY_MS, connectionsCheckingInterval: 1000 },
+    requestTimeout: REQUEST_MS,
+    http: {
+      headersTimeout: HEADERS_MS,
+      requestTimeout: REQUEST_MS,
+      connectionsCheckingInterval: 1000,
+      // Node would answer without a body.
+      requireHostHeader: false,
+    },
     forceCloseConnections: 'idle',
     return503OnClosing: false,
     exposeHeadRoutes: false,
-    routerOptions: { ignoreTrailingSlash: true, ignoreDuplicateSlashes: true, maxParamLength: 1024 },
+    routerOptions: { ignoreTrailingSlash: true, ignoreDuplicateSlashes: true },
     frameworkErrors: (error, request, reply) => {
       void exchange(request, reply, 'unmatched', null, () => Promise.reject(frameworkError(error)));
     },
-    clientErrorHandler: answerBrokenRequest,
+    clientErrorHandler: (error, socket) => connections.breakOff(socket, error),
   });
   // Bodies are read by the handlers, after the key was checked, and never by the framework.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', (_request, _payload, done) => done(null));
+  const connections = trackConnections(app.server);
+  app.addHook('preClose', async () => connections.close());
+  // Who asks before sending its body is told to go ahead by the handler that wants it; any other expectation is passed over.
+  const asking = new WeakSet<IncomingMessage>();
+  app.server.on('checkContinue', (request, response) => {
+    asking.add(request);
+    app.server.emit('request', request, response);
+  });
+  app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response));
 
   async function exchange(
     request: FastifyRequest,
@@ -62,22 +81,30 @@ export function createServer(parts: ServerParts): FastifyInstance {
     handler: Handler,
   ): Promise<void> {
     reply.hijack();
+    const { raw } = request;
     const facts = newFacts(request.id, route, request.method, now());
+    const { broken, answered } = connections.serve(raw.socket);
     const gone = new AbortController();
     // `request.signal` is aborted in every POST with a body; the response's own close is the truth.
     reply.raw.once('close', () => {
       if (!reply.raw.writableFinished) gone.abort();
     });
+    const welcome = (): void => {
+      if (asking.has(raw)) reply.raw.writeContinue();
+    };
     const spoken = dialect ?? dialectOf({ ...splitUrl(request.url), headers: request.headers }, parts.dialects);
-    const raw = { request: request.raw, response: reply.raw };
-    await runExchange({ metrics, log, draining: parts.draining }, facts, spoken, raw, () => {
-      if (parts.draining())
-        throw new GatewayError('unavailable', 'This instance is shutting down. Send the request again.', {
-          retryAfterSeconds: 1,
-          code: 'shutting_down',
-        });
-      return handler(request, facts, gone.signal);
-    });
+    try {
+      await runExchange({ metrics, log, draining: () => parts.closing.aborted }, facts, spoken, reply.raw, async () => {
+        checkHost(raw);
+        const source = { raw, welcome, gone: gone.signal, broken };
+        return unlessClosing(parts.closing, raw, () => handler(request, facts, source));
+      });
+    } catch (error) {
+      log.fault('a reply could not be made or sent', error, { requestId: facts.requestId });
+      reply.raw.destroy();
+    } finally {
+      answered();
+    }
   }
 
   registerHealth(app, parts.health);
@@ -91,76 +118,24 @@ export function createServer(parts: ServerParts): FastifyInstance {
     exchange(request, reply, 'unmatched', null, () => Promise.reject(notServed(request, parts))),
   );
   app.setErrorHandler((error, request, reply) =>
-    exchange(request, reply, 'unmatched', null, () => Promise.reject(frameworkError(error))),
+    exchange(request, reply, 'unmatched', null, () =>
+      Promise.reject(notAllowed(request, parts.dialects) ?? frameworkError(error)),
+    ),
   );
   return app;
 }
 
-function notServed(request: FastifyRequest, { dialects, publicUrl }: ServerParts): GatewayError {
-  const { path } = splitUrl(request.url);
-  const allow = allowedMethod(path, dialects);
-  if (allow !== null && allow !== request.method) {
-    const message = `${request.method} is not served here. Allowed: ${allow}.`;
-    return new GatewayError('invalid_request', message, {
-      status: 405,
-      code: 'method_not_allowed',
-      headers: { allow },
-    });
+/** A request that is not whole when the process is to end has cost nobody anything: another instance may have it. */
+async function unlessClosing<T>(closing: AbortSignal, request: IncomingMessage, work: () => Promise<T>): Promise<T> {
+  if (closing.aborted) throw shuttingDown();
+  const { promise: refused, reject } = Promise.withResolvers<never>();
+  const refuse = (): void => {
+    if (!request.complete) reject(shuttingDown());
+  };
+  closing.addEventListener('abort', refuse, { once: true });
+  try {
+    return await Promise.race([work(), refused]);
+  } finally {
+    closing.removeEventListener('abort', refuse);
   }
-  const meant = meantPath(path);
-  const hint =
-    meant === null || allowedMethod(meant, dialects) === null
-      ? `OpenAI SDKs take the base URL ${publicUrl}/v1, Gemini SDKs ${publicUrl}.`
-      : `Did you mean ${publicUrl}${meant}? OpenAI SDKs take the base URL ${publicUrl}/v1, Gemini SDKs ${publicUrl}.`;
-  return new GatewayError('invalid_request', `There is nothing at this path. ${hint}`, {
-    status: 404,
-    code: 'unknown_path',
-  });
-}
-
-/** Fastify's own refusals: a URL that cannot be decoded, a Content-Type that is none, a parameter beyond all measure. */
-function frameworkError(error: unknown): unknown {
-  const status = error instanceof Error && 'statusCode' in error ? Number(error.statusCode) : 500;
-  if (status === 415)
-    return new GatewayError(
-      'invalid_request',
-      'The Content-Type header is malformed: send "application/json".',
-      { status, code: 'unsupported_media_type' },
-      error,
-    );
-  if (status === 414)
-    return new GatewayError('invalid_request', 'The path is too long.', { status, code: 'path_too_long' }, error);
-  if (status >= 400 && status < 500)
-    return new GatewayError(
-      'invalid_request',
-      'The request line cannot be read: its path is not properly encoded.',
-      { status: 400, code: 'bad_path' },
-      error,
-    );
-  return error;
-}
-
-const BROKEN = {
-  HPE_HEADER_OVERFLOW: [431, 'Request Header Fields Too Large', 'The headers are too large: at most 16 KB are read.'],
-  ERR_HTTP_REQUEST_TIMEOUT: [408, 'Request Timeout', 'The request did not arrive in time.'],
-} as const satisfies Record<string, readonly [number, string, string]>;
-
-/** What never became a request has no path to tell a dialect by: the envelope both SDKs can read. */
-function answerBrokenRequest(
-  this: FastifyInstance,
-  error: Error & { code?: string },
-  socket: import('node:net').Socket,
-): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
-    socket.destroy();
-    return;
-  }
-  const known = Object.entries(BROKEN).find(([code]) => code === error.code)?.[1];
-  const [status, phrase, message] = known ?? [400, 'Bad Request', 'This is not a valid HTTP request.'];
-  const body = JSON.stringify({
-    error: { message, type: 'invalid_request_error', param: null, code: 'bad_request', status: 'INVALID_ARGUMENT' },
-  });
-  socket.end(
-    `HTTP/1.1 ${status} ${phrase}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
-  );
 }

@@ -30,9 +30,21 @@ export function unsupportedField(path: string, sentence: string, code = 'unsuppo
   return new GatewayError('unsupported', `${path}: ${sentence}`, { param: path, code });
 }
 
+/** More than any vendor has names for: sorting out what nobody knows takes time. */
+const MOST_FIELDS = 256;
+
+/** An object of named fields; `path` is empty for the request itself. */
 export function readObject(value: Json, path: string): JsonObject {
   if (!isObject(value)) throw invalidValue(path, 'an object');
-  return value;
+  if (Object.keys(value).length <= MOST_FIELDS) return value;
+  throw new GatewayError(
+    'invalid_request',
+    `${path || 'The body'} must be an object of at most ${MOST_FIELDS} fields.`,
+    {
+      ...(path !== '' && { param: path }),
+      code: 'too_many_fields',
+    },
+  );
 }
 
 /** Google's JSON takes a lone value for a list of one: https://protobuf.dev/programming-guides/json */
@@ -40,8 +52,15 @@ export function readList(value: Json): readonly Json[] {
   return Array.isArray(value) ? value : [value];
 }
 
+/** More than any model reads. What is longer stays as bytes. */
+const LONGEST_TEXT_BYTES = 2 << 20;
+
 export function readString(value: Json, path: string): string {
-  if (value instanceof LongString) return value.text();
+  if (value instanceof LongString) {
+    if (value.byteLength > LONGEST_TEXT_BYTES)
+      throw invalidValue(path, `a string of at most ${LONGEST_TEXT_BYTES} bytes`);
+    return value.text();
+  }
   if (typeof value !== 'string') throw invalidValue(path, 'a string');
   return value;
 }

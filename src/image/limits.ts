@@ -6,6 +6,9 @@ import type { ImageRequest, OtherPart, PicturePart } from './request.ts';
 /** YouTube is the one place on the web the vendor takes videos from, without saying that they are. */
 const VIDEO_SITE = /^https?:\/\/(?:[\w-]+\.)*(?:youtube\.com|youtu\.be)(?:[/?:]|$)/i;
 
+/** Hardly a text has so many letters to a token; one that does is refused by the vendor. */
+const LETTERS_PER_TOKEN = 16;
+
 /**
  * Refuses what the model cannot take in, before anything is paid: a 400 naming the part by its place in Gemini's
  * request and what is allowed.
@@ -14,8 +17,10 @@ export function checkParts(request: ImageRequest, model: Model): void {
   const turns = request.turns.map((turn, index) => ({ turn, path: `contents[${index}]` }));
   const system = request.system === null ? [] : [{ turn: request.system, path: 'systemInstruction' }];
   let references = 0;
+  let letters = 0;
   for (const { turn, path } of [...system, ...turns]) {
     for (const [index, part] of turn.parts.entries()) {
+      if (part.kind === 'text') letters += part.text.length;
       if (part.kind === 'text') continue;
       const mimeType =
         part.kind === 'picture'
@@ -24,6 +29,10 @@ export function checkParts(request: ImageRequest, model: Model): void {
       // What the model drew itself comes back as history, not as a reference.
       if (turn.role === 'user' && mimeType?.startsWith('image/')) references += 1;
     }
+  }
+  if (letters > model.inputTokenLimit * LETTERS_PER_TOKEN) {
+    const sentence = `${model.id} reads at most ${model.inputTokenLimit} tokens, and this is more text. Send less.`;
+    throw unsupportedField('contents', sentence, 'prompt_too_long');
   }
   if (references > model.maxReferences) {
     throw unsupportedField(

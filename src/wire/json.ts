@@ -3,17 +3,14 @@ import { randomUUID } from 'node:crypto';
 import { ByteViews } from './byte-views.ts';
 import { JsonError } from './json-error.ts';
 import { Grammar } from './json-grammar.ts';
+import { Skeleton } from './json-skeleton.ts';
 import { StringReader } from './json-string.ts';
+import type { Json } from './json-value.ts';
 import { LongString } from './long-string.ts';
 import { Utf8Reader } from './utf8.ts';
 
 export { JsonError, type JsonFault } from './json-error.ts';
-
-/** A JSON value whose long strings were set aside as views on the received bytes. */
-export type Json = null | boolean | number | string | LongString | Json[] | JsonObject;
-export interface JsonObject {
-  [key: string]: Json;
-}
+export { isObject, type Json, type JsonObject } from './json-value.ts';
 
 export interface LiftLimits {
   readonly bytes: number;
@@ -34,6 +31,9 @@ export const LIFT_LIMITS: LiftLimits = {
 /** Bytes between the quotes above which a string is set aside. */
 const THRESHOLD = 4096;
 
+/** They cost more than other keys: see Skeleton. */
+const MAX_ESCAPED_KEYS = 1000;
+
 /**
  * Reads one JSON document chunk by chunk, as JSON.parse would read the whole, with string values longer than the threshold
  * cut out. Each chunk is checked as it comes, so that no step takes long however long the document is. The chunks are kept,
@@ -47,12 +47,11 @@ export class Lifter {
   readonly #strings = new StringReader();
   /** What was seen so far of a string value that began in an earlier chunk. */
   readonly #begun = new ByteViews();
-  /** The document, with a placeholder for each long string. */
-  readonly #skeleton = new ByteViews();
-  /** Random, so that no document can contain a placeholder. */
-  readonly #mark = randomUUID();
-  readonly #longStrings: LongString[] = [];
+  readonly #skeleton = new Skeleton();
+  /** Bytes of the document in the skeleton. */
   #skeletonBytes = 0;
+  /** Where in the skeleton the key begins that is being read. */
+  #keyStart = 0;
   #byteLength = 0;
 
   constructor(limits: Partial<LiftLimits> = {}, threshold = THRESHOLD) {
@@ -82,8 +81,7 @@ export class Lifter {
   end(): Json {
     if (this.#utf8.openBytes > 0) throw notUtf8(this.#byteLength - this.#utf8.openBytes);
     this.#grammar.end(this.#byteLength);
-    const value = JSON.parse(Buffer.concat(this.#skeleton.take()).toString()) as Json;
-    return this.#longStrings.length === 0 ? value : this.#restore(value);
+    return this.#skeleton.parse();
   }
 
   #read(bytes: Buffer, base: number): void {
@@ -93,7 +91,7 @@ export class Lifter {
       if (this.#grammar.string !== 'value') {
         const end = Math.min(bytes.length, run + this.#limits.skeletonBytes - this.#skeletonBytes);
         if (at >= end) break;
-        at = this.#readOrdinary(bytes, at, end, base);
+        at = this.#readOrdinary(bytes, at, end, base, this.#skeleton.byteLength - run);
         continue;
       }
       const start = at;
@@ -116,11 +114,22 @@ export class Lifter {
     this.#keep(bytes.subarray(run), base + run);
   }
 
-  /** Structure, numbers, words and keys. */
-  #readOrdinary(bytes: Buffer, at: number, end: number, base: number): number {
-    if (this.#grammar.string === null) return this.#grammar.read(bytes, at, end, base);
+  /** Structure, numbers, words and keys. An index plus `shift` is its place in the skeleton. */
+  #readOrdinary(bytes: Buffer, at: number, end: number, base: number, shift: number): number {
+    if (this.#grammar.string === null) {
+      const next = this.#grammar.read(bytes, at, end, base);
+      this.#keyStart = next - 1 + shift;
+      return next;
+    }
     const quote = this.#strings.read(bytes, at, end, base);
-    return quote === end ? end : this.#closeString(quote);
+    if (quote === end) return end;
+    if (this.#strings.escaped) {
+      if (this.#skeleton.escapedKeys === MAX_ESCAPED_KEYS) {
+        throw new JsonError('too_many', base + quote, `more than ${MAX_ESCAPED_KEYS} keys with escapes`);
+      }
+      this.#skeleton.noteEscapedKey(this.#keyStart, quote + 1 + shift);
+    }
+    return this.#closeString(quote);
   }
 
   #closeString(quote: number): number {
@@ -142,22 +151,11 @@ export class Lifter {
 
   #cut(views: readonly Uint8Array[], quoteOffset: number): void {
     const { longStrings: limit } = this.#limits;
-    if (this.#longStrings.length >= limit) {
+    if (this.#skeleton.longStrings >= limit) {
       const what = `more than ${limit} string values over ${this.#threshold} bytes`;
       throw new JsonError('too_many', quoteOffset, what);
     }
-    this.#skeleton.push(Buffer.from(`${this.#mark}${this.#longStrings.length}`));
-    this.#longStrings.push(LongString.fromJson(views, this.#strings.escaped));
-  }
-
-  #restore(value: Json): Json {
-    if (typeof value === 'string') {
-      return value.startsWith(this.#mark) ? this.#longStrings[Number(value.slice(this.#mark.length))]! : value;
-    }
-    // A `__proto__` here is an own property, as JSON.parse makes it: assigning to it leaves the prototype alone.
-    if (Array.isArray(value)) for (let i = 0; i < value.length; i += 1) value[i] = this.#restore(value[i]!);
-    else if (isObject(value)) for (const key of Object.keys(value)) value[key] = this.#restore(value[key]!);
-    return value;
+    this.#skeleton.pushLongString(LongString.fromJson(views, this.#strings.escaped));
   }
 }
 
@@ -190,11 +188,6 @@ export function splice(value: Json): Spliced {
     .split(mark)
     .flatMap((piece, index) => [Buffer.from(piece), ...(longStrings[index]?.chunks ?? [])]);
   return { chunks, byteLength: chunks.reduce((sum, chunk) => sum + chunk.length, 0) };
-}
-
-/** An object of JSON: no array, no LongString, not null. */
-export function isObject(value: Json | undefined): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof LongString);
 }
 
 function notUtf8(offset: number): JsonError {

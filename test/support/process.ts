@@ -77,6 +77,8 @@ export async function startProcess({ directory, args = [], env = {}, port }: Pro
     env: {
       PATH: process.env['PATH'],
       HOME: directory,
+      // What one of them compiled the next need not: https://nodejs.org/api/module.html#module-compile-cache
+      NODE_COMPILE_CACHE: join(tmpdir(), 'plantain-test-compiled'),
       PORT: String(apiPort),
       OPERATIONS_PORT: String(operationsPort),
       ...env,

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 
 import { Base64Error, canonicalBase64, decodeBase64, encodeBase64 } from '../../src/wire/base64.ts';
 import { LongString } from '../../src/wire/long-string.ts';
-import { chunked, chunkSizes, examples } from './documents.ts';
+import { chunked, chunkSizes, examples, LONG_TIMEOUT } from './documents.ts';
 
 const GRAMMAR = /^([\w+/-]{4})*([\w+/-]{2}(==)?|[\w+/-]{3}=?)?$/;
 
@@ -34,18 +34,22 @@ const spellings: readonly [string, (character: string) => string][] = [
 ];
 
 describe('decodeBase64', () => {
-  test.each(spellings)('reads both alphabets, padded or not, in any chunking, %s', async (_name, escape) => {
-    const property = fc.asyncProperty(fc.uint8Array({ maxLength: 64 }), chunkSizes, async (bytes, sizes) => {
-      const padded = Buffer.from(bytes).toString('base64');
-      const url = Buffer.from(bytes).toString('base64url');
-      const paddedUrl = url + padded.slice(url.length);
-      for (const text of [padded, padded.replaceAll('=', ''), url, paddedUrl]) {
-        expect(await decodeBase64(received(text, sizes, escape))).toEqual(Buffer.from(bytes));
-        expect(await decodeBase64(text)).toEqual(Buffer.from(bytes));
-      }
-    });
-    await fc.assert(property, examples(500, 20_000));
-  });
+  test.each(spellings)(
+    'reads both alphabets, padded or not, in any chunking, %s',
+    { timeout: LONG_TIMEOUT },
+    async (_name, escape) => {
+      const property = fc.asyncProperty(fc.uint8Array({ maxLength: 64 }), chunkSizes, async (bytes, sizes) => {
+        const padded = Buffer.from(bytes).toString('base64');
+        const url = Buffer.from(bytes).toString('base64url');
+        const paddedUrl = url + padded.slice(url.length);
+        for (const text of [padded, padded.replaceAll('=', ''), url, paddedUrl]) {
+          expect(await decodeBase64(received(text, sizes, escape))).toEqual(Buffer.from(bytes));
+          expect(await decodeBase64(text)).toEqual(Buffer.from(bytes));
+        }
+      });
+      await fc.assert(property, examples(500, 20_000));
+    },
+  );
 
   test.each(spellings)('reads megabytes in chunks of odd sizes, %s', async (_name, escape) => {
     for (const length of [3_000_000, 3_000_001, 3_000_002]) {
@@ -56,33 +60,37 @@ describe('decodeBase64', () => {
     }
   });
 
-  test('accepts what the grammar of base64 has, in any chunking, and nothing else', async () => {
-    const character = fc.constantFrom(
-      ...Array.from('AQgw09+/-_==='),
-      ' ',
-      '\n',
-      '"',
-      '\\',
-      '.',
-      'é',
-      'Ł',
-      '\u0141',
-      '\0',
-    );
-    const anyText = fc.array(character, { maxLength: 12 }).map((characters) => characters.join(''));
-    const grammatical = fc.stringMatching(GRAMMAR, { maxLength: 12 });
-    const property = fc.asyncProperty(fc.oneof(anyText, grammatical), chunkSizes, async (text, sizes) => {
-      const json = JSON.stringify(text).slice(1, -1);
-      const data = LongString.fromJson(chunked(Buffer.from(json), sizes), json.includes('\\'));
-      if (GRAMMAR.test(text)) {
-        expect(await decodeBase64(data)).toEqual(Buffer.from(text, 'base64'));
-      } else {
-        await expect(decodeBase64(data)).rejects.toBeInstanceOf(Base64Error);
-        await expect(canonicalBase64(data)).rejects.toBeInstanceOf(Base64Error);
-      }
-    });
-    await fc.assert(property, examples(3_000, 100_000));
-  });
+  test(
+    'accepts what the grammar of base64 has, in any chunking, and nothing else',
+    { timeout: LONG_TIMEOUT },
+    async () => {
+      const character = fc.constantFrom(
+        ...Array.from('AQgw09+/-_==='),
+        ' ',
+        '\n',
+        '"',
+        '\\',
+        '.',
+        'é',
+        'Ł',
+        '\u0141',
+        '\0',
+      );
+      const anyText = fc.array(character, { maxLength: 12 }).map((characters) => characters.join(''));
+      const grammatical = fc.stringMatching(GRAMMAR, { maxLength: 12 });
+      const property = fc.asyncProperty(fc.oneof(anyText, grammatical), chunkSizes, async (text, sizes) => {
+        const json = JSON.stringify(text).slice(1, -1);
+        const data = LongString.fromJson(chunked(Buffer.from(json), sizes), json.includes('\\'));
+        if (GRAMMAR.test(text)) {
+          expect(await decodeBase64(data)).toEqual(Buffer.from(text, 'base64'));
+        } else {
+          await expect(decodeBase64(data)).rejects.toBeInstanceOf(Base64Error);
+          await expect(canonicalBase64(data)).rejects.toBeInstanceOf(Base64Error);
+        }
+      });
+      await fc.assert(property, examples(3_000, 100_000));
+    },
+  );
 
   test.each([
     ['QUJDR', 'cut off'],
@@ -141,7 +149,7 @@ describe('canonicalBase64', () => {
     }
   });
 
-  test('makes every spelling of the same bytes one', async () => {
+  test('makes every spelling of the same bytes one', { timeout: LONG_TIMEOUT }, async () => {
     const property = fc.asyncProperty(fc.uint8Array({ maxLength: 40 }), chunkSizes, async (bytes, sizes) => {
       const canonical = Buffer.from(bytes).toString('base64');
       for (const text of [canonical, canonical.replaceAll('=', ''), Buffer.from(bytes).toString('base64url')]) {

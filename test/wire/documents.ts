@@ -41,6 +41,33 @@ export function assertSame(actual: unknown, expected: unknown): void {
   assert.equal(JSON.stringify(actual), JSON.stringify(expected));
 }
 
+/**
+ * JSON.parse, but right about keys with escapes too, which V8 misreads after documents with a backslash in a key of the
+ * same place: https://github.com/nodejs/node/issues/63785
+ */
+export function parse(text: string): unknown {
+  const value: unknown = JSON.parse(text);
+  if (!text.includes('\\')) return value;
+  const tokens = Array.from(text.matchAll(/"(?:[^"\\]|\\.)*"|[[\]{}:,]|[^\s[\]{}:,"]+/g), ([token]) => token);
+  const read = (): unknown => {
+    const token = tokens.shift()!;
+    if (token === '[') return until(']', read);
+    if (token !== '{') return JSON.parse(token);
+    const field = () => [JSON.parse(tokens.shift()!) as string, (tokens.shift(), read())] as const;
+    return Object.fromEntries(until('}', field));
+  };
+  const until = <T>(close: string, item: () => T): T[] => {
+    const items: T[] = [];
+    while (tokens[0] !== close) {
+      if (tokens[0] === ',') tokens.shift();
+      items.push(item());
+    }
+    tokens.shift();
+    return items;
+  };
+  return read();
+}
+
 const space = fc.constantFrom('', '', '', ' ', '\n', '\t', '\r\n  ');
 const character = fc.oneof(
   { weight: 6, arbitrary: fc.constantFrom(...Array.from('abc/+=09{}[]:, \u007f')) },

@@ -14,6 +14,7 @@ import {
   examples,
   jsonText,
   LONG_TIMEOUT,
+  parse,
   vendorReply,
   withTexts,
 } from './documents.ts';
@@ -34,7 +35,7 @@ describe('lift', () => {
   test('reads every document in every chunking as JSON.parse reads the whole', { timeout: LONG_TIMEOUT }, () => {
     const property = fc.property(jsonText, chunkSizes, fc.constantFrom(0, 1, 3, 8, 4096), (text, sizes, threshold) => {
       const value = lift(chunked(Buffer.from(text), sizes), {}, threshold);
-      assertSame(withTexts(value), JSON.parse(text));
+      assertSame(withTexts(value), parse(text));
     });
     fc.assert(property, examples(5_000, 100_000));
   });
@@ -98,6 +99,34 @@ describe('lift', () => {
     expect(value).not.toHaveProperty('polluted');
   });
 
+  test('reads keys with escapes right where V8 does not', () => {
+    JSON.parse('{"h":[],"\\\\":0}'); // from now on V8 may read the second key of such an object as a backslash
+    for (const key of ['\n', '"', '\ud800', '\\', 'A']) {
+      const written = key === 'A' ? '"\\u0041"' : JSON.stringify(key);
+      const value = lift(Buffer.from(`[{"h":1,${written}:"${'x'.repeat(20)}"}]`), {}, 10);
+      assertSame(withTexts(value), [
+        Object.fromEntries([
+          ['h', 1],
+          [key, 'x'.repeat(20)],
+        ]),
+      ]);
+    }
+  });
+
+  test('keeps the last of two fields of one name, however it is written', () => {
+    for (const text of [
+      '{"a":1,"\\u0061":2}',
+      '{"\\u0061":1,"b":2,"a":3}',
+      '{"x":0,"\\u0031":1,"1":2,"\\u0030":3}',
+      '{"1":1,"\\u0031":2}',
+      '{"a":1,"\\u0061":2,"a":3}',
+      '{"\\u005f_proto__":{"a":1},"__proto__":{"b":2}}',
+    ]) {
+      assertSame(lift(Buffer.from(text)), JSON.parse(text));
+      assertSame(parse(text), JSON.parse(text));
+    }
+  });
+
   test('mistakes no text of the document for a placeholder', () => {
     const uuidWithNumber = fc.tuple(fc.uuid(), fc.nat(3)).map(([uuid, index]) => `${uuid}${index}`);
     const property = fc.property(fc.array(uuidWithNumber, { maxLength: 20 }), (texts) => {
@@ -156,7 +185,7 @@ describe('splice', () => {
   test('writes back every lifted document as JSON.stringify writes the parsed one', { timeout: LONG_TIMEOUT }, () => {
     const property = fc.property(jsonText, chunkSizes, fc.constantFrom(0, 3, 8), (text, sizes, threshold) => {
       const spliced = splice(lift(chunked(Buffer.from(text), sizes), {}, threshold));
-      assertSame(JSON.parse(textOf(spliced)), JSON.parse(JSON.stringify(JSON.parse(text))));
+      assertSame(parse(textOf(spliced)), parse(JSON.stringify(parse(text))));
       expect(textOf(splice(lift(spliced.chunks, {}, threshold)))).toBe(textOf(spliced));
     });
     fc.assert(property, examples(5_000, 100_000));

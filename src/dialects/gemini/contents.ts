@@ -1,3 +1,4 @@
+import type { GatewayError } from '../../errors.ts';
 import { invalidValue, missingField, readBoolean, readList, readObject, readString } from '../../image/fields.ts';
 import { BLOB, CONTENT, PART, PAYLOADS } from '../../image/native/names.ts';
 import { gather, known, take, takeRest } from '../../image/native/spelling.ts';
@@ -22,10 +23,17 @@ const ROLES = new Map<string, Role>([
   ['model', 'model'],
 ]);
 
+/** A long conversation has some hundred; reading more takes time that others wait for. */
+const MOST_PARTS = 4096;
+
 export function parseTurns(value: Json, path: string): readonly Turn[] {
+  let parts = 0;
   const turns = readList(value).map((item, index) => {
     const at = Array.isArray(value) ? `${path}[${index}]` : path;
-    return parseTurn(item, at, ROLES);
+    const turn = parseTurn(item, at, ROLES);
+    parts += turn.parts.length;
+    if (parts > MOST_PARTS) throw tooManyParts(path);
+    return turn;
   });
   if (turns.length === 0) throw invalidValue(path, 'a list of at least one content');
   return turns;
@@ -46,10 +54,14 @@ function parseTurn(value: Json, path: string, roles: ReadonlyMap<string, Role>):
   return { role: speaker, parts: parts.value, more: takeRest(fields) };
 }
 
+function tooManyParts(path: string): GatewayError {
+  return invalidValue(path, `shorter: all contents together have at most ${MOST_PARTS} parts`);
+}
+
 function parseParts(value: Json, path: string): readonly Part[] {
-  const parts = readList(value).map((item, index) =>
-    parsePart(item, Array.isArray(value) ? `${path}[${index}]` : path),
-  );
+  const given = readList(value);
+  if (given.length > MOST_PARTS) throw tooManyParts(path);
+  const parts = given.map((item, index) => parsePart(item, Array.isArray(value) ? `${path}[${index}]` : path));
   if (parts.length === 0) throw invalidValue(path, 'a list of at least one part');
   return parts;
 }

@@ -1,4 +1,4 @@
-import { conflictingFields, missingField, readString } from '../../image/fields.ts';
+import { conflictingFields, missingField, readObject, readString } from '../../image/fields.ts';
 import { gatherNative, noFields, readConfig } from '../../image/native/config.ts';
 import { take } from '../../image/native/spelling.ts';
 import type { Draw, ImageRequest } from '../../image/request.ts';
@@ -10,7 +10,7 @@ import { parseSystem, parseTurns, renderTurn } from './contents.ts';
 
 export function parseRequest(body: JsonObject, call: Call): ImageRequest {
   const places = noFields();
-  gatherNative(places, 'request', body, '');
+  gatherNative(places, 'request', readObject(body, ''), '');
   const model = take(places.request, 'model', readString);
   if (model !== null && call.pathModel !== null && bareName(model.value) !== bareName(call.pathModel)) {
     throw conflictingFields("the path's model", model.path);

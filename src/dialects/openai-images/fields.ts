@@ -70,7 +70,7 @@ export function gatherBody(body: JsonObject): GatheredBody {
       else if (!gatherExtra(places, name, value, prefix)) unknown.push(checkedName(name, path));
     }
   };
-  gatherTop(body, '');
+  gatherTop(readObject(body, ''), '');
   if (unknown.length > 0) places.warnings.push(`Unknown parameters were not honoured: ${listed(unknown)}.`);
   return { own, places };
 }

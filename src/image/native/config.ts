@@ -155,6 +155,10 @@ function readModalities(value: Json, path: string): readonly Modality[] {
   return [...new Set(words)].sort();
 }
 
+const MOST_OBJECTS = 256;
+
 function readObjects(value: Json, path: string): readonly JsonObject[] {
-  return readList(value).map((item, index) => readObject(item, `${path}[${index}]`));
+  const items = readList(value);
+  if (items.length > MOST_OBJECTS) throw invalidValue(path, `a list of at most ${MOST_OBJECTS} objects`);
+  return items.map((item, index) => readObject(item, `${path}[${index}]`));
 }

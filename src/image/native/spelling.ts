@@ -95,6 +95,8 @@ export function canonical(value: Json, kind: Kind, path: string): Json {
 /** Equality of JSON, where an object's order means nothing. */
 function isSame(one: unknown, other: unknown): boolean {
   if (Object.is(one, other)) return true;
+  if (one instanceof LongString && other instanceof LongString && !one.escaped && !other.escaped)
+    return one.byteLength === other.byteLength && Buffer.concat(one.chunks).equals(Buffer.concat(other.chunks));
   if (one instanceof LongString || other instanceof LongString) return textOf(one) === textOf(other);
   if (typeof one !== 'object' || typeof other !== 'object' || one === null || other === null) return false;
   if (Array.isArray(one) !== Array.isArray(other)) return false;

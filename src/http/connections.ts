@@ -1,0 +1,120 @@
+import type { Server } from 'node:http';
+import type { Socket } from 'node:net';
+import { GatewayError } from '../errors.ts';
+
+/** The connections of a server: whether somebody waits on them for an answer, and whether HTTP still comes over them. */
+export interface Connections {
+  /** A request has come on this one. */
+  serve(socket: Socket): Serving;
+  /** What comes over it is not HTTP, or does not come in time: no further request can be told from the rest. */
+  breakOff(socket: Socket, error: Error & { readonly code?: string }): void;
+  /**
+   * Ends each of them as soon as nobody waits on it: at once, or with its last answer. Node by itself waits for those
+   * that never sent a request, for those that stopped in the middle of one, and for idle ones to time out.
+   */
+  close(): void;
+}
+
+export interface Serving {
+  /** Aborted, with the GatewayError to answer with, when what is missing of the request can no longer arrive. */
+  readonly broken: AbortSignal;
+  /** To be called, in turn, when the answer is with the caller or can no longer be. */
+  readonly answered: () => void;
+}
+
+interface Connection {
+  waiting: number;
+  readonly broken: AbortController;
+}
+
+/** How long a caller who was refused may go on sending before its connection is cut. */
+const LINGER_MS = 5_000;
+
+export function trackConnections(server: Server): Connections {
+  const connections = new Map<Socket, Connection>();
+  let closing = false;
+
+  function known(socket: Socket): Connection {
+    const before = connections.get(socket);
+    if (before !== undefined) return before;
+    const connection = { waiting: 0, broken: new AbortController() };
+    if (socket.destroyed) return connection;
+    connections.set(socket, connection);
+    socket.once('close', () => connections.delete(socket));
+    return connection;
+  }
+
+  function endIfDone(socket: Socket, { waiting, broken }: Connection): void {
+    if (waiting > 0) return;
+    if (broken.signal.aborted) refuse(socket, '');
+    else if (closing) socket.destroySoon();
+  }
+
+  server.on('connection', (socket) => endIfDone(socket, known(socket)));
+  return {
+    serve(socket) {
+      const connection = known(socket);
+      connection.waiting += 1;
+      const answered = (): void => {
+        connection.waiting -= 1;
+        endIfDone(socket, connection);
+      };
+      return { broken: connection.broken.signal, answered };
+    },
+
+    breakOff(socket, error) {
+      const { waiting, broken } = known(socket);
+      if (error.code === 'ECONNRESET' || !socket.writable) {
+        socket.destroy();
+      } else if (!broken.signal.aborted) {
+        // Once is enough: the parser complains again about every chunk that follows.
+        const [status, phrase, message] = reasonOf(error.code);
+        broken.abort(new GatewayError('invalid_request', message, { status, code: 'bad_request' }, error));
+        if (waiting === 0) refuse(socket, rawReply(status, phrase, message));
+      }
+    },
+
+    close() {
+      closing = true;
+      for (const [socket, connection] of connections) endIfDone(socket, connection);
+    },
+  };
+}
+
+/** What the parser says: https://github.com/nodejs/llhttp/blob/main/src/llhttp/constants.ts */
+const REASONS = {
+  HPE_HEADER_OVERFLOW: [431, 'Request Header Fields Too Large', 'The headers are too large: at most 16 KB are read.'],
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: [413, 'Payload Too Large', 'The extensions of a chunk are too large.'],
+  ERR_HTTP_REQUEST_TIMEOUT: [408, 'Request Timeout', 'The request did not arrive in time.'],
+} as const satisfies Record<string, readonly [number, string, string]>;
+const ANY_OTHER = [400, 'Bad Request', 'This is not a valid HTTP request.'] as const;
+
+function reasonOf(code: string | undefined): readonly [number, string, string] {
+  return Object.entries(REASONS).find(([name]) => name === code)?.[1] ?? ANY_OTHER;
+}
+
+/** A connection closed at once, with bytes still coming, is reset, and the reply may be lost with it. */
+function refuse(socket: Socket, reply: string): void {
+  socket.end(reply);
+  const cut = setTimeout(() => socket.destroy(), LINGER_MS).unref();
+  socket.once('close', () => clearTimeout(cut));
+}
+
+/** What never became a request has no path to tell a dialect by: the envelope both SDKs can read. */
+function rawReply(status: number, phrase: string, message: string): string {
+  const error = {
+    message,
+    type: 'invalid_request_error',
+    param: null,
+    code: 'bad_request',
+    status: 'INVALID_ARGUMENT',
+  };
+  const body = JSON.stringify({ error });
+  const headers = [
+    'content-type: application/json; charset=utf-8',
+    `content-length: ${Buffer.byteLength(body)}`,
+    'cache-control: private, no-store',
+    'connection: close',
+  ];
+  return `HTTP/1.1 ${status} ${phrase}\r\n${headers.join('\r\n')}\r\n\r\n${body}`;
+}

@@ -1,0 +1,69 @@
+import type { IncomingMessage } from 'node:http';
+import type { FastifyRequest } from 'fastify';
+import type { Dialect } from '../dialects/dialect.ts';
+import { GatewayError } from '../errors.ts';
+import { allowedMethod, meantPath, splitUrl } from './paths.ts';
+
+// What is refused before any handler has had a look at it.
+
+/** A path nobody serves, or one that is served by another method. */
+export function notServed(
+  request: FastifyRequest,
+  { dialects, publicUrl }: { readonly dialects: readonly Dialect[]; readonly publicUrl: string },
+): GatewayError {
+  const { path } = splitUrl(request.url);
+  const meant = meantPath(path, dialects);
+  const hint = `OpenAI SDKs take the base URL ${publicUrl}/v1, Gemini SDKs ${publicUrl}.`;
+  const message = `There is nothing at this path. ${meant === null ? '' : `Did you mean ${publicUrl}${meant}? `}${hint}`;
+  return (
+    notAllowed(request, dialects) ?? new GatewayError('invalid_request', message, { status: 404, code: 'unknown_path' })
+  );
+}
+
+/** The refusal of a path that is known with another method; null where the method is not the trouble. */
+export function notAllowed(request: FastifyRequest, dialects: readonly Dialect[]): GatewayError | null {
+  const allow = allowedMethod(splitUrl(request.url).path, dialects);
+  if (allow === null || allow === request.method) return null;
+  return new GatewayError('invalid_request', `${request.method} is not served here. Allowed: ${allow}.`, {
+    status: 405,
+    code: 'method_not_allowed',
+    headers: { allow },
+  });
+}
+
+/** https://www.rfc-editor.org/rfc/rfc9112#section-3.2 */
+export function checkHost({ headers, httpVersion }: IncomingMessage): void {
+  if (httpVersion !== '1.1' || headers.host !== undefined) return;
+  throw new GatewayError('invalid_request', 'The Host header is missing: HTTP/1.1 requires it.', {
+    status: 400,
+    code: 'bad_request',
+  });
+}
+
+export function shuttingDown(): GatewayError {
+  return new GatewayError('unavailable', 'This instance is shutting down. Send the request again.', {
+    retryAfterSeconds: 1,
+    code: 'shutting_down',
+  });
+}
+
+/** Fastify's own refusals; what is none of them is given back as it is. */
+export function frameworkError(error: unknown): unknown {
+  const known = Object.entries(FRAMEWORK_ERRORS).find(
+    ([code]) => error instanceof Error && 'code' in error && error.code === code,
+  )?.[1];
+  if (known === undefined) return error;
+  const [status, code, message] = known;
+  return new GatewayError('invalid_request', message, { status, code }, error);
+}
+
+/** https://fastify.dev/docs/latest/Reference/Errors/ */
+const FRAMEWORK_ERRORS = {
+  FST_ERR_BAD_URL: [400, 'bad_path', 'The request line cannot be read: its path is not properly encoded.'],
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: [
+    415,
+    'unsupported_media_type',
+    'The Content-Type header is malformed: send "application/json".',
+  ],
+  FST_ERR_ROUTE_MISSING_CONTENT_TYPE: [404, 'unknown_path', 'There is nothing at this path for this method.'],
+} as const satisfies Record<string, readonly [number, string, string]>;

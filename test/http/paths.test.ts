@@ -1,0 +1,120 @@
+import { describe, expect, test } from 'vitest';
+import { gemini } from '../../src/dialects/gemini/dialect.ts';
+import { openaiImages } from '../../src/dialects/openai-images/dialect.ts';
+import { allowedMethod, dialectOf, meantPath, splitMethod, splitUrl } from '../../src/http/paths.ts';
+
+const DIALECTS = [gemini, openaiImages];
+const nameOf = (path: string, headers: Record<string, string> = {}, query = ''): string =>
+  dialectOf({ path, query, headers }, DIALECTS).name;
+
+describe('a request target', () => {
+  test.each([
+    ['/v1/models', '/v1/models', ''],
+    ['/v1/models?key=a?b', '/v1/models', 'key=a?b'],
+    ['/v1/models?', '/v1/models', ''],
+    ['/v1/models#x?key=1', '/v1/models', ''],
+    ['http://proxy.example:8080/v1/models?key=1', '/v1/models', 'key=1'],
+    ['HTTPS://proxy.example', '', ''],
+    ['*', '*', ''],
+  ])('%s is the path %s and the query %s', (target, path, query) => {
+    expect(splitUrl(target)).toEqual({ path, query });
+  });
+
+  test.each([
+    ['a:generateContent', 'a', 'generateContent'],
+    ['a:b:c', 'a:b', 'c'],
+    ['models/a:x', 'models/a', 'x'],
+    ['a:', 'a', ''],
+  ])('%s is the model %s and the method %s', (rest, model, method) => {
+    expect(splitMethod(rest)).toEqual({ model, method });
+  });
+
+  test.each(['', 'a', ':x'])('%s has no method', (rest) => {
+    expect(splitMethod(rest)).toBeNull();
+  });
+});
+
+describe('the dialect of a call', () => {
+  const google = { 'x-goog-api-key': 'k' };
+  test.each([
+    '/v1/images/generations',
+    '/v1/images/edits',
+    '/v1/chat/completions',
+    '/v1/responses',
+    '/v1beta/openai/images/generations',
+    '/v1beta/openai/anything',
+    '/v1beta//openai/anything',
+    '//v1//images/nope',
+    '/images/generations',
+  ])('%s is OpenAI, whichever key comes with it', (path) => {
+    expect([nameOf(path), nameOf(path, google), nameOf(path, {}, 'key=x')]).toEqual(Array(3).fill('openai-images'));
+  });
+
+  test.each([
+    '/v1beta/models',
+    '/v1beta/models/x:generateContent',
+    '/v1/models/x:generateContent',
+    '/v1/models/x:generateContent/',
+    '/v1/models/x%3AgenerateContent',
+    '/models/x:anything',
+    '//v1beta///models',
+    '/upload/v1beta/files',
+    '/v1beta/nope',
+  ])('%s is Gemini', (path) => {
+    expect([nameOf(path), nameOf(path, { 'x-stainless-lang': 'js' })]).toEqual(Array(2).fill('gemini'));
+  });
+
+  test.each(['/v1/models', '/v1/models/x', '/v1/files', '/v1/nope', '/models', '/'])(
+    '%s is whose marks the call bears, else OpenAI',
+    (path) => {
+      expect(nameOf(path)).toBe('openai-images');
+      expect(nameOf(path, google)).toBe('gemini');
+      expect(nameOf(path, { 'x-goog-api-client': 'genai' })).toBe('gemini');
+      expect(nameOf(path, {}, 'alt=json&key=x')).toBe('gemini');
+      expect(nameOf(path, {}, 'monkey=x')).toBe('openai-images');
+      expect(nameOf(path, { ...google, 'x-stainless-lang': 'js' })).toBe('openai-images');
+    },
+  );
+});
+
+describe('the method of a path', () => {
+  test.each([
+    ['/v1/images/generations', 'POST'],
+    ['//v1//images/generations/', 'POST'],
+    ['/v1beta/openai/images/generations', 'POST'],
+    ['/v1beta/models/a:generateContent', 'POST'],
+    ['/v1/models/a%3agenerateContent', 'POST'],
+    ['/v1/models', 'GET'],
+    ['/v1beta/models/', 'GET'],
+    ['/v1/models/a', 'GET'],
+    ['/v1/models/a:other', 'GET'],
+    ['/v1/images/edits', null],
+    ['/', null],
+    ['', null],
+  ])('%s: %s', (path, method) => {
+    expect(allowedMethod(path, DIALECTS)).toBe(method);
+  });
+});
+
+describe('the path somebody meant', () => {
+  test.each([
+    ['/v1/v1/images/generations', '/v1/images/generations'],
+    ['/v1beta/v1/images/generations', '/v1/images/generations'],
+    ['/v1beta/images/generations', '/v1/images/generations'],
+    ['/openai/images/generations/', '/v1/images/generations'],
+    ['/v1/v1beta/models/a:generateContent', '/v1beta/models/a:generateContent'],
+    ['/v1beta/v1beta//models/a:generateContent', '/v1beta/models/a:generateContent'],
+    ['/v1/v1/models', '/v1/models'],
+    ['/v1/openai/models', '/v1/models'],
+  ])('%s: %s', (path, meant) => {
+    expect(meantPath(path, DIALECTS)).toBe(meant);
+  });
+
+  // What is not there is never recommended, least of all to somebody who asked for it.
+  test.each(['/v1/images/edits', '/v1/chat/completions', '/v1/nope', '/v1/v1/nope', '/nope', '/', '/v1', '/v1/v1'])(
+    '%s: nobody knows',
+    (path) => {
+      expect(meantPath(path, DIALECTS)).toBeNull();
+    },
+  );
+});

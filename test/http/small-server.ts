@@ -1,0 +1,92 @@
+import { Writable } from 'node:stream';
+import type { FastifyInstance } from 'fastify';
+import { MemoryBlobs, memoryTexts } from '../../src/cache/blobs.ts';
+import { Entries } from '../../src/cache/entry.ts';
+import { Flights } from '../../src/cache/flights.ts';
+import { createRenditions } from '../../src/cache/renditions.ts';
+import type { Dialect } from '../../src/dialects/dialect.ts';
+import { gemini } from '../../src/dialects/gemini/dialect.ts';
+import { openaiImages } from '../../src/dialects/openai-images/dialect.ts';
+import { createByteBudget } from '../../src/http/byte-budget.ts';
+import { createServer } from '../../src/http/server.ts';
+import { BUILT_IN_MODELS } from '../../src/image/model.ts';
+import { createLog } from '../../src/log.ts';
+import { createMetrics } from '../../src/metrics.ts';
+import { createKeyRing, keyDigest } from '../../src/tenants/authenticate.ts';
+import type { KeyEntry } from '../../src/tenants/authenticate.ts';
+import { createRouter } from '../../src/upstreams/router.ts';
+
+export const KEY = 'sk-small-server';
+export const REVOKED_KEY = 'sk-small-revoked';
+
+export interface SmallServer {
+  readonly url: string;
+  readonly app: FastifyInstance;
+  readonly logged: () => string;
+  close(): Promise<void>;
+}
+
+/** The API port alone, with nobody behind it who draws: for what never gets so far. */
+export async function startSmallServer(
+  options: { readonly dialects?: readonly Dialect[]; readonly closing?: AbortSignal } = {},
+): Promise<SmallServer> {
+  const none = (): number => 0;
+  const metrics = createMetrics({
+    version: 'test',
+    simulator: false,
+    gauges: { cacheBytes: none, flights: none, waiters: none, bytesInFlight: none },
+  });
+  let lines = '';
+  const sink = new Writable({
+    write(line: Buffer, _encoding, done) {
+      lines += line.toString();
+      done();
+    },
+  });
+  const blobs = new MemoryBlobs({ maxBytes: 1 << 20, onEvict: none });
+  const app = createServer({
+    gateway: {
+      entries: new Entries({
+        heads: memoryTexts(1 << 16),
+        blobs,
+        parseAnswer: gemini.parseAnswer,
+        now: Date.now,
+        onTrouble: none,
+      }),
+      state: {
+        reserve: async () => undefined,
+        settle: async () => undefined,
+        release: async () => undefined,
+        spent: async () => [],
+        trouble: () => null,
+        close: async () => undefined,
+      },
+      upstreams: new Map(),
+      dialect: gemini,
+      metrics,
+      log: createLog('info', sink),
+      now: Date.now,
+      admit: async () => () => undefined,
+      router: createRouter(BUILT_IN_MODELS, 'gemini-3.1-flash-image'),
+      flights: new Flights({ now: Date.now, sizeOf: none }),
+      renditions: createRenditions(blobs),
+      cache: { when: 'repeatable', ttlSeconds: 60 },
+      defaultFormat: null,
+      answerWithinMs: () => 1000,
+    },
+    dialects: options.dialects ?? [gemini, openaiImages],
+    keys: createKeyRing([keyEntry(KEY), { ...keyEntry(REVOKED_KEY), revoked: true }]),
+    budget: createByteBudget(1 << 20),
+    bodyBytes: 1 << 20,
+    publicUrl: 'http://gateway.example',
+    health: { notReady: () => null },
+    closing: options.closing ?? new AbortController().signal,
+  });
+  const url = await app.listen({ host: '127.0.0.1', port: 0 });
+  return { url, app, logged: () => lines, close: () => app.close() };
+}
+
+function keyEntry(key: string): KeyEntry {
+  const cache = { scope: 'acme', when: null, ttlSeconds: null };
+  return { sha256: keyDigest(key), id: key.slice(-7), tenant: { id: 'acme', models: null, budgets: [], cache } };
+}

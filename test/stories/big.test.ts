@@ -1,0 +1,210 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, request } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { crc32 } from 'node:zlib';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { KEY, startGateway } from '../support/gateway.ts';
+import type { TestGateway } from '../support/gateway.ts';
+
+const IMAGES = '/v1/images/generations';
+const NATIVE = '/v1beta/models/gemini-3.1-flash-image:generateContent';
+const MB = 1 << 20;
+const PICTURE = pngOf(20 * MB);
+const REFERENCE = pngOf(20 * MB);
+
+/** A PNG of about so many bytes, whole as far as its structure goes. */
+function pngOf(size: number): Buffer {
+  const header = Buffer.alloc(13);
+  header.writeUInt32BE(4096, 0);
+  header.writeUInt32BE(4096, 4);
+  header.set([8, 2, 0, 0, 0], 8);
+  const blocks = Array.from({ length: size / MB }, () => chunk('IDAT', randomBytes(MB)));
+  return Buffer.concat([
+    Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'),
+    chunk('IHDR', header),
+    ...blocks,
+    chunk('IEND', Buffer.alloc(0)),
+  ]);
+}
+
+function chunk(type: string, data: Buffer): Buffer {
+  const framed = Buffer.alloc(data.length + 12);
+  framed.writeUInt32BE(data.length, 0);
+  framed.write(type, 4, 'latin1');
+  data.copy(framed, 8);
+  framed.writeUInt32BE(crc32(framed.subarray(4, -4)), framed.length - 4);
+  return framed;
+}
+
+/** As chunks, so that no test of ours makes the string that the gateway must not make. */
+const REPLY = [
+  Buffer.from('{"candidates":[{"content":{"parts":[{"inlineData":{"mimeType":"image/png","data":"'),
+  base64Bytes(PICTURE),
+  Buffer.from('"}}],"role":"model"},"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":5,'),
+  Buffer.from('"candidatesTokenCount":2520,"totalTokenCount":2525},"modelVersion":"gemini-3.1-flash-image"}'),
+];
+
+function base64Bytes(bytes: Buffer): Buffer {
+  const step = 3 << 14;
+  const slices: Buffer[] = [];
+  for (let at = 0; at < bytes.length; at += step)
+    slices.push(Buffer.from(bytes.toString('base64', at, at + step), 'latin1'));
+  return Buffer.concat(slices);
+}
+
+function bytesOf(base64: Buffer): Buffer {
+  const step = 1 << 16;
+  const slices: Buffer[] = [];
+  for (let at = 0; at < base64.length; at += step)
+    slices.push(Buffer.from(base64.toString('latin1', at, at + step), 'base64'));
+  return Buffer.concat(slices);
+}
+
+async function readAll(stream: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const piece of stream) chunks.push(piece as Buffer);
+  return Buffer.concat(chunks);
+}
+
+/** What stands in the first string behind these words. */
+function stringBehind(body: Buffer, words: string): Buffer {
+  const start = body.indexOf(words) + words.length;
+  return body.subarray(start, body.indexOf('"', start));
+}
+
+const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
+
+type Method = (this: unknown, ...given: unknown[]) => unknown;
+
+/** Every way from bytes to a string, and from values to JSON and back. */
+const CONVERSIONS: readonly (readonly [owner: object, names: readonly string[]])[] = [
+  [
+    Buffer.prototype,
+    ['toString', 'asciiSlice', 'base64Slice', 'base64urlSlice', 'hexSlice', 'latin1Slice', 'ucs2Slice', 'utf8Slice'],
+  ],
+  [TextDecoder.prototype, ['decode']],
+  [JSON, ['parse', 'stringify']],
+];
+
+/** The longest string that was given to one of them, or came of it, while the work went on. */
+async function longestString(work: () => Promise<unknown>): Promise<number> {
+  let longest = 0;
+  const note = (value: unknown): void => {
+    if (typeof value === 'string') longest = Math.max(longest, value.length);
+  };
+  const restore: (() => void)[] = [];
+  for (const [owner, names] of CONVERSIONS)
+    for (const name of names) {
+      const original = Reflect.get(owner, name) as Method;
+      const noted: Method = function (...given) {
+        given.forEach(note);
+        const made = original.apply(this, given);
+        note(made);
+        return made;
+      };
+      Reflect.set(owner, name, noted);
+      restore.push(() => Reflect.set(owner, name, original));
+    }
+  try {
+    await work();
+  } finally {
+    restore.forEach((put) => put());
+  }
+  return longest;
+}
+
+let received: Buffer | null = null;
+const upstream = createServer((incoming, response) => void answer(incoming, response));
+
+async function answer(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
+  const body = await readAll(incoming);
+  if (body.length > MB) received = body;
+  response.writeHead(200, { 'content-type': 'application/json' });
+  for (const piece of REPLY) response.write(piece);
+  response.end();
+}
+
+let gateway: TestGateway;
+beforeAll(async () => {
+  upstream.listen(0, '127.0.0.1');
+  await once(upstream, 'listening');
+  const { port } = upstream.address() as AddressInfo;
+  gateway = await startGateway({
+    upstream: { baseUrl: `http://127.0.0.1:${port}` },
+    config: { cache: { when: 'never', memoryBytes: 100 * MB } },
+  });
+});
+afterAll(async () => {
+  await gateway.close();
+  upstream.close();
+  upstream.closeAllConnections();
+});
+
+async function ask(path: string, body: readonly Uint8Array[], headers: Record<string, string> = {}): Promise<Buffer> {
+  const sent = request(gateway.url + path, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${KEY}`, 'content-type': 'application/json', ...headers },
+  });
+  for (const piece of body) sent.write(piece);
+  sent.end();
+  const [reply] = (await once(sent, 'response')) as [IncomingMessage];
+  expect(reply.statusCode).toBe(200);
+  const bytes = await readAll(reply);
+  expect(bytes.length).toBe(Number(reply.headers['content-length']));
+  return bytes;
+}
+
+const json = (value: unknown): Buffer[] => [Buffer.from(JSON.stringify(value))];
+const withReference = [
+  Buffer.from('{"contents":[{"parts":[{"text":"like this"},{"inlineData":{"mimeType":"image/png","data":"'),
+  base64Bytes(REFERENCE),
+  Buffer.from('"}}]}]}'),
+];
+
+describe('a picture of 20 MB', () => {
+  test.each([
+    { how: 'in the images dialect', path: IMAGES, body: json({ prompt: 'x' }), words: '"b64_json":"' },
+    { how: 'natively', path: NATIVE, body: json({ contents: [{ parts: [{ text: 'x' }] }] }), words: '"data":"' },
+    { how: 'natively, with a reference of 20 MB', path: NATIVE, body: withReference, words: '"data":"' },
+  ])('$how arrives to the last byte, and never becomes a string', async ({ path, body, words }) => {
+    let reply: Buffer = Buffer.alloc(0);
+    const longest = await longestString(async () => {
+      reply = await ask(path, body);
+    });
+    expect(longest).toBeGreaterThan(0);
+    expect(longest).toBeLessThan(100_000);
+    expect(sha256(bytesOf(stringBehind(reply, words)))).toBe(sha256(PICTURE));
+  });
+
+  test('on its way up is the very bytes the caller sent', () => {
+    expect(sha256(bytesOf(stringBehind(received!, '"data":"')))).toBe(sha256(REFERENCE));
+  });
+
+  test('is bare bytes where those are asked for', async () => {
+    expect(sha256(await ask(IMAGES, json({ prompt: 'x' }), { accept: 'image/*' }))).toBe(sha256(PICTURE));
+  });
+
+  test('leaves nothing behind when nothing is kept', async () => {
+    received = null;
+    const held = (): number => {
+      collectGarbage();
+      return process.memoryUsage().arrayBuffers;
+    };
+    // Buffers are given back by finalizers, some turns of the event loop after the garbage was collected.
+    const settle = async (limit: number): Promise<void> => expect.poll(held, { timeout: 5000 }).toBeLessThan(limit);
+    const before = held();
+    for (let round = 0; round < 3; round += 1) {
+      await ask(IMAGES, json({ prompt: 'x' }));
+      await ask(NATIVE, withReference);
+      received = null;
+    }
+    await settle(before + 8 * MB);
+  });
+});

@@ -6,7 +6,7 @@ import type { EntryTrouble } from './cache/entry.ts';
 import { Flights } from './cache/flights.ts';
 import { sizeOfDrawn } from './cache/head.ts';
 import { createRenditions } from './cache/renditions.ts';
-import { deadlineMs } from './config.ts';
+import { deadlineMs, isLoopback } from './config.ts';
 import type { Config, UpstreamConfig } from './config.ts';
 import { gemini } from './dialects/gemini/dialect.ts';
 import { openaiImages } from './dialects/openai-images/dialect.ts';
@@ -56,8 +56,9 @@ export async function startApp(config: Config, { version, isTerminal, log }: App
     for (const each of closers.toReversed()) await each();
   };
   try {
-    const first =
-      config.tenants.length > 0 ? null : await firstKey({ dataDir: realm, isTerminal, simulator: config.simulator });
+    // A key that everybody knows is for this machine alone, even where it costs nothing.
+    const simulator = config.simulator && isLoopback(config.listen.host);
+    const first = config.tenants.length > 0 ? null : await firstKey({ dataDir: realm, isTerminal, simulator });
     const keys = createKeyRing(first === null ? tenantKeys(config) : [first.entry]);
 
     let evicted = (_byteLength: number): void => undefined;

@@ -24,16 +24,23 @@ export function banner(config: Config, { apiUrl, operationsUrl, firstKey }: Star
     "The same again:  a hit, at no cost. So is Gemini's way of asking for it:",
     `                 curl -sD- ${apiUrl}/v1beta/models/${config.images.defaultModel}:generateContent -H "x-goog-api-key: ${key}" -H "Content-Type: application/json" -d '${native}' -o fox.json`,
     `OpenAI SDK:      OPENAI_BASE_URL=${apiUrl}/v1 OPENAI_API_KEY=${key} node your-script.js   (Gemini SDK: GOOGLE_GEMINI_BASE_URL=${apiUrl})`,
-    ...(config.simulator ? ['Real pictures:   WISDOM_GATE_KEY=... npm start   (or GEMINI_API_KEY=...)'] : []),
+    ...(isStandIn(config) ? ['Real pictures:   WISDOM_GATE_KEY=... npm start   (or GEMINI_API_KEY=...)'] : []),
   ];
   return `${[...lines, ...config.warnings.map((warning) => `Note: ${warning}`)].join('\n')}\n`;
 }
 
 function whatDraws(config: Config): string {
-  if (config.simulator)
-    return 'The built-in simulator draws, since no vendor key is set: its pictures are marked and cost nothing.';
+  if (config.simulator) {
+    const why = isStandIn(config) ? 'since no vendor key is set' : 'as configured';
+    return `The built-in simulator draws, ${why}: its pictures are marked, and nobody pays the costs it shows.`;
+  }
   const names = config.upstreams.map(({ id }) => id).join(', then ');
   return `Pictures are drawn and PAID FOR at ${names}.`;
+}
+
+/** The simulator draws in place of a vendor whose key is missing, and not because a configuration names it. */
+function isStandIn(config: Config): boolean {
+  return config.simulator && !config.source.named;
 }
 
 function keyLines(told: FirstKeyTold | null): string[] {

@@ -17,6 +17,7 @@ import type { Upstreams } from './config/upstreams.ts';
 import { validate } from './config/validate.ts';
 import type { Model } from './image/model.ts';
 
+export { isLoopback } from './config/address.ts';
 export { describeConfig } from './config/describe.ts';
 export { ConfigError } from './config/mistakes.ts';
 export type { Mistake } from './config/mistakes.ts';

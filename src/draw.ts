@@ -74,7 +74,7 @@ export async function drawPicture(parts: DrawParts, job: DrawJob): Promise<Flown
     tenant: caller.tenant.id,
     keyId: caller.keyId,
     model: model.id,
-    worstNanos: worstCaseNanos(target.price, model, { tier: draw.tier, ...weigh(draw) }),
+    worstNanos: worstCaseNanos(target.price, model, { tier: draw.tier, ...weigh(draw, model) }),
     accounts: accountsFor(caller.tenant, model.id, parts.now()),
   };
   await job.reserve(hold);
@@ -151,16 +151,22 @@ async function store(parts: DrawParts, job: DrawJob, drawn: Drawn): Promise<bool
   }
 }
 
-/** What the worst-case price is made of: bytes of text going up, and pictures. */
-function weigh(draw: Draw): { readonly promptBytes: number; readonly references: number } {
-  let promptBytes = 0;
-  let references = 0;
-  for (const turn of draw.system === null ? draw.turns : [...draw.turns, draw.system])
-    for (const part of turn.parts) {
-      if (part.kind === 'text') promptBytes += Buffer.byteLength(part.text);
-      else if (part.kind === 'picture') references += 1;
-      else promptBytes += splice(part.fields).byteLength;
-    }
+/**
+ * What the worst-case price is made of: bytes of text going up, and pictures. What the vendor looks up itself, or reads
+ * page by page, may come to any number of tokens that the model can read.
+ */
+function weigh(draw: Draw, model: Model): { readonly promptBytes: number; readonly references: number } {
+  const turns = draw.system === null ? draw.turns : [...draw.turns, draw.system];
+  const parts = turns.flatMap((turn) => turn.parts);
+  const isOpenEnded =
+    draw.tools.length > 0 ||
+    draw.more.request.cachedContent !== undefined ||
+    parts.some((part) => part.kind === 'other' || (part.kind === 'picture' && !part.mimeType.startsWith('image/')));
+  let promptBytes = isOpenEnded ? model.inputTokenLimit : 0;
+  for (const part of parts) {
+    if (part.kind === 'text') promptBytes += Buffer.byteLength(part.text);
+    else if (part.kind === 'other') promptBytes += splice(part.fields).byteLength;
+  }
   const loose: Json[] = [
     draw.thinking,
     [...draw.tools],
@@ -170,7 +176,7 @@ function weigh(draw: Draw): { readonly promptBytes: number; readonly references:
     draw.more.imageConfig,
   ];
   for (const value of loose) promptBytes += splice(value).byteLength;
-  return { promptBytes, references };
+  return { promptBytes, references: parts.filter((part) => part.kind === 'picture').length };
 }
 
 function costFacts(answer: Answer, draw: Draw) {

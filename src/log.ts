@@ -54,11 +54,13 @@ export function createLog(level: LogLevel, to?: NodeJS.WritableStream): Log {
   };
 }
 
-/** What a model may be called, in anybody's catalogue. Whatever else stands there may be a prompt, or a key. */
+/** What a model may be called, in anybody's catalogue, and what a vendor's key looks like. */
 const NAME = /^[\w.:/@-]{1,64}$/;
+const KEY = /^(?:sk-|AIza)|[A-Za-z0-9_]{20,}/;
 
+/** Whatever else stands where a model should may be a prompt, or a key put in the wrong place. */
 function printable(name: string | null): string | null {
-  return name === null || NAME.test(name) ? name : '(no name of a model)';
+  return name === null || (NAME.test(name) && !KEY.test(name)) ? name : '(no name of a model)';
 }
 
 /** Names and places, no message of foreign code: those quote what they choked on. */

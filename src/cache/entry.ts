@@ -1,7 +1,7 @@
 import { Keyv, type KeyvStoreAdapter } from 'keyv';
 
 import type { Answer, Drawn } from '../image/answer.ts';
-import { Base64Error, canonicalBase64, decodeBase64, encodeBase64 } from '../wire/base64.ts';
+import { Base64Error, decodeBase64, encodeBase64, readBase64 } from '../wire/base64.ts';
 import type { JsonObject } from '../wire/json.ts';
 import { LongString } from '../wire/long-string.ts';
 import type { Blobs, TextStore } from './blobs.ts';
@@ -175,7 +175,8 @@ function wholeSeconds(ms: number): number {
 /** Null for what is no base64, and for base64 that encoding its bytes again would spell in another way. */
 async function bytesOfCanonical(value: LongString): Promise<Buffer | null> {
   try {
-    return (await canonicalBase64(value)) === value ? await decodeBase64(value) : null;
+    const { bytes, canonical } = await readBase64(value);
+    return canonical === value ? bytes : null;
   } catch (error) {
     if (error instanceof Base64Error) return null;
     throw error;

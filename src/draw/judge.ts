@@ -6,7 +6,7 @@ import type { Draw } from '../image/request.ts';
 import { bestFit } from '../image/size.ts';
 import type { UpstreamOutcome } from '../metrics.ts';
 import type { Sent } from '../upstreams/client.ts';
-import { Base64Error, canonicalBase64, decodeBase64 } from '../wire/base64.ts';
+import { Base64Error, readBase64 } from '../wire/base64.ts';
 import { isObject } from '../wire/json.ts';
 
 /** A reply judged: what it says, what it may have cost, and the picture in it or the reason why there is none. */
@@ -94,8 +94,8 @@ async function choose(
 
 async function check({ data }: PicturePart): Promise<Picture | null> {
   try {
-    const info = await checkPicture(await decodeBase64(data));
-    return { data: await canonicalBase64(data), info };
+    const { bytes, canonical } = await readBase64(data);
+    return { data: canonical, info: await checkPicture(bytes) };
   } catch (error) {
     if (error instanceof PictureError || error instanceof Base64Error) return null;
     throw error;

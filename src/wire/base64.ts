@@ -20,11 +20,7 @@ const TURN = 2 * 1024 * 1024;
  * escapes among them, and gives way to the event loop every 2 MB. Throws Base64Error on anything else, white space included.
  */
 export async function decodeBase64(data: LongString | string): Promise<Buffer> {
-  const text = typeof data === 'string' ? LongString.fromText(data) : data;
-  const bytes = Buffer.allocUnsafeSlow(Math.ceil(text.byteLength / 4) * 3);
-  let written = 0;
-  for await (const characters of slices(text)) written += decodeSlice(characters, bytes, written);
-  return bytes.subarray(0, written);
+  return (await read(data)).bytes;
 }
 
 /** Standard alphabet, padded. Gives way to the event loop every 2 MB. */
@@ -40,18 +36,37 @@ export async function encodeBase64(bytes: Uint8Array): Promise<LongString> {
   return LongString.fromBase64([text]);
 }
 
-/** The same string when it is canonical already, else a canonical one. Throws Base64Error as decodeBase64 does. */
-export async function canonicalBase64(data: LongString | string): Promise<LongString> {
-  const text = typeof data === 'string' ? LongString.fromText(data) : data;
-  return (await isCanonical(text)) ? text : encodeBase64(await decodeBase64(text));
+/**
+ * The bytes, and the string spelt in the standard alphabet, padded, without escapes: the same string where it is that
+ * already. Throws Base64Error as decodeBase64 does.
+ */
+export async function readBase64(
+  data: LongString | string,
+): Promise<{ readonly bytes: Buffer; readonly canonical: LongString }> {
+  const { text, bytes, isCanonical } = await read(data);
+  return { bytes, canonical: isCanonical ? text : await encodeBase64(bytes) };
 }
 
-async function isCanonical(text: LongString): Promise<boolean> {
-  if (text.escaped || text.byteLength % 4 !== 0) return false;
+/** One pass over the characters: what they stand for, and whether encoding that would spell them the same way. */
+async function read(data: LongString | string) {
+  const text = typeof data === 'string' ? LongString.fromText(data) : data;
+  const bytes = Buffer.allocUnsafeSlow(Math.ceil(text.byteLength / 4) * 3);
+  let written = 0;
+  let last = '';
+  let isCanonical = !text.escaped && text.byteLength % 4 === 0;
   for await (const characters of slices(text)) {
-    if (Buffer.from(characters, 'base64').toString('base64') !== characters) return false;
+    isCanonical &&= !isUrlSafe(characters);
+    written += decodeSlice(characters, bytes, written);
+    last = characters;
   }
-  return true;
+  // Only the last group can have bits that nobody reads.
+  const group = last.slice(-4);
+  isCanonical &&= Buffer.from(group, 'base64').toString('base64') === group;
+  return { text, bytes: bytes.subarray(0, written), isCanonical };
+}
+
+function isUrlSafe(characters: string): boolean {
+  return characters.includes('-') || characters.includes('_');
 }
 
 /** The characters of a text in strings of whole groups of four; the last string is one group, which may be short or padded. */
@@ -95,7 +110,7 @@ function decodeSlice(characters: string, bytes: Buffer, at: number): number {
   const padding = characters.length % 4 > 0 ? 0 : characters.endsWith('==') ? 2 : characters.endsWith('=') ? 1 : 0;
   const digits = characters.length - padding;
   if (digits % 4 === 1) throw new Base64Error('the base64 is cut off: its last group has one character');
-  const alphabet = characters.includes('-') || characters.includes('_') ? 'base64url' : 'base64';
+  const alphabet = isUrlSafe(characters) ? 'base64url' : 'base64';
   const written = bytes.write(characters, at, alphabet);
   if (written !== Math.floor((digits * 3) / 4)) throw foreignCharacter();
   return written;

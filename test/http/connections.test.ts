@@ -22,8 +22,10 @@ beforeAll(async () => {
 beforeEach(() => {
   gateway.simulator.settings.latencyMs = 0;
 });
-afterEach(hangUpAll);
-afterAll(() => gateway.close());
+afterAll(async () => {
+  hangUpAll();
+  await gateway.close();
+});
 
 const enveloped = ({ status, headers, body }: RawReply, dialect: 'openai' | 'google' = 'openai'): string =>
   expectEnvelope({ status, headers: new Headers(headers), body }, dialect);

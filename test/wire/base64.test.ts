@@ -1,9 +1,11 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
-import { Base64Error, canonicalBase64, decodeBase64, encodeBase64 } from '../../src/wire/base64.ts';
+import { Base64Error, decodeBase64, encodeBase64, readBase64 } from '../../src/wire/base64.ts';
 import { LongString } from '../../src/wire/long-string.ts';
 import { chunked, chunkSizes, examples, LONG_TIMEOUT } from './documents.ts';
+
+const canonicalBase64 = async (data: LongString | string): Promise<LongString> => (await readBase64(data)).canonical;
 
 const GRAMMAR = /^([\w+/-]{4})*([\w+/-]{2}(==)?|[\w+/-]{3}=?)?$/;
 
@@ -103,6 +105,13 @@ describe('decodeBase64', () => {
   ])('refuses %j', async (text, words) => {
     await expect(decodeBase64(text)).rejects.toThrow(words);
     await expect(decodeBase64(received(text.replaceAll('\n', '\\n'), [1]))).rejects.toThrow(Base64Error);
+  });
+
+  test.each(['QUJ\\u0141', 'QUJ\\u00e9', 'QUJD\\n', 'QUJD\\u00', 'QUJD\\'])('refuses the JSON %s', async (json) => {
+    for (let size = 1; size <= json.length; size += 1) {
+      const data = LongString.fromJson(chunked(Buffer.from(json), [size]), true);
+      await expect(decodeBase64(data)).rejects.toBeInstanceOf(Base64Error);
+    }
   });
 
   test('refuses padding before the end wherever the chunks are cut', async () => {

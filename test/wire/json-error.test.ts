@@ -190,12 +190,22 @@ describe('lift refuses', () => {
     expect(refusal(Buffer.from([0x22, 0xf0, 0x9f]))).toMatchObject({ reason: 'encoding', offset: 1 });
   });
 
-  test.each(['\n', '\x00', '\\x', '\\u12g4'])('%j deep inside a long string, at every place in a word', (mistake) => {
-    for (let length = 9000; length < 9008; length += 1) {
-      const document = Buffer.from(`["${'x'.repeat(length)}${mistake}${'x'.repeat(9000)}"]`);
-      const offset = 2 + length + Math.max(0, mistake.search(/[xg]/));
-      for (const size of [9001, document.length]) {
-        expect(outcome(chunked(document, [size]))).toMatchObject({ reason: 'syntax', offset });
+  test.each(['\n', '\x00', '\\x', '\\u12g4'])('%j deep inside a long string', (mistake) => {
+    const document = Buffer.from(`["${'x'.repeat(40_000)}${mistake}${'x'.repeat(9000)}"]`);
+    const offset = 40_002 + Math.max(0, mistake.search(/[xg]/));
+    for (const size of [9001, document.length]) {
+      expect(outcome(chunked(document, [size]))).toMatchObject({ reason: 'syntax', offset });
+    }
+  });
+
+  test('a control character at every place of a string, wherever that lies in memory', () => {
+    const text = `"${'x'.repeat(200)}"`;
+    for (let shift = 0; shift < 4; shift += 1) {
+      for (let offset = 1; offset <= 200; offset += 1) {
+        const document = Buffer.alloc(shift + text.length).subarray(shift);
+        document.write(text);
+        document[offset] = 0x1f;
+        expect(outcome([document])).toMatchObject({ reason: 'syntax', offset });
       }
     }
   });

@@ -1,0 +1,223 @@
+import fc from 'fast-check';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startCapturingUpstream } from '../support/capturing-upstream.ts';
+import type { CapturingUpstream } from '../support/capturing-upstream.ts';
+import { expectEnvelope } from '../support/envelope.ts';
+import { KEY, startGateway } from '../support/gateway.ts';
+import type { TestGateway } from '../support/gateway.ts';
+
+const IS_LONG = process.env.PLANTAIN_TEST_LONG !== undefined;
+const RUNS = IS_LONG ? 100_000 : 2_000;
+const TIMEOUT_MS = 30_000 + RUNS * 20;
+/** The same inputs each time; a long run looks where nobody has been. */
+const SEED = IS_LONG ? Date.now() : 20_261_122;
+
+let upstream: CapturingUpstream;
+let gateway: TestGateway;
+beforeAll(async () => {
+  upstream = await startCapturingUpstream();
+  gateway = await startGateway({ upstream: { baseUrl: upstream.url } });
+});
+afterAll(async () => {
+  await gateway.close();
+  upstream.close();
+});
+
+type Value = null | boolean | number | string | Value[] | { [name: string]: Value };
+
+const PICTURE = Buffer.alloc(4500, 'picture').toString('base64');
+const IMAGES: readonly Value[] = [
+  { prompt: 'a fox', n: 2, size: '1536x1024', quality: 'high', seed: 7, user: 'u', output_format: 'png' },
+  {
+    prompt: 'p'.repeat(5000),
+    model: 'gpt-image-2',
+    extra_body: { google: { image_config: { aspect_ratio: '16:9' } } },
+  },
+  {
+    prompt: 'x',
+    google: { thinking_config: { thinking_level: 'low' }, tools: [{ google_search: {} }] },
+    image_size: '512',
+  },
+  { prompt: 'x', moderation: 'low', background: 'opaque', response_format: 'b64_json', output_compression: 100, n: 1 },
+];
+const NATIVE: readonly Value[] = [
+  {
+    contents: [{ role: 'user', parts: [{ text: 'a fox' }, { inlineData: { mimeType: 'image/png', data: PICTURE } }] }],
+  },
+  {
+    contents: { parts: { text: 'x', thoughtSignature: PICTURE } },
+    generation_config: { seed: 1, temperature: 0, response_modalities: ['IMAGE'], image_config: { image_size: '1K' } },
+  },
+  {
+    systemInstruction: { parts: [{ text: 'y' }] },
+    contents: [
+      { parts: [{ text: 'x' }] },
+      {
+        role: 'model',
+        parts: [{ thought: true, text: 'hm' }, { inline_data: { mime_type: 'image/png', data: 'AAAA' } }],
+      },
+      {
+        parts: [{ fileData: { fileUri: 'files/x', mimeType: 'image/png' } }, { functionCall: { name: 'f', args: {} } }],
+      },
+    ],
+    tools: [{ googleSearch: {} }, { functionDeclarations: [{ name: 'f', parameters: { type: 'OBJECT' } }] }],
+    safetySettings: [{ category: 'HARM_CATEGORY_HARASSMENT', threshold: 'OFF' }],
+    generationConfig: { candidateCount: 1, responseFormat: { image: { aspectRatio: '1:1', imageSize: '2K' } } },
+    labels: { a: 'b' },
+  },
+];
+const NAMES = [
+  'prompt n size seed google extra_body image_config imageConfig aspect_ratio image_size response_format',
+  'contents parts text inlineData data generationConfig tools model role __proto__ constructor toJSON then Prompt ü 0 ',
+].flatMap((names) => names.split(' '));
+
+const odd: fc.Arbitrary<Value> = fc.oneof(
+  fc.constantFrom<Value>(
+    null,
+    true,
+    0,
+    -0,
+    -1,
+    1.5,
+    1e308,
+    2 ** 31,
+    2 ** 53,
+    '',
+    ' ',
+    '1',
+    '512',
+    '1K',
+    '16:9',
+    'auto',
+  ),
+  fc.constantFrom<Value>('\u0000', '\ud800', '\r\nx: y', '🦊', 'x'.repeat(5000), PICTURE, [], {}, [[]], [null], [{}]),
+  fc.constantFrom<Value>(
+    'gemini-3-pro-image',
+    '../../x',
+    '${x}',
+    'data:image/png;base64,AAAA',
+    'IMAGE',
+    'user',
+    'model',
+  ),
+  fc.jsonValue({ maxDepth: 2 }) as fc.Arbitrary<Value>,
+);
+
+interface Step {
+  readonly at: number;
+  readonly how: 'replace' | 'remove' | 'rename' | 'add' | 'wrap' | 'list' | 'copy';
+  readonly value: Value;
+  readonly name: string;
+}
+const step: fc.Arbitrary<Step> = fc.record({
+  at: fc.nat(),
+  how: fc.constantFrom('replace', 'replace', 'replace', 'remove', 'rename', 'add', 'add', 'wrap', 'list', 'copy'),
+  value: odd,
+  name: fc.constantFrom(...NAMES),
+});
+
+/** Every place in a document: what holds it, and under which name. */
+function placesOf(value: Value): (readonly [Record<string, Value>, string])[] {
+  if (typeof value !== 'object' || value === null) return [];
+  const holder = value as Record<string, Value>;
+  return Object.keys(holder).flatMap((name) => [[holder, name] as const, ...placesOf(holder[name]!)]);
+}
+
+function put(holder: Record<string, Value>, name: string, value: Value): void {
+  Object.defineProperty(holder, name, {
+    value: structuredClone(value),
+    enumerable: true,
+    configurable: true,
+    writable: true,
+  });
+}
+
+function change(document: Value, { at, how, value, name }: Step): void {
+  const places = placesOf(document);
+  const [holder, key] = places[at % Math.max(1, places.length)] ?? [];
+  if (holder === undefined || key === undefined) return;
+  const before = holder[key]!;
+  if (how === 'remove') delete holder[key];
+  else if (how === 'rename' && !Array.isArray(holder)) {
+    delete holder[key];
+    put(holder, name, before);
+  } else if (how === 'add' && typeof before === 'object' && before !== null)
+    put(before as Record<string, Value>, name, value);
+  else if (how === 'wrap') put(holder, key, Object.fromEntries([[name, before]]));
+  else if (how === 'list') put(holder, key, [before, before, value]);
+  else if (how === 'copy') put(holder, name, before);
+  else put(holder, key, value);
+}
+
+const spoilt = fc.record({
+  cut: fc.option(fc.nat(), { freq: 4 }),
+  bytes: fc.array(fc.tuple(fc.nat(), fc.nat(255)), { maxLength: 3 }),
+});
+
+const input = fc
+  .tuple(
+    fc.constantFrom(
+      ...IMAGES.map((body) => ['images', body] as const),
+      ...NATIVE.map((body) => ['native', body] as const),
+    ),
+    fc.array(step, { maxLength: 5 }),
+    fc.option(spoilt, { freq: 3 }),
+  )
+  .map(([[dialect, body], steps, spoil]) => {
+    const document = structuredClone(body);
+    for (const each of steps) change(document, each);
+    const bytes = Buffer.from(JSON.stringify(document));
+    for (const [at, byte] of spoil?.bytes ?? []) bytes[at % bytes.length] = byte;
+    return {
+      dialect,
+      bytes: bytes.subarray(0, spoil?.cut === null || spoil === null ? undefined : spoil.cut % bytes.length),
+    };
+  });
+
+const PATHS = {
+  images: '/v1/images/generations',
+  native: '/v1beta/models/gemini-3.1-flash-image:generateContent',
+} as const;
+
+test('whatever body is sent, it is answered, and not with a fault of ours', { timeout: TIMEOUT_MS }, async () => {
+  const statuses = new Map<number, number>();
+  await fc.assert(
+    fc.asyncProperty(input, async ({ dialect, bytes }) => {
+      const reply = await gateway.post(PATHS[dialect], bytes, { 'cache-control': 'no-store' });
+      const body = await reply.text();
+      statuses.set(reply.status, (statuses.get(reply.status) ?? 0) + 1);
+      if (reply.status === 200) return;
+      expect([400, 404, 413]).toContain(reply.status);
+      expectEnvelope(
+        { status: reply.status, headers: reply.headers, body },
+        dialect === 'images' ? 'openai' : 'google',
+      );
+    }),
+    { numRuns: RUNS, seed: SEED },
+  );
+  // The inputs are neither all good nor all bad.
+  expect(statuses.get(200)).toBeGreaterThan(RUNS / 20);
+  expect(statuses.get(400)).toBeGreaterThan(RUNS / 5);
+  expect(gateway.logged()).not.toContain('"level":50');
+  expect(gateway.logged()).not.toContain(KEY);
+});
+
+test('after it the labels of every metric are still of closed sets', async () => {
+  const metrics = await (await fetch(`${gateway.operationsUrl}/metrics`)).text();
+  const series = metrics.split('\n').filter((line) => line.startsWith('plantain_'));
+  expect(series.length).toBeLessThan(600);
+  const values = new Map<string, Set<string>>();
+  for (const line of series)
+    for (const [, label = '', value = ''] of line.matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g))
+      values.set(label, (values.get(label) ?? new Set()).add(value));
+  const { route, method, model, tenant, ...others } = Object.fromEntries(values);
+  expect([...route!].sort()).toEqual(['/v1/images/generations', '/v1beta/models/{model}:generateContent']);
+  expect([...method!]).toEqual(['POST']);
+  for (const each of model ?? []) expect(['gemini-3.1-flash-image', 'gemini-3-pro-image']).toContain(each);
+  for (const each of tenant ?? []) expect(['acme', 'globex']).toContain(each);
+  for (const [label, told] of Object.entries(others))
+    for (const each of told)
+      expect(each, label).toMatch(
+        label === 'version' || label === 'node' || label === 'le' ? /./ : /^[a-z0-9_-]{1,24}$/,
+      );
+});

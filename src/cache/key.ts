@@ -23,14 +23,15 @@ const VERSION = 1;
 
 /**
  * Equal for every spelling of one meaning, in every dialect, and different for different meanings. `defaults` are the
- * model's own, for what the draw leaves open. Throws `invalid_request` for a picture that is not base64.
+ * model's own, for what the draw leaves open. Throws `invalid_request` for a picture that is not base64, and names it by
+ * its place in Gemini's request.
  */
 export async function cacheKey(draw: Draw, scope: string, defaults: { readonly tier: Tier }): Promise<CacheKey> {
   // The `satisfies` of this file: a field added to the request model does not compile until the key decides on it.
   const meaning = {
     model: draw.model,
-    turns: await inOrder(draw.turns, turnMeaning),
-    system: draw.system === null ? null : { ...(await turnMeaning(draw.system)), role: null },
+    turns: await inOrder(draw.turns, (turn, index) => turnMeaning(turn, `contents[${index}]`)),
+    system: draw.system === null ? null : { ...(await turnMeaning(draw.system, 'systemInstruction')), role: null },
     modalities: draw.modalities.toSorted(),
     ratio: draw.ratio ?? (isTextOnly(draw) ? '1:1' : null),
     tier: draw.tier ?? defaults.tier,
@@ -50,17 +51,17 @@ function isTextOnly(draw: Draw): boolean {
   return draw.turns.every((turn) => turn.parts.every((part) => part.kind === 'text'));
 }
 
-async function turnMeaning(turn: Turn): Promise<JsonObject> {
+async function turnMeaning(turn: Turn, path: string): Promise<JsonObject> {
   return {
     role: turn.role,
-    parts: await inOrder(turn.parts, partMeaning),
+    parts: await inOrder(turn.parts, (part, index) => partMeaning(part, `${path}.parts[${index}]`)),
     more: withoutDefaults(turn.more),
   } satisfies Record<keyof Turn, Json>;
 }
 
 /** Signatures say nothing new: they repeat, sealed, what the parts they came with say. */
-async function partMeaning(part: Part): Promise<JsonObject> {
-  if (part.kind === 'picture') return pictureMeaning(part);
+async function partMeaning(part: Part, path: string): Promise<JsonObject> {
+  if (part.kind === 'picture') return pictureMeaning(part, path);
   if (part.kind === 'text') {
     const { kind, text, thought } = part;
     return { kind, text, thought, signature: null, more: withoutDefaults(part.more) } satisfies Record<
@@ -72,10 +73,10 @@ async function partMeaning(part: Part): Promise<JsonObject> {
   return { kind: part.kind, fields } satisfies Record<keyof OtherPart, Json>;
 }
 
-async function pictureMeaning(part: PicturePart): Promise<JsonObject> {
+async function pictureMeaning(part: PicturePart, path: string): Promise<JsonObject> {
   return {
     kind: part.kind,
-    data: await digestOf([await decoded(part.data)]),
+    data: await digestOf([await decoded(part.data, `${path}.inlineData.data`)]),
     // Of a picture the bytes say what it is, whatever the caller calls it; a PDF may also be meant as text.
     mimeType: part.mimeType.startsWith('image/') ? 'image' : part.mimeType,
     thought: part.thought,
@@ -84,13 +85,13 @@ async function pictureMeaning(part: PicturePart): Promise<JsonObject> {
   } satisfies Record<keyof PicturePart, Json>;
 }
 
-async function decoded(data: PicturePart['data']): Promise<Buffer> {
+async function decoded(data: PicturePart['data'], path: string): Promise<Buffer> {
   try {
     return await decodeBase64(data);
   } catch (error) {
     if (!(error instanceof Base64Error)) throw error;
-    const message = `The bytes of a picture in the request cannot be read: ${error.message}. Send them as base64.`;
-    throw new GatewayError('invalid_request', message, { code: 'invalid_base64' }, error);
+    const message = `${path} must be the bytes as base64: ${error.message}.`;
+    throw new GatewayError('invalid_request', message, { param: path, code: 'invalid_base64' }, error);
   }
 }
 
@@ -126,8 +127,11 @@ function inAnyOrder(values: readonly JsonObject[]): string[] {
 }
 
 /** One after the other, so that only one picture is decoded at a time. */
-async function inOrder<T>(values: readonly T[], meaning: (value: T) => Promise<JsonObject>): Promise<JsonObject[]> {
+async function inOrder<T>(
+  values: readonly T[],
+  meaning: (value: T, index: number) => Promise<JsonObject>,
+): Promise<JsonObject[]> {
   const meanings: JsonObject[] = [];
-  for (const value of values) meanings.push(await meaning(value));
+  for (const [index, value] of values.entries()) meanings.push(await meaning(value, index));
   return meanings;
 }

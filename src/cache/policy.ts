@@ -73,11 +73,6 @@ function barrier(draw: Draw, when: CacheWhen, directives: Directives): BypassRea
   return outside(draw) ?? (isSeeded(draw) || consents ? null : 'no-seed');
 }
 
-/** Whether the same words may be answered with the same picture. */
-export function isRepeatable(draw: Draw): boolean {
-  return isSeeded(draw) && outside(draw) === null;
-}
-
 function isSeeded(draw: Draw): boolean {
   return draw.seed !== null || draw.temperature === 0;
 }

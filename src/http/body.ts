@@ -5,8 +5,9 @@ import type { JsonObject } from '../wire/json.ts';
 import { acquireOrRefuse } from './byte-budget.ts';
 import type { ByteBudget, Room } from './byte-budget.ts';
 
-/** What is parsed at one go, long strings left out: enough for any request, and parsed in some milliseconds. */
+/** What is parsed at one go, in some milliseconds. Longer strings than that are no part of it: prompts rarely are shorter. */
 const SKELETON_BYTES = 256 << 10;
+const LONG_BYTES = 1024;
 
 export interface ReadBody {
   readonly value: JsonObject;
@@ -56,7 +57,7 @@ export async function readJsonBody(source: BodySource, limits: BodyLimits): Prom
   const giveBack = (): void => rooms.forEach((room) => room.keep(0));
   try {
     rooms.push(await acquireOrRefuse(limits.budget, declared ?? STEP_BYTES, gone));
-    const lifter = new Lifter({ bytes: limits.bytes, skeletonBytes: SKELETON_BYTES });
+    const lifter = new Lifter({ bytes: limits.bytes, skeletonBytes: SKELETON_BYTES, longStrings: 4096 }, LONG_BYTES);
     await receive(source, limits.pace, (chunk) => {
       lifter.push(chunk);
       if (lifter.byteLength <= heldBy(rooms)) return null;

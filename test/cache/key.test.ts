@@ -106,10 +106,13 @@ describe('a key', () => {
     expect(pdf).not.toBe(text);
   });
 
-  it('refuses bytes that are no base64 in words for their sender', async () => {
+  it('refuses bytes that are no base64 in words for their sender, by their place', async () => {
     const secret = '!!not base64 of a secret!!';
-    const refusal = cacheKey(draw({ turns: [userTurn(picturePart(secret))] }), 'acme', { tier: '1K' });
-    await expect(refusal).rejects.toMatchObject({ failure: 'invalid_request', detail: { code: 'invalid_base64' } });
+    const turns = [userTurn(textPart('a fox')), userTurn(textPart('and'), picturePart(secret))];
+    const refusal = cacheKey(draw({ turns }), 'acme', { tier: '1K' });
+    const detail = { code: 'invalid_base64', param: 'contents[1].parts[1].inlineData.data' };
+    await expect(refusal).rejects.toMatchObject({ failure: 'invalid_request', detail });
+    await expect(refusal).rejects.toThrow(detail.param);
     await expect(refusal).rejects.not.toThrow(secret);
   });
 });

@@ -6,7 +6,6 @@ import {
   cacheStatus,
   decide,
   type Decision,
-  isRepeatable,
   notCached,
   parseCacheControl,
 } from '../../src/cache/policy.ts';
@@ -89,7 +88,7 @@ describe('a draw', () => {
       false,
     ],
   ])('%s is repeatable or not', (_words, fields, expected) => {
-    expect(isRepeatable(draw(fields))).toBe(expected);
+    expect(decision(fields).read).toBe(expected);
   });
 });
 

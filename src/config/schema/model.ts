@@ -99,5 +99,4 @@ export const model = object({
 });
 
 export type ModelFile = Static<typeof model>;
-export type TargetFile = Static<typeof target>;
 export type PriceFile = Static<typeof price>;

@@ -85,9 +85,9 @@ describe('JSON that is none, or too much of it', () => {
     ['with bytes that are no UTF-8', Buffer.from('{"prompt":"\xff"}', 'latin1'), /not UTF-8/],
     ['with a surrogate as UTF-8', Buffer.from('{"prompt":"\xed\xa0\x80"}', 'latin1'), /not UTF-8/],
     [
-      'with 1001 long strings',
-      `{"a":[${`"${'x'.repeat(4097)}",`.repeat(1000)}"${'x'.repeat(4097)}"]}`,
-      /1000 string values/,
+      'with 4097 long strings',
+      `{"a":[${`"${'x'.repeat(1025)}",`.repeat(4096)}"${'x'.repeat(1025)}"]}`,
+      /4096 string values/,
     ],
   ])('%s is a 400 that says where and what', async (_, body, words) => {
     for (const path of [IMAGES, FLASH]) {

@@ -5,6 +5,7 @@ import { Entries } from './cache/entry.ts';
 import type { EntryTrouble } from './cache/entry.ts';
 import { Flights } from './cache/flights.ts';
 import { sizeOfDrawn } from './cache/head.ts';
+import { IdempotencyKeys } from './cache/idempotency.ts';
 import { createRenditions } from './cache/renditions.ts';
 import { deadlineMs, isLoopback } from './config.ts';
 import type { Config, UpstreamConfig } from './config.ts';
@@ -101,6 +102,7 @@ export async function startApp(config: Config, { version, isTerminal, log }: App
       router: createRouter(config.models, config.images.defaultModel),
       flights,
       renditions: createRenditions(blobs),
+      idempotencyKeys: new IdempotencyKeys({ first: memoryTexts(IDEMPOTENCY_BYTES), now }),
       cache: config.cache,
       defaultFormat: config.images.defaultFormat === 'vendor' ? null : config.images.defaultFormat,
       answerWithinMs: (id, tier) =>
@@ -145,6 +147,9 @@ function patienceMs({ answerWithinMs, abandonAfterMs }: UpstreamConfig, tier: Ti
   const waits = deadlineMs(answerWithinMs, tier);
   return waits < deadlineMs(abandonAfterMs, tier) ? waits : Infinity;
 }
+
+/** Some 20,000 keys. */
+const IDEMPOTENCY_BYTES = 8 << 20;
 
 /** Heads of cache entries are a few KB each; pictures are counted by `cache.memoryBytes`. */
 const HEAD_BYTES = 32 << 20;

@@ -1,6 +1,8 @@
 import { cacheKey, keyName } from './cache/key.ts';
 import type { CacheKey } from './cache/key.ts';
 import type { Flights, Seat } from './cache/flights.ts';
+import { underKey } from './cache/idempotency.ts';
+import type { IdempotencyKeys } from './cache/idempotency.ts';
 import { decide, notCached } from './cache/policy.ts';
 import type { CacheWhen, Decision, Directives } from './cache/policy.ts';
 import type { Renditions } from './cache/renditions.ts';
@@ -14,7 +16,7 @@ import { checkParts } from './image/limits.ts';
 import type { Model, Target } from './image/model.ts';
 import { drawsOf } from './image/request.ts';
 import type { Draw, ImageRequest, PictureFormat } from './image/request.ts';
-import { resolveShape } from './image/size.ts';
+import { DEFAULT_TIER, resolveShape } from './image/size.ts';
 import type { Caller } from './tenants/authenticate.ts';
 import { Reservation } from './tenants/reservation.ts';
 import type { Router } from './upstreams/router.ts';
@@ -24,6 +26,7 @@ export interface GatewayParts extends DrawParts {
   readonly router: Router;
   readonly flights: Flights<Flown>;
   readonly renditions: Renditions;
+  readonly idempotencyKeys: IdempotencyKeys;
   readonly cache: { readonly when: CacheWhen; readonly ttlSeconds: number };
   /** What callers of a translated dialect get who name no format; null: the vendor's own bytes. */
   readonly defaultFormat: PictureFormat | null;
@@ -38,6 +41,7 @@ export interface Incoming {
   readonly caller: Caller;
   readonly body: JsonObject;
   readonly directives: Directives;
+  readonly idempotencyKey: string | null;
   /** Set when the caller wants the bare bytes of one picture: `Accept: image/png`. */
   readonly wish: PictureWish | null;
   /** Aborted when the caller hangs up. */
@@ -74,9 +78,6 @@ export interface ServedPicture extends Delivered {
   readonly decision: Decision;
 }
 
-/** What every model draws when no size is asked for. https://ai.google.dev/gemini-api/docs/image-generation */
-const DEFAULT_TIER = '1K';
-
 /** One picture of a request: what is drawn, what it is called, and what the cache may do for it. */
 interface Plan {
   readonly draw: Draw;
@@ -95,7 +96,7 @@ export async function serve(parts: GatewayParts, incoming: Incoming): Promise<Se
   checkParts(request, model);
   const shape = resolveShape(request.shape, model);
 
-  const plans = await Promise.all(drawsOf(request, model.id, shape).map((draw) => plan(parts, incoming, draw)));
+  const plans = await planAll(parts, incoming, drawsOf(request, model.id, shape));
   const hits = await Promise.all(plans.map((planned) => lookUp(parts, planned)));
 
   trace.upstream = target.upstream;
@@ -131,6 +132,15 @@ async function dress(
 ): Promise<ServedPicture> {
   const { drawn } = landed.flown;
   return { ...landed, drawn, picture: await renditions.of(drawn, format, delivery.compression) };
+}
+
+async function planAll(parts: GatewayParts, incoming: Incoming, draws: readonly Draw[]): Promise<readonly Plan[]> {
+  const plans = await Promise.all(draws.map((draw) => plan(parts, incoming, draw)));
+  const { idempotencyKey, caller } = incoming;
+  if (idempotencyKey === null) return plans;
+  const pictures = plans.map(({ key }) => key);
+  parts.idempotencyKeys.claim(caller.tenant.id, idempotencyKey, pictures);
+  return plans.map((planned) => ({ ...planned, ...underKey(caller.tenant.id, idempotencyKey, planned) }));
 }
 
 async function plan(parts: GatewayParts, { caller, directives }: Incoming, draw: Draw): Promise<Plan> {

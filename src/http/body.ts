@@ -1,13 +1,19 @@
 import type { IncomingMessage } from 'node:http';
 import { GatewayError } from '../errors.ts';
 import { isObject, JsonError, Lifter } from '../wire/json.ts';
-import type { JsonObject } from '../wire/json.ts';
+import type { JsonObject, LiftLimits } from '../wire/json.ts';
 import { acquireOrRefuse } from './byte-budget.ts';
 import type { ByteBudget, Room } from './byte-budget.ts';
 
-/** What is parsed at one go, in some milliseconds. Longer strings than that are no part of it: prompts rarely are shorter. */
-const SKELETON_BYTES = 256 << 10;
+/** Longer strings are no part of the skeleton: prompts rarely are shorter. */
 const LONG_BYTES = 1024;
+const BODY_LIMITS = {
+  /** What is parsed at one go, in some milliseconds. */
+  skeletonBytes: 256 << 10,
+  longStrings: 4096,
+  // What we read and what the vendor reads must be the same, or a request is paid for that nobody meant.
+  strictNames: true,
+} satisfies Partial<LiftLimits>;
 
 export interface ReadBody {
   readonly value: JsonObject;
@@ -57,7 +63,7 @@ export async function readJsonBody(source: BodySource, limits: BodyLimits): Prom
   const giveBack = (): void => rooms.forEach((room) => room.keep(0));
   try {
     rooms.push(await acquireOrRefuse(limits.budget, declared ?? STEP_BYTES, gone));
-    const lifter = new Lifter({ bytes: limits.bytes, skeletonBytes: SKELETON_BYTES, longStrings: 4096 }, LONG_BYTES);
+    const lifter = new Lifter({ ...BODY_LIMITS, bytes: limits.bytes }, LONG_BYTES);
     await receive(source, limits.pace, (chunk) => {
       lifter.push(chunk);
       if (lifter.byteLength <= heldBy(rooms)) return null;

@@ -96,10 +96,11 @@ export async function runExchange(
   // Neither the vendor's time nor that of a slow reader.
   const ownMs = Math.max(0, readyMs - facts.upstreamMs);
   const status = arrived ? answered.reply.status : 499;
+  const bytesOut = arrived ? answered.reply.byteLength : 0;
   parts.metrics.http(facts.route, facts.method, status, facts.outcome, totalMs / 1000, ownMs / 1000);
   parts.metrics.bytes('in', facts.bytesIn);
-  parts.metrics.bytes('out', answered.reply.byteLength);
-  parts.log.request(line(facts, status, answered.reply.byteLength, totalMs, ownMs));
+  parts.metrics.bytes('out', bytesOut);
+  parts.log.request(line(facts, status, bytesOut, totalMs, ownMs));
 }
 
 /** The envelope of a failure in the caller's dialect. A fault of our own is logged here and told to nobody. */

@@ -1,4 +1,5 @@
 import type { FastifyInstance, RouteHandlerMethod } from 'fastify';
+import { readIdempotencyKey } from '../cache/idempotency.ts';
 import { parseCacheControl } from '../cache/policy.ts';
 import type { Call, Dialect } from '../dialects/dialect.ts';
 import { GatewayError } from '../errors.ts';
@@ -51,6 +52,7 @@ function drawHandler(parts: ServerParts, dialect: Dialect): Handler {
     const caller = identify(parts, request, facts, dialect);
     const wish = dialect.native ? null : pictureWish(request.headers.accept);
     const directives = parseCacheControl(request.headers['cache-control']);
+    const idempotencyKey = readIdempotencyKey(request.headers['idempotency-key']);
     const call = callOf(facts, splitMethod(wildcard(request))?.model ?? null);
     const limits = { bytes: parts.bodyBytes, budget: parts.budget, pace: USUAL_PACE };
     const body = await readJsonBody(source, limits);
@@ -63,6 +65,7 @@ function drawHandler(parts: ServerParts, dialect: Dialect): Handler {
         caller,
         body: body.value,
         directives,
+        idempotencyKey,
         wish,
         gone: source.gone,
         retainBody: body.retain,

@@ -34,6 +34,8 @@ export async function renderPictures(
     warnings.push(
       `${request.count - pictures.length} of ${request.count} pictures failed (${served.missing.failure}): ${served.missing.message}`,
     );
+  if (pictures.some(({ drawn, picture }) => drawn.picture.info.hasProvenance && !picture.info.hasProvenance))
+    warnings.push('Making another format of it left out the C2PA manifest of the vendor.');
   const headers = {
     ...commonHeaders(facts.requestId),
     ...pictureHeaders(served, facts),
@@ -100,5 +102,8 @@ function statusOf(pictures: readonly ServedPicture[]): string {
 
 /** Header values are one line of ASCII; a comma would begin the next warning. */
 function headerText(text: string): string {
-  return text.replace(/[^\x20-\x7e]+/g, '?').replaceAll(',', ';');
+  return text
+    .replace(/[^\x20-\x7e]+/g, '?')
+    .replaceAll(',', ';')
+    .replace(/\.$/, '');
 }

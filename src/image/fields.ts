@@ -59,10 +59,16 @@ export function readString(value: Json, path: string): string {
   if (value instanceof LongString) {
     if (value.byteLength > LONGEST_TEXT_BYTES)
       throw invalidValue(path, `a string of at most ${LONGEST_TEXT_BYTES} bytes`);
-    return value.text();
+    return wellFormed(value.text(), path);
   }
   if (typeof value !== 'string') throw invalidValue(path, 'a string');
-  return value;
+  return wellFormed(value, path);
+}
+
+/** JSON's escapes can spell what is no text, and what each vendor and SDK makes something else of. */
+function wellFormed(text: string, path: string): string {
+  if (text.isWellFormed()) return text;
+  throw invalidValue(path, 'text of whole characters; it holds half of a surrogate pair, \\ud800 to \\udfff, alone');
 }
 
 export function readBoolean(value: Json, path: string): boolean {

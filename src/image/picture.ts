@@ -18,6 +18,8 @@ export interface PictureInfo {
   readonly width: number;
   readonly height: number;
   readonly byteLength: number;
+  /** Whether it carries a C2PA manifest saying who made it: https://spec.c2pa.org */
+  readonly hasProvenance: boolean;
 }
 
 export const MIME_TYPES = {
@@ -32,6 +34,8 @@ export const MIME_TYPES = {
 
 /** The largest phones make 200 million pixels; a picture that claims much more is a bomb. */
 export const MAX_PIXELS = 300_000_000;
+
+const PROVENANCE_REACH = 65_536;
 
 const WALKS = {
   png: walkPng,
@@ -99,7 +103,9 @@ export async function checkPicture(bytes: Uint8Array): Promise<PictureInfo> {
   if (width * height > MAX_PIXELS) {
     throw new PictureError(`the picture says it is ${width}x${height}, more than ${MAX_PIXELS} pixels`);
   }
-  return { type, mimeType: MIME_TYPES[type], width, height, byteLength: bytes.length };
+  // A JUMBF box of that label, which stands before the pixels.
+  const hasProvenance = asBuffer(bytes).subarray(0, PROVENANCE_REACH).includes('c2pa');
+  return { type, mimeType: MIME_TYPES[type], width, height, byteLength: bytes.length, hasProvenance };
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {

@@ -1,5 +1,6 @@
 import type { Usage } from './answer.ts';
 import type { Model } from './model.ts';
+import { DEFAULT_TIER } from './size.ts';
 import type { Tier } from './size.ts';
 
 /** What a target charges, in US dollars, as configured. There is no unknown price: configuration refuses a target without one. */
@@ -34,7 +35,6 @@ export interface AnswerFacts {
 }
 
 /** What the vendor draws where no size is asked for. https://ai.google.dev/gemini-api/docs/image-generation */
-const DEFAULT_TIER: Tier = '1K';
 
 /** Tokens of a request that are no text of the caller's: turn markers, roles, the vendor's own preamble. */
 const FRAME_TOKENS = 256;

@@ -5,6 +5,9 @@ import type { AskedShape } from './request.ts';
 export const TIERS = ['512', '1K', '2K', '4K'] as const;
 export type Tier = (typeof TIERS)[number];
 
+/** What every model draws when no size is asked for: asking for it by name is asking for the same picture. */
+export const DEFAULT_TIER = '1K' satisfies Tier;
+
 /** What Gemini calls `aspectRatio`: all that any of its image models draws, width first. */
 export const ASPECT_RATIOS = [
   '1:1',
@@ -155,15 +158,15 @@ export function resolveShape(
 }
 
 /**
- * The index of the picture that fits what was asked; -1 of none. The model is known to send a 1K first and the 2K after
- * it, so where no tier was asked the largest is the answer: a smaller one beside it is its draft. Equal pixels say
- * nothing; then the later one, which the model drew knowing the earlier.
+ * The index of the picture that fits what was asked; -1 of none. It is neither the first nor the last by rule: asked for
+ * 2K, the model is known to send a 1K before it. Equal pixels say nothing; then the later one, which the model drew
+ * knowing the earlier.
  */
 export function bestFit(
   pictures: readonly Pixels[],
   want: { readonly ratio: AspectRatio | null; readonly tier: Tier | null },
 ): number {
-  const target = want.tier ? area(nominalPixels(want.ratio ?? '1:1', want.tier)) : Math.max(...pictures.map(area));
+  const target = area(nominalPixels(want.ratio ?? '1:1', want.tier ?? DEFAULT_TIER));
   let best = -1;
   let bestOff = Infinity;
   for (const [index, pixels] of pictures.entries()) {

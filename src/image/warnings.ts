@@ -1,5 +1,5 @@
 import type { AskedShape } from './request.ts';
-import { isShort, nominalPixels, ratioError, RATIO_TOLERANCE } from './size.ts';
+import { DEFAULT_TIER, isShort, nominalPixels, ratioError, RATIO_TOLERANCE } from './size.ts';
 import type { AspectRatio, Pixels, Tier } from './size.ts';
 
 export interface ShapeFacts {
@@ -20,7 +20,7 @@ export function shapeWarnings({ asked, ratio, tier, pictures }: ShapeFacts): str
   // An explicit tier overrules the pixels, and then is what was asked for.
   const wanted =
     (asked.tier === null ? pixels : null) ??
-    (tier === null && ratio === null ? null : nominalPixels(ratio ?? '1:1', tier ?? '1K'));
+    (tier === null && ratio === null ? null : nominalPixels(ratio ?? '1:1', tier ?? DEFAULT_TIER));
   const short = wanted === null ? undefined : pictures.find((real) => isShort(real, wanted));
   if (wanted !== null && short !== undefined)
     warnings.push(`A picture of ${shown(short)} pixels came where ${shown(wanted)} was asked for.`);

@@ -1,6 +1,9 @@
-export type JsonFault = 'syntax' | 'encoding' | 'too_large' | 'too_deep' | 'too_many';
+export type JsonFault = 'syntax' | 'encoding' | 'too_large' | 'too_deep' | 'too_many' | 'name';
 
-/** A document that is not JSON, or more of it than is taken. The message is for its sender and quotes at most one character. */
+/**
+ * A document that is not JSON, or more of it than is taken, or with a name that is not taken. The message is for its
+ * sender and quotes at most one character, or the beginning of a name.
+ */
 export class JsonError extends Error {
   readonly reason: JsonFault;
   /** Of the byte at fault, from the document's start. */

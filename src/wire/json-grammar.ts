@@ -40,6 +40,16 @@ export class Grammar {
     this.#maxDepth = maxDepth;
   }
 
+  /** Arrays and objects that are open. */
+  get depth(): number {
+    return this.#open.length;
+  }
+
+  /** Of the key its user has to read now: whether it is the first of its object. */
+  get isFirstKey(): boolean {
+    return this.#expects === 'firstKey';
+  }
+
   /** The index behind the next opening quote, or `end`. `base` is the offset of `bytes` in the document. */
   read(bytes: Uint8Array, at: number, end: number, base: number): number {
     while (at < end && this.string === null) {

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { ByteViews } from './byte-views.ts';
 import { JsonError } from './json-error.ts';
 import { Grammar } from './json-grammar.ts';
+import { Names } from './json-names.ts';
 import { Skeleton } from './json-skeleton.ts';
 import { StringReader } from './json-string.ts';
 import type { Json } from './json-value.ts';
@@ -19,6 +20,8 @@ export interface LiftLimits {
   /** Arrays and objects inside one another. */
   readonly depth: number;
   readonly longStrings: number;
+  /** Whether a name that stands twice in one object, or is `__proto__`, is a mistake. JSON.parse takes both. */
+  readonly strictNames: boolean;
 }
 
 export const LIFT_LIMITS: LiftLimits = {
@@ -26,6 +29,7 @@ export const LIFT_LIMITS: LiftLimits = {
   skeletonBytes: 1024 * 1024,
   depth: 100,
   longStrings: 1000,
+  strictNames: false,
 };
 
 /** Bytes between the quotes above which a string is set aside. */
@@ -45,7 +49,8 @@ export class Lifter {
   readonly #utf8 = new Utf8Reader();
   readonly #grammar: Grammar;
   readonly #strings = new StringReader();
-  /** What was seen so far of a string value that began in an earlier chunk. */
+  readonly #names: Names | null;
+  /** What was seen so far of a string value, or of a name to be checked, that began in an earlier chunk. */
   readonly #begun = new ByteViews();
   readonly #skeleton = new Skeleton();
   /** Bytes of the document in the skeleton. */
@@ -58,6 +63,7 @@ export class Lifter {
     this.#limits = { ...LIFT_LIMITS, ...limits };
     this.#threshold = threshold;
     this.#grammar = new Grammar(this.#limits.depth);
+    this.#names = this.#limits.strictNames ? new Names() : null;
   }
 
   /** Of all that was pushed. */
@@ -122,7 +128,9 @@ export class Lifter {
       return next;
     }
     const quote = this.#strings.read(bytes, at, end, base);
+    if (this.#names !== null) this.#begun.push(bytes.subarray(at, quote));
     if (quote === end) return end;
+    if (this.#names !== null) this.#checkName(this.#names, base + quote);
     if (this.#strings.escaped) {
       if (this.#skeleton.escapedKeys === MAX_ESCAPED_KEYS) {
         throw new JsonError('too_many', base + quote, `more than ${MAX_ESCAPED_KEYS} keys with escapes`);
@@ -130,6 +138,12 @@ export class Lifter {
       this.#skeleton.noteEscapedKey(this.#keyStart, quote + 1 + shift);
     }
     return this.#closeString(quote);
+  }
+
+  #checkName(names: Names, quoteOffset: number): void {
+    const offset = quoteOffset - this.#begun.byteLength - 1;
+    const json = `"${Buffer.concat(this.#begun.take()).toString()}"`;
+    names.check(json, offset, this.#grammar.depth, this.#grammar.isFirstKey);
   }
 
   #closeString(quote: number): number {

@@ -84,7 +84,7 @@ export function drawn(fields: { words?: JsonObject; picture?: LongString } = {})
     answer: readReply(words),
     picture: {
       data: picture,
-      info: { type: 'jpeg', mimeType: 'image/jpeg', width: 1024, height: 1024, byteLength: 9000 },
+      info: { type: 'jpeg', mimeType: 'image/jpeg', width: 1024, height: 1024, byteLength: 9000, hasProvenance: false },
     },
     model: 'gemini-3-pro-image',
     upstream: 'google',

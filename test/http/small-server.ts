@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import { MemoryBlobs, memoryTexts } from '../../src/cache/blobs.ts';
 import { Entries } from '../../src/cache/entry.ts';
 import { Flights } from '../../src/cache/flights.ts';
+import { IdempotencyKeys } from '../../src/cache/idempotency.ts';
 import { createRenditions } from '../../src/cache/renditions.ts';
 import type { Dialect } from '../../src/dialects/dialect.ts';
 import { gemini } from '../../src/dialects/gemini/dialect.ts';
@@ -67,6 +68,7 @@ export async function startSmallServer(
       log: createLog('info', sink),
       now: Date.now,
       admit: async () => () => undefined,
+      idempotencyKeys: new IdempotencyKeys({ first: memoryTexts(1 << 16), now: Date.now }),
       router: createRouter(BUILT_IN_MODELS, 'gemini-3.1-flash-image'),
       flights: new Flights({ now: Date.now, sizeOf: none }),
       renditions: createRenditions(blobs),

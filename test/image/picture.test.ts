@@ -45,7 +45,14 @@ describe('a whole picture', () => {
     const { type, bytes, width, height } = all.get(name)!;
     expect(sniff(bytes)).toBe(type);
     expect(sniff(bytes.subarray(0, 64))).toBe(type);
-    const info = { type, mimeType: MIME_TYPES[type], width, height, byteLength: bytes.length };
+    const info = {
+      type,
+      mimeType: MIME_TYPES[type],
+      width,
+      height,
+      byteLength: bytes.length,
+      hasProvenance: name.includes('provenance'),
+    };
     expect(await checkPicture(bytes)).toEqual(info);
   });
 

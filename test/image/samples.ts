@@ -62,6 +62,7 @@ export async function samples(): Promise<ReadonlyMap<string, Sample>> {
 export function withProvenance(jpeg: Buffer): Buffer {
   const segment = Buffer.alloc(600, Buffer.from([0xff, 0xd9, 0xff, 0xda]));
   segment.set([0xff, 0xeb, 0x02, 0x56]);
+  segment.write('jumb....jumdc2pa', 12, 'latin1');
   const jfifEnd = 4 + jpeg.readUInt16BE(4);
   return Buffer.concat([jpeg.subarray(0, jfifEnd), segment, segment, jpeg.subarray(jfifEnd)]);
 }

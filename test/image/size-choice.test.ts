@@ -152,9 +152,9 @@ describe('bestFit', () => {
     expect(bestFit([pixels('1024x1024'), oneK, pixels('768x1376')], { ratio: '9:16', tier: null })).toBe(2);
   });
 
-  test('takes the largest where no tier was asked for: a smaller one beside it is its draft', () => {
-    expect(bestFit([oneK, twoK], { ratio: null, tier: null })).toBe(1);
-    expect(bestFit([twoK, oneK], { ratio: '16:9', tier: null })).toBe(0);
+  test('takes the 1K where no tier was asked for, as where 1K was: both have one place in the cache', () => {
+    expect(bestFit([oneK, twoK], { ratio: null, tier: null })).toBe(0);
+    expect(bestFit([twoK, oneK], { ratio: '16:9', tier: null })).toBe(1);
   });
 
   test('takes the later of two with equal pixels, the only one of one, and none of none', () => {

@@ -1,7 +1,7 @@
 import type { Usage } from '../../image/answer.ts';
 import type { PictureInfo } from '../../image/picture.ts';
 import type { ImageRequest } from '../../image/request.ts';
-import { ASPECT_RATIOS, resolveShape, TIERS } from '../../image/size.ts';
+import { ASPECT_RATIOS, DEFAULT_TIER, resolveShape, TIERS } from '../../image/size.ts';
 import type { Tier } from '../../image/size.ts';
 import type { JsonObject } from '../../wire/json.ts';
 import type { Delivered } from '../dialect.ts';
@@ -59,5 +59,5 @@ function renderUsage(usages: readonly Usage[]): JsonObject {
 /** Of the picture as drawn: what came, not what was asked for. */
 function tierOf(pixels: PictureInfo): Tier {
   const asked = { pixels, ratio: null, tier: null, quality: null, named: { ratio: 'size', tier: 'size' } };
-  return resolveShape(asked, { id: '', ratios: ASPECT_RATIOS, tiers: TIERS }).tier ?? '1K';
+  return resolveShape(asked, { id: '', ratios: ASPECT_RATIOS, tiers: TIERS }).tier ?? DEFAULT_TIER;
 }

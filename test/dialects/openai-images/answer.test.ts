@@ -16,7 +16,14 @@ function delivered(
   rest: Partial<Delivered['picture']> = {},
   candidate: JsonObject = {},
 ): Delivered {
-  const info: PictureInfo = { type: 'jpeg', mimeType: 'image/jpeg', width, height, byteLength: 6000 };
+  const info: PictureInfo = {
+    type: 'jpeg',
+    mimeType: 'image/jpeg',
+    width,
+    height,
+    byteLength: 6000,
+    hasProvenance: true,
+  };
   const parts = [{ inlineData: { mimeType: 'image/jpeg', data: vendors }, thoughtSignature: signature }];
   const answer = gemini.parseAnswer({
     candidates: [{ content: { parts }, finishReason: 'STOP', ...candidate }],
@@ -69,7 +76,14 @@ test('a recorded picture: true type, true pixels, usage by modality, no signatur
 
 test('a rendition is labelled as what it is, and its quality as what was drawn', () => {
   const data = LongString.fromText('iVBOR');
-  const info: PictureInfo = { type: 'png', mimeType: 'image/png', width: 100, height: 50, byteLength: 5 };
+  const info: PictureInfo = {
+    type: 'png',
+    mimeType: 'image/png',
+    width: 100,
+    height: 50,
+    byteLength: 5,
+    hasProvenance: false,
+  };
   const body = render([delivered(2752, 1536, { data, info })]);
   expect(body).toMatchObject({ output_format: 'png', size: '100x50', quality: 'high', data: [{ b64_json: data }] });
 });

@@ -1,0 +1,70 @@
+import { hash } from 'node:crypto';
+import { GatewayError } from '../errors.ts';
+import type { TextStore } from './blobs.ts';
+import type { CacheKey } from './key.ts';
+import type { Decision } from './policy.ts';
+
+// https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header-07
+
+/** How long a key stands for its first request, and the answer to that is kept. */
+const KEPT_SECONDS = 86_400;
+const MAX_KEY_LENGTH = 255;
+
+/** The key of an `Idempotency-Key` header, quoted as the draft has it or bare as most clients send it. */
+export function readIdempotencyKey(header: string | string[] | undefined): string | null {
+  if (header === undefined) return null;
+  const text = typeof header === 'string' ? header.trim() : '';
+  const key = /^"((?:[^"\\]|\\["\\])*)"$/.exec(text)?.[1]?.replace(/\\(["\\])/g, '$1') ?? text;
+  if (key.length >= 1 && key.length <= MAX_KEY_LENGTH && /^[\x20-\x7e]+$/.test(key)) return key;
+  throw new GatewayError(
+    'invalid_request',
+    `Idempotency-Key must be one value of 1 to ${MAX_KEY_LENGTH} printable ASCII characters.`,
+    { param: 'Idempotency-Key', code: 'invalid_value' },
+  );
+}
+
+/** Which request a tenant's key was first used with, for as long as there is room. */
+export class IdempotencyKeys {
+  readonly #first: TextStore;
+  readonly #now: () => number;
+
+  constructor(options: { readonly first: TextStore; readonly now: () => number }) {
+    this.#first = options.first;
+    this.#now = options.now;
+  }
+
+  /** Throws `idempotency_mismatch` when the tenant's key already stands for pictures other than these. */
+  claim(tenant: string, key: string, pictures: readonly CacheKey[]): void {
+    const name = hash('sha256', JSON.stringify([tenant, key]));
+    const digest = hash('sha256', pictures.map((picture) => picture.digest).join());
+    const [before, until = '0'] = this.#first.get(name)?.split(' ') ?? [];
+    if (before === undefined || Number(until) <= this.#now()) {
+      this.#first.set(name, `${digest} ${this.#now() + KEPT_SECONDS * 1000}`);
+      return;
+    }
+    if (before === digest) return;
+    const message = 'This Idempotency-Key was used with another request. Use a new key for a new request.';
+    throw new GatewayError('idempotency_mismatch', message, { code: 'idempotency_mismatch', retry: false });
+  }
+}
+
+/**
+ * What the cache does for a picture asked for under a key: the first answer is that of every repetition. Where the cache
+ * serves it anyway nothing changes; else it is kept under a name that only this tenant and key have. `no-store` wins.
+ */
+export function underKey(tenant: string, key: string, asked: { key: CacheKey; decision: Decision }) {
+  const { decision } = asked;
+  if (decision.bypass === 'no-store' || (decision.read && decision.store)) return asked;
+  return {
+    key: { scope: `idempotency:${tenant}`, digest: hash('sha256', JSON.stringify([key, asked.key.digest])) },
+    decision: {
+      ...decision,
+      read: true,
+      maxAgeSeconds: null,
+      store: true,
+      ttlSeconds: KEPT_SECONDS,
+      join: true,
+      bypass: null,
+    },
+  };
+}

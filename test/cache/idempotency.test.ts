@@ -1,0 +1,30 @@
+import { describe, expect, test } from 'vitest';
+import { memoryTexts } from '../../src/cache/blobs.ts';
+import { IdempotencyKeys, readIdempotencyKey } from '../../src/cache/idempotency.ts';
+
+const picture = (digest: string) => ({ scope: 'acme', digest });
+
+describe('an Idempotency-Key', () => {
+  test('is read quoted, as the draft has it, and bare, as most clients send it', () => {
+    expect(readIdempotencyKey(undefined)).toBeNull();
+    expect(readIdempotencyKey('8e03978e-40d5')).toBe('8e03978e-40d5');
+    expect(readIdempotencyKey('"8e03978e-40d5"')).toBe('8e03978e-40d5');
+    expect(readIdempotencyKey('"a \\"b\\" \\\\c"')).toBe('a "b" \\c');
+  });
+
+  test.each([['', 'x'.repeat(256), 'caf\u00e9', ['a', 'b']]].flat())('%j is refused by name', (header) => {
+    expect(() => readIdempotencyKey(header)).toThrow(/Idempotency-Key must be one value/);
+  });
+
+  test('stands for the first request of its tenant for a day', () => {
+    let now = 1_000_000;
+    const keys = new IdempotencyKeys({ first: memoryTexts(1 << 16), now: () => now });
+    keys.claim('acme', 'k', [picture('one'), picture('two')]);
+    keys.claim('acme', 'k', [picture('one'), picture('two')]);
+    keys.claim('globex', 'k', [picture('three')]);
+    const other = (): void => keys.claim('acme', 'k', [picture('one')]);
+    expect(other).toThrow(expect.objectContaining({ failure: 'idempotency_mismatch', status: 422 }));
+    now += 86_400_000;
+    expect(other).not.toThrow();
+  });
+});

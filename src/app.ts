@@ -16,7 +16,7 @@ import type { GatewayParts } from './gateway.ts';
 import { createByteBudget } from './http/byte-budget.ts';
 import { createOperationsServer } from './http/operations.ts';
 import { createServer } from './http/server.ts';
-import { usdToNanos } from './image/price.ts';
+import { formatUsd, usdToNanos } from './image/price.ts';
 import type { Tier } from './image/size.ts';
 import type { Log } from './log.ts';
 import { createMetrics } from './metrics.ts';
@@ -79,6 +79,13 @@ export async function startApp(config: Config, { version, isTerminal, log }: App
       },
     });
     evicted = () => metrics.evicted('room');
+
+    if (state.expired.holds > 0) {
+      const { holds: pictures, nanos } = state.expired;
+      metrics.holdsExpired(pictures);
+      const costUsd = formatUsd(nanos);
+      log.warn('ledger: pictures in the air when the last run ended were charged as unknown', { pictures, costUsd });
+    }
 
     const onTrouble = (trouble: EntryTrouble, cause?: unknown): void => {
       metrics.cache('error');
@@ -176,6 +183,6 @@ function tenantKeys(config: Config): KeyEntry[] {
       cache,
       budgets: budgets.map(({ limitUsd, ...budget }) => ({ ...budget, limitNanos: usdToNanos(limitUsd) })),
     };
-    return keys.map((key) => ({ ...key, tenant }));
+    return keys.map(({ expiresAt, ...key }) => ({ ...key, tenant, expiresAt: expiresAt ?? undefined }));
   });
 }

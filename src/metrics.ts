@@ -46,6 +46,7 @@ export interface Metrics {
   spent(model: string, tenant: string, nanos: number): void;
   saved(model: string, tenant: string, nanos: number): void;
   denied(tenant: string, reason: string): void;
+  holdsExpired(count: number): void;
   readonly contentType: string;
   render(): Promise<string>;
 }
@@ -130,6 +131,10 @@ export function createMetrics({ version, simulator, gauges }: MetricsOptions): M
     'tenant',
   );
   const denied = counter('plantain_budget_denied_total', 'Requests refused for want of budget.', 'tenant', 'reason');
+  const expired = counter(
+    'plantain_budget_expired_holds_total',
+    'Pictures in the air when the last run died, charged in full as unknown at the start.',
+  );
   // Series that exist from the start, so that a dashboard has a zero to draw.
   for (const result of ['hit', 'miss', 'bypass', 'collapsed', 'error'] satisfies CacheResult[])
     cache.inc({ tier: 'memory', result }, 0);
@@ -153,6 +158,7 @@ export function createMetrics({ version, simulator, gauges }: MetricsOptions): M
     spent: (model, tenant, nanos) => spend.inc({ model, tenant }, nanos / 1e9),
     saved: (model, tenant, nanos) => saved.inc({ model, tenant }, nanos / 1e9),
     denied: (tenant, reason) => denied.inc({ tenant, reason }),
+    holdsExpired: (count) => expired.inc(count),
     contentType: registry.contentType,
     render: () => registry.metrics(),
   };

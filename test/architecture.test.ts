@@ -9,6 +9,11 @@ const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' })
   .map((name) => ({ name, text: readFileSync(join(SRC, name), 'utf8') }));
 const importsOf = (text: string): string[] =>
   [...text.matchAll(/(?:from\s+|import\s*\(?\s*|new URL\()'([^']+)'/g)].map((found) => found[1]!);
+/** What is loaded for it, and not only described by it. */
+const loadsOf = (text: string): string[] => importsOf(text.replaceAll(/^(?:import|export) type [^;]*;/gm, ''));
+
+/** The source of config/plantain.schema.json, which is read in its stead: the process takes types from here, nothing else. */
+const NEVER_LOADED = /^config\/schema(\/|\.ts$)/;
 
 /** What each room of the house may use, besides itself. Whoever is not named may be used by the process alone. */
 const MAY_USE = {
@@ -69,20 +74,32 @@ describe('the house', () => {
         );
   });
 
-  test('every foreign package has one owner, and is in package.json', () => {
-    const { dependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
+  test('every foreign package has one owner; those that are loaded are dependencies, those that only describe are not', () => {
+    const { dependencies, devDependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
       dependencies: Record<string, string>;
+      devDependencies: Record<string, string>;
     };
-    const used = new Set<string>();
+    const loaded = new Set<string>();
+    const described = new Set<string>();
     for (const { name, text } of files)
       for (const specifier of importsOf(text).filter((each) => !each.startsWith('.'))) {
         const foreign = specifier.startsWith('node:') ? specifier : specifier.split('/')[0]!;
         if (foreign.startsWith('node:') && foreign !== 'node:sqlite') continue;
         expect(OWNERS[foreign], `${name} imports ${specifier}, which nobody owns`).toBeDefined();
         expect(name, `${specifier} has another owner`).toMatch(OWNERS[foreign]!);
-        used.add(foreign);
+        if (foreign.startsWith('node:')) continue;
+        if (!NEVER_LOADED.test(name) && loadsOf(text).includes(specifier)) loaded.add(foreign);
+        else described.add(foreign);
       }
-    expect([...used].filter((each) => !each.startsWith('node:')).sort()).toEqual(Object.keys(dependencies).sort());
+    expect([...loaded].sort()).toEqual(Object.keys(dependencies).sort());
+    for (const each of described) if (!loaded.has(each)) expect(Object.keys(devDependencies)).toContain(each);
+  });
+
+  test('the source of the configuration’s schema is never loaded', () => {
+    expect(files.filter(({ name }) => NEVER_LOADED.test(name))).not.toEqual([]);
+    for (const { name, text } of files.filter((each) => !NEVER_LOADED.test(each.name)))
+      for (const specifier of loadsOf(text).filter((each) => each.startsWith('.')))
+        expect(relative(SRC, join(SRC, dirname(name), specifier)), name).not.toMatch(NEVER_LOADED);
   });
 
   test('only the process reads the environment', () => {

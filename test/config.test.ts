@@ -309,12 +309,30 @@ describe('tenants', () => {
     expect(load('tenants: [{ id: acme, keys: [{ key: sk-literal }] }]').tenants).toEqual([
       {
         id: 'acme',
-        keys: [{ sha256: sha256('sk-literal'), id: sha256('sk-literal').slice(0, 12) }],
+        keys: [
+          { sha256: sha256('sk-literal'), id: sha256('sk-literal').slice(0, 12), revoked: false, expiresAt: null },
+        ],
         models: null,
         budgets: [],
         cache: { scope: 'acme', when: null, ttlSeconds: null },
       },
     ]);
+  });
+
+  it.each([
+    ['2027-01-31T00:00:00Z', '2027-01-31T00:00:00.000Z'],
+    ['2027-01-31', '2027-01-31T00:00:00.000Z'],
+    ['2028-02-29T12:30+02:00', '2028-02-29T10:30:00.000Z'],
+    ['2027-12-31T23:59:59.5-01:00', '2028-01-01T00:59:59.500Z'],
+  ])('have keys that end at %s, wherever the gateway runs', (expires, moment) => {
+    const config = load(`tenants: [{ id: acme, keys: [{ key: sk-literal, expires: ${expires} }] }]`);
+    expect(config.tenants[0]?.keys).toMatchObject([{ revoked: false, expiresAt: Date.parse(moment) }]);
+    expect(describeConfig(config)).toContain(`expires: ${moment}`);
+  });
+
+  it('have keys that are revoked', () => {
+    const config = load('tenants: [{ id: acme, keys: [{ key: sk-literal, revoked: true }, { key: sk-another }] }]');
+    expect(config.tenants[0]?.keys.map(({ revoked }) => revoked)).toEqual([true, false]);
   });
 
   it('have budgets in days and months of their time zone', () => {

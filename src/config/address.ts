@@ -1,5 +1,8 @@
 import { isIPv4 } from 'node:net';
 
+/** An IP address or a host name, without brackets. */
+export const HOST_PATTERN = '^[A-Za-z0-9._:-]+$';
+
 /** `base` has no trailing slash. */
 export type Base = { readonly base: string } | { readonly problem: string };
 

@@ -8,7 +8,12 @@ export function describeConfig(config: Config): string {
     upstreams: config.upstreams.map((upstream) => ({ ...upstream, keys: upstream.keys.map(() => '(hidden)') })),
     tenants: config.tenants.map((tenant) => ({
       ...tenant,
-      keys: tenant.keys.map(({ id }) => ({ id, sha256: '(hidden)' })),
+      keys: tenant.keys.map(({ id, revoked, expiresAt }) => ({
+        id,
+        sha256: '(hidden)',
+        revoked,
+        expires: expiresAt === null ? null : new Date(expiresAt).toISOString(),
+      })),
     })),
   };
   return stringify(shown, { lineWidth: 120, aliasDuplicateObjects: false });

@@ -1,16 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { HOST_PATTERN } from './address.ts';
 import { alternatives } from './explain.ts';
 import type { Report } from './mistakes.ts';
-import { CONFIG_SCHEMA } from './schema.ts';
 import type { ConfigFile } from './schema.ts';
-import { HOST_PATTERN } from './schema/terms.ts';
+import { LOG_LEVELS } from './shape.ts';
 
 export type Variables = Readonly<Record<string, string | undefined>>;
 
 /** The environment stands over the file. An empty variable counts as none: composers of containers pass such. */
 export function overrideByEnvironment(file: ConfigFile, variables: Variables, report: Report): ConfigFile {
-  const { logLevel } = CONFIG_SCHEMA.properties;
   const hostPattern = new RegExp(HOST_PATTERN);
 
   function take<T>(
@@ -51,8 +50,8 @@ export function overrideByEnvironment(file: ConfigFile, variables: Variables, re
       'LOG_LEVEL',
       ['logLevel'],
       file.logLevel,
-      (text) => logLevel.enum.find((level) => level === text.toLowerCase()) ?? null,
-      alternatives(logLevel.enum),
+      (text) => LOG_LEVELS.find((level) => level === text.toLowerCase()) ?? null,
+      alternatives(LOG_LEVELS),
     ),
     ...(publicUrl === undefined ? {} : { publicUrl }),
   };

@@ -17,6 +17,7 @@ const TYPES: Readonly<Record<string, string>> = {
   string: 'text',
   integer: 'a whole number',
   number: 'a number',
+  boolean: 'true or false',
   array: 'a list',
   object: 'a map of settings',
 };

@@ -4,11 +4,15 @@ import { model } from './schema/model.ts';
 import { tenant } from './schema/tenant.ts';
 import { address, bytes, host, object, port, section, ttlSeconds, when } from './schema/terms.ts';
 import { upstream } from './schema/upstream.ts';
+import { LOG_LEVELS } from './shape.ts';
 
 /*
- * One schema for three uses: the type of the file, its validation, and config/plantain.schema.json for editors. What has a
- * `default` may be left out of the file and is there after validation. `errorMessage` replaces the validator's own words,
- * in editors too.
+ * The source of config/plantain.schema.json, which validates the file and helps editors: `npm run schema` writes it. The
+ * process reads that and takes nothing but types from here and from schema/: to build the schema at every start would
+ * cost more than all the rest of the configuration.
+ *
+ * What has a `default` may be left out of the file and is there after validation. `errorMessage` replaces the
+ * validator's own words, in editors too.
  */
 
 export const CONFIG_SCHEMA = object({
@@ -20,7 +24,7 @@ export const CONFIG_SCHEMA = object({
     default: './data',
     description: 'Where the ledger lives; relative to the working directory.',
   }),
-  logLevel: Type.Enum(['debug', 'info', 'warn', 'error', 'silent'], {
+  logLevel: Type.Enum([...LOG_LEVELS], {
     default: 'info',
     description: 'The least that is logged.',
   }),
@@ -78,8 +82,8 @@ export const CONFIG_SCHEMA = object({
 /** The file after validation: every default filled in. */
 export type ConfigFile = Static<typeof CONFIG_SCHEMA>;
 
-/** The schema as editors need it: what has a default is not required. */
-export function editorSchema(): object {
+/** As it is written down: what has a default is not required. */
+export function jsonSchema(): object {
   const relaxed: unknown = JSON.parse(JSON.stringify(CONFIG_SCHEMA), (_key, value: unknown) => {
     if (!isSchemaOfObject(value)) return value;
     const required = value.required.filter((name) => value.properties[name]?.default === undefined);

@@ -37,7 +37,8 @@ export interface Address {
   readonly port: number;
 }
 
-export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
+export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
 
 export type CacheWhen = 'repeatable' | 'always' | 'never';
 
@@ -65,13 +66,22 @@ export type Deadline = number | Readonly<Partial<Record<Tier, number>>>;
 
 export interface TenantConfig {
   readonly id: string;
-  /** `sha256` in lower-case hex; `id` names the key without giving it away. */
-  readonly keys: readonly { readonly sha256: string; readonly id: string }[];
+  readonly keys: readonly KeyConfig[];
   /** Ids of models; null: all. */
   readonly models: readonly string[] | null;
   readonly budgets: readonly BudgetConfig[];
   /** Null: as the gateway's own cache settings say. */
   readonly cache: { readonly scope: string; readonly when: CacheWhen | null; readonly ttlSeconds: number | null };
+}
+
+export interface KeyConfig {
+  /** In lower-case hex. */
+  readonly sha256: string;
+  /** Names the key without giving it away. */
+  readonly id: string;
+  readonly revoked: boolean;
+  /** Unix ms; null: never. */
+  readonly expiresAt: number | null;
 }
 
 export interface BudgetConfig {

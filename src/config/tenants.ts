@@ -5,7 +5,7 @@ import type { ReadSecret } from './environment.ts';
 import type { Report } from './mistakes.ts';
 import { modelId } from './models.ts';
 import type { TenantFile } from './schema/tenant.ts';
-import type { TenantConfig } from './shape.ts';
+import type { KeyConfig, TenantConfig } from './shape.ts';
 import type { Path, PathOf } from './source.ts';
 
 /** Hex digits of a key's digest that name it: enough to tell keys apart, useless for finding them. */
@@ -21,15 +21,18 @@ export function readTenants(
   const ids = new Set<string>();
   const owners = new Map<string, string>();
 
-  function readKey(key: TenantFile['keys'][number], tenant: string): TenantConfig['keys'] {
+  function readKey(key: TenantFile['keys'][number], tenant: string): readonly KeyConfig[] {
     const path = pathOf(key);
-    const sha256 = digestOf(key, readSecret, (name, message) => report.mistake([...path, name], message));
+    const mistake = (name: string, message: string): void => report.mistake([...path, name], message);
+    const expiresAt = key.expires === undefined ? null : readTime(key.expires);
+    if (Number.isNaN(expiresAt)) mistake('expires', 'there is no such day');
+    const sha256 = digestOf(key, readSecret, mistake);
     if (sha256 === null) return [];
     const owner = owners.get(sha256);
     if (owner !== undefined)
       report.mistake(path, `${owner === tenant ? 'this tenant' : `the tenant ${owner}`} has this key already`);
     owners.set(sha256, owner ?? tenant);
-    return [{ sha256, id: sha256.slice(0, KEY_ID_DIGITS) }];
+    return [{ sha256, id: sha256.slice(0, KEY_ID_DIGITS), revoked: key.revoked, expiresAt }];
   }
 
   function readModels(names: readonly string[] | undefined, path: Path): readonly string[] | null {
@@ -78,6 +81,13 @@ function digestOf(
   const secret = readSecret(key.keyFrom);
   if (secret === 'missing') mistake('keyFrom', `the environment variable ${secretNames(key.keyFrom)} is not set`);
   return typeof secret === 'string' ? null : sha256Of(secret.value);
+}
+
+/** Unix ms of an ISO 8601 time with its offset, or of a date; NaN for the 30th of February, which `Date` takes for March. */
+function readTime(text: string): number {
+  const day = new Date(`${text.slice(0, 10)}T00:00Z`);
+  const exists = !Number.isNaN(day.getTime()) && text.startsWith(day.toISOString().slice(0, 10));
+  return exists ? Date.parse(text) : Number.NaN;
 }
 
 function sha256Of(key: string): string {

@@ -1,14 +1,14 @@
+import { readFileSync } from 'node:fs';
 import { Ajv } from 'ajv';
 import type { ErrorObject } from 'ajv';
 import { explain } from './explain.ts';
 import type { Report } from './mistakes.ts';
-import { CONFIG_SCHEMA } from './schema.ts';
 import type { ConfigFile } from './schema.ts';
 import type { Path, PathOf } from './source.ts';
 
 const ajv = new Ajv({ allErrors: true, useDefaults: true, verbose: true });
 ajv.addVocabulary(['errorMessage']);
-const isConfigFile = ajv.compile<ConfigFile>(CONFIG_SCHEMA);
+const isConfigFile = ajv.compile<ConfigFile>(readSchema());
 
 export interface Validated {
   readonly file: ConfigFile;
@@ -41,17 +41,20 @@ interface Finding {
   readonly path: Path;
 }
 
-/** A value that fits no branch of a union is blamed by every branch. Only one that got beyond the type knows why. */
+/** A value that fits no branch of a union is blamed by every branch. Only one that got beyond its outline knows why. */
 function noUnionNoise({ error }: Finding, _index: number, all: readonly Finding[]): boolean {
   const shallow = (inner: ErrorObject, union: ErrorObject): boolean =>
-    inner.keyword === 'type' && inner.instancePath === union.instancePath;
+    ['type', 'required'].includes(inner.keyword) && inner.instancePath === union.instancePath;
   const inside = (union: ErrorObject): ErrorObject[] =>
     all.map((finding) => finding.error).filter(({ schemaPath }) => schemaPath.startsWith(`${union.schemaPath}/`));
-  if (error.keyword === 'anyOf') return inside(error).every((inner) => shallow(inner, error));
+  if (isUnion(error)) return inside(error).every((inner) => shallow(inner, error));
   return !all.some(
-    (finding) =>
-      finding.error.keyword === 'anyOf' && inside(finding.error).includes(error) && shallow(error, finding.error),
+    (finding) => isUnion(finding.error) && inside(finding.error).includes(error) && shallow(error, finding.error),
   );
+}
+
+function isUnion({ keyword }: ErrorObject): boolean {
+  return keyword === 'anyOf' || keyword === 'oneOf';
 }
 
 function notePaths(value: unknown, path: Path, paths: WeakMap<object, Path>): void {
@@ -102,4 +105,9 @@ function memberOf(root: unknown, path: Path): unknown {
     value = (value as Readonly<Record<string | number, unknown>>)[step];
   }
   return value;
+}
+
+/** It lies beside `src` and `dist` alike. */
+function readSchema(): object {
+  return JSON.parse(readFileSync(new URL('../../config/plantain.schema.json', import.meta.url), 'utf8')) as object;
 }

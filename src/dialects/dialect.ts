@@ -10,7 +10,7 @@ export interface Dialect {
   readonly name: DialectName;
   /** It answers with the vendor's own words, and so never with a rendition. */
   readonly native: boolean;
-  /** The paths pictures are asked for on, by POST; `{model}:method` at the end may hold any model string. */
+  /** The paths pictures are asked for on, by POST, the vendor's own first; `{model}:method` at the end may hold any model string. */
   readonly routes: readonly string[];
   /** Whether a call speaks this dialect, for paths that two vendors share and paths that nobody serves. */
   recognises(asked: Asked): boolean;

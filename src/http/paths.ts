@@ -56,6 +56,27 @@ export function meantPath(path: string, dialects: readonly Dialect[]): string | 
   return meant !== plain && allowedMethod(meant, dialects) !== null ? meant : null;
 }
 
+/** What OpenAI, Google and Anthropic have on the bases that are served here, and this version has not. */
+const VENDOR_PATH = new RegExp(
+  `^((?:/v1beta/openai|/v1beta|/v1)?/(?:${[
+    'images/edits',
+    'images/variations',
+    'chat/completions',
+    'completions',
+    'responses',
+    'messages',
+    'embeddings',
+    'files',
+    'batches',
+    'interactions',
+  ].join('|')})|/upload/(?:v1beta|v1)/files)(?:[/:].*)?$`,
+);
+
+/** The vendor's path that somebody asked for, without what follows its name; null for one that is served or that nobody has. */
+export function unservedPath(path: string): string | null {
+  return VENDOR_PATH.exec(plainPath(path))?.[1] ?? null;
+}
+
 /** Without doubled slashes and without one at the end. */
 function plainPath(path: string): string {
   return path.replace(/\/{2,}/g, '/').replace(/(.)\/$/, '$1');

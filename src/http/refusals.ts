@@ -2,22 +2,33 @@ import type { IncomingMessage } from 'node:http';
 import type { FastifyRequest } from 'fastify';
 import type { Dialect } from '../dialects/dialect.ts';
 import { GatewayError } from '../errors.ts';
-import { allowedMethod, meantPath, splitUrl } from './paths.ts';
+import { allowedMethod, meantPath, MODEL_PATHS, splitUrl, unservedPath } from './paths.ts';
 
 // What is refused before any handler has had a look at it.
 
-/** A path nobody serves, or one that is served by another method. */
+/** A path nobody serves, one that only this version does not, or one that is served by another method. */
 export function notServed(
   request: FastifyRequest,
   { dialects, publicUrl }: { readonly dialects: readonly Dialect[]; readonly publicUrl: string },
 ): GatewayError {
+  const refused = notAllowed(request, dialects);
+  if (refused !== null) return refused;
   const { path } = splitUrl(request.url);
+  const unserved = unservedPath(path);
+  if (unserved !== null) {
+    const message = `This version does not serve ${unserved}. It serves ${servedPaths(dialects)}.`;
+    return new GatewayError('invalid_request', message, { status: 404, code: 'not_served' });
+  }
   const meant = meantPath(path, dialects);
   const hint = `OpenAI SDKs take the base URL ${publicUrl}/v1, Gemini SDKs ${publicUrl}.`;
   const message = `There is nothing at this path. ${meant === null ? '' : `Did you mean ${publicUrl}${meant}? `}${hint}`;
-  return (
-    notAllowed(request, dialects) ?? new GatewayError('invalid_request', message, { status: 404, code: 'unknown_path' })
-  );
+  return new GatewayError('invalid_request', message, { status: 404, code: 'unknown_path' });
+}
+
+/** Of each path the one spelling that its vendor documents. */
+function servedPaths(dialects: readonly Dialect[]): string {
+  const drawn = dialects.flatMap(({ routes }) => routes.slice(0, 1)).toSorted();
+  return [...drawn.map((route) => `POST ${route}`), `GET ${MODEL_PATHS[0]}`].join(', ');
 }
 
 /** The refusal of a path that is known with another method; null where the method is not the trouble. */

@@ -10,8 +10,14 @@ export interface Books {
   settle(id: string, nanos: number, outcome: string, at: number): void;
   release(id: string, at: number): void;
   /** Charges every open hold its worst case, as `unknown`. */
-  expireAll(at: number): void;
+  expireAll(at: number): Expired;
   balance(accountKey: string): Balance;
+}
+
+/** Holds of a run that died, and the nano-dollars they were charged. */
+export interface Expired {
+  readonly holds: number;
+  readonly nanos: number;
 }
 
 type State = 'held' | 'settled' | 'released' | 'expired';
@@ -110,10 +116,10 @@ export function booksIn(db: Database): Books {
     },
 
     expireAll(at) {
-      for (const row of selectOpen.all()) {
-        const hold = holdRow(row);
+      const open = selectOpen.all().map(holdRow);
+      for (const hold of open)
         end(hold, 'expired', { kind: 'expire', held: -hold.worst, spent: hold.worst, outcome: 'unknown', at });
-      }
+      return { holds: open.length, nanos: open.reduce((sum, { worst }) => sum + worst, 0) };
     },
   };
 }

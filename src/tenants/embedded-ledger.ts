@@ -2,7 +2,7 @@ import { dirname, resolve } from 'node:path';
 import { GatewayError } from '../errors.ts';
 import type { Balance } from './budget.ts';
 import { booksIn } from './embedded-books.ts';
-import type { Books } from './embedded-books.ts';
+import type { Books, Expired } from './embedded-books.ts';
 import { SCHEMA_STEPS } from './embedded-schema.ts';
 import { inTransaction, isBusy, isStoreFailure, lockDirectory, openDatabase } from './sqlite.ts';
 import type { Database } from './sqlite.ts';
@@ -26,6 +26,8 @@ export type Result = { readonly balances: readonly Balance[] } | { readonly fail
 
 /** The verbs of the port in SQLite, synchronous: for a thread of its own, since every commit waits for the disk. */
 export interface EmbeddedLedger {
+  /** What was charged at the opening. */
+  readonly expired: Expired;
   /** One commit for all of them. Each sees what those before it did; one that is refused leaves no trace. */
   commit(operations: readonly Operation[]): readonly Result[];
   close(): void;
@@ -49,8 +51,8 @@ export function openEmbeddedLedger(file: string, at: number): EmbeddedLedger {
     const open = (db = openDatabase(path, SCHEMA_STEPS));
     const books = booksIn(open);
     // The directory is ours alone, so whatever is held was held by a run that is dead.
-    inTransaction(open, () => books.expireAll(at));
-    return { commit: (operations) => commit(open, books, operations), close };
+    const expired = inTransaction(open, () => books.expireAll(at));
+    return { expired, commit: (operations) => commit(open, books, operations), close };
   } catch (error) {
     close();
     throw new GatewayError('unavailable', `The ledger ${path} cannot be opened: ${words(error)}.`, {}, error);

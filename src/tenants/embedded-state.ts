@@ -4,12 +4,18 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { GatewayError } from '../errors.ts';
 import type { Balance } from './budget.ts';
+import type { Expired } from './embedded-books.ts';
 import type { Operation } from './embedded-ledger.ts';
 import type { Answers, Opening, PlainError, Question, Start } from './embedded-worker.ts';
 import type { SpendState } from './state.ts';
 
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 10_000;
+
+/** `expired` is what a dead run had left held: it was charged in full when this was opened. */
+export interface EmbeddedState extends SpendState {
+  readonly expired: Expired;
+}
 
 /**
  * The state of a single process, in a SQLite file with a thread of its own. The process has the file's directory to
@@ -20,7 +26,7 @@ const LONGEST_PAUSE_MS = 10_000;
 export async function openEmbeddedState(options: {
   readonly file: string;
   readonly now: () => number;
-}): Promise<SpendState> {
+}): Promise<EmbeddedState> {
   const { file, now } = options;
   // The same file beside this one, whether it runs as TypeScript or was emitted as JavaScript.
   const script = new URL(`./embedded-worker${extname(import.meta.filename)}`, import.meta.url);
@@ -91,6 +97,7 @@ export async function openEmbeddedState(options: {
   }
 
   return {
+    expired: opening.value,
     async reserve(holds) {
       await ask({ verb: 'reserve', holds, at: now() });
     },

@@ -2,6 +2,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { GatewayError } from '../errors.ts';
 import type { Failure, FailureDetail } from '../errors.ts';
 import type { Balance } from './budget.ts';
+import type { Expired } from './embedded-books.ts';
 import { openEmbeddedLedger } from './embedded-ledger.ts';
 import type { EmbeddedLedger, Operation } from './embedded-ledger.ts';
 
@@ -12,8 +13,8 @@ export interface Start {
   readonly at: number;
 }
 
-/** Its first message: that the ledger is open, or why it is not. */
-export type Opening = Outcome<true>;
+/** Its first message: what was charged when the ledger was opened, or why it is not open. */
+export type Opening = Outcome<Expired>;
 
 /** What it is asked afterwards, and its answers: all those of one commit in one message. */
 export interface Question {
@@ -40,7 +41,7 @@ if (ledger !== null) answer(ledger);
 function open(): EmbeddedLedger | null {
   try {
     const opened = openEmbeddedLedger(file, at);
-    port.postMessage({ value: true } satisfies Opening);
+    port.postMessage({ value: opened.expired } satisfies Opening);
     return opened;
   } catch (error) {
     if (!(error instanceof GatewayError)) throw error;

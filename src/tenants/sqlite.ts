@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 
@@ -14,6 +14,7 @@ const SQLITE_CONSTRAINT = 19;
  * seen yet: step n leads from `user_version` n to n + 1.
  */
 export function openDatabase(path: string, steps: readonly string[]): Database {
+  if (path !== ':memory:') makePrivate(path);
   const db = new DatabaseSync(path, { timeout: BUSY_MS });
   try {
     db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL');
@@ -26,6 +27,18 @@ export function openDatabase(path: string, steps: readonly string[]): Database {
   } catch (error) {
     db.close();
     throw error;
+  }
+}
+
+/**
+ * Makes an empty file that is its owner's alone, where there is none: SQLite would let everybody read it. The files it
+ * puts beside one take over its mode. An existing one is not even opened: closing it would give up our locks on it.
+ */
+function makePrivate(path: string): void {
+  try {
+    closeSync(openSync(path, 'wx', 0o600));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   }
 }
 
@@ -49,7 +62,9 @@ export function inTransaction<T>(db: Database, work: () => T): T {
  */
 export function lockDirectory(directory: string): Database {
   mkdirSync(directory, { recursive: true, mode: 0o700 });
-  const lock = new DatabaseSync(join(directory, 'lock'), { timeout: 0 });
+  const path = join(directory, 'lock');
+  makePrivate(path);
+  const lock = new DatabaseSync(path, { timeout: 0 });
   try {
     lock.exec('BEGIN EXCLUSIVE');
     return lock;

@@ -11,9 +11,9 @@ export class Names {
   /** By how many arrays and objects are open: the names so far of the object that is, or last was, the innermost. */
   readonly #seen: Set<string>[] = [];
 
-  /** `json`: the name with its quotes. `offset`: of the first of these. `isFirst`: an object begins with it. */
-  check(json: string, offset: number, depth: number, isFirst: boolean): void {
-    const name = json.includes('\\') ? (JSON.parse(json) as string) : json.slice(1, -1);
+  /** `text`: what is between the quotes. `offset`: of the first of these. `isFirst`: an object begins with it. */
+  check(text: string, offset: number, depth: number, isFirst: boolean): void {
+    const name = text.includes('\\') ? (JSON.parse(`"${text}"`) as string) : text;
     if (name === '__proto__') throw new JsonError('name', offset, 'the name __proto__ is not allowed');
     const known = isFirst ? undefined : this.#seen[depth];
     if (known?.has(name)) throw new JsonError('name', offset, `the name ${quoted(name)} stands twice in one object`);

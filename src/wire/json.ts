@@ -128,9 +128,11 @@ export class Lifter {
       return next;
     }
     const quote = this.#strings.read(bytes, at, end, base);
-    if (this.#names !== null) this.#begun.push(bytes.subarray(at, quote));
-    if (quote === end) return end;
-    if (this.#names !== null) this.#checkName(this.#names, base + quote);
+    if (quote === end) {
+      if (this.#names !== null) this.#begun.push(bytes.subarray(at, quote));
+      return end;
+    }
+    if (this.#names !== null) this.#checkName(this.#names, bytes, at, quote, base);
     if (this.#strings.escaped) {
       if (this.#skeleton.escapedKeys === MAX_ESCAPED_KEYS) {
         throw new JsonError('too_many', base + quote, `more than ${MAX_ESCAPED_KEYS} keys with escapes`);
@@ -140,10 +142,13 @@ export class Lifter {
     return this.#closeString(quote);
   }
 
-  #checkName(names: Names, quoteOffset: number): void {
-    const offset = quoteOffset - this.#begun.byteLength - 1;
-    const json = `"${Buffer.concat(this.#begun.take()).toString()}"`;
-    names.check(json, offset, this.#grammar.depth, this.#grammar.isFirstKey);
+  #checkName(names: Names, bytes: Buffer, at: number, quote: number, base: number): void {
+    const { byteLength: begun } = this.#begun;
+    const text =
+      begun === 0
+        ? bytes.toString('utf8', at, quote)
+        : Buffer.concat([...this.#begun.take(), bytes.subarray(at, quote)]).toString();
+    names.check(text, base + at - begun - 1, this.#grammar.depth, this.#grammar.isFirstKey);
   }
 
   #closeString(quote: number): number {

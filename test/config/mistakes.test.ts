@@ -198,6 +198,36 @@ describe('a mistake', () => {
       '{ id: a, keys: [{ key: "with space" }] }',
       'tenants[0].keys[0].key: a key has no spaces, line breaks or characters beyond ASCII',
     ],
+    [
+      '{ id: a, keys: [{ key: sk-literal, expires: soon }] }',
+      'tenants[0].keys[0].expires: must be a time such as 2027-01-31T00:00:00Z, or a date',
+    ],
+    [
+      '{ id: a, keys: [{ key: sk-literal, expires: 2027-01-31T00:00:00 }] }',
+      'tenants[0].keys[0].expires: must be a time such as 2027-01-31T00:00:00Z, or a date',
+    ],
+    [
+      '{ id: a, keys: [{ key: sk-literal, expires: 2027-01-31 00:00:00Z }] }',
+      'tenants[0].keys[0].expires: must be a time such as 2027-01-31T00:00:00Z, or a date',
+    ],
+    [
+      '{ id: a, keys: [{ key: sk-literal, expires: 2027-01-31T24:00:00Z }] }',
+      'tenants[0].keys[0].expires: must be a time such as 2027-01-31T00:00:00Z, or a date',
+    ],
+    [
+      '{ id: a, keys: [{ key: sk-literal, expires: 5 }] }',
+      'tenants[0].keys[0].expires: must be a time such as 2027-01-31T00:00:00Z, or a date',
+    ],
+    ...['2027-02-30', '2027-00-10', '2027-13-01T00:00:00Z'].map((expires) => [
+      `{ id: a, keys: [{ key: sk-literal, expires: ${expires} }] }`,
+      'tenants[0].keys[0].expires: there is no such day',
+    ]),
+    ['{ id: a, keys: [{ key: sk-literal, revoked: "yes" }] }', 'tenants[0].keys[0].revoked: must be true or false'],
+    ['{ id: a, keys: [{ revoked: true }] }', 'tenants[0].keys[0]: must have exactly one of key, keyFrom, sha256'],
+    [
+      '{ id: a, keys: [{ key: sk-literal, expire: 2027-01-31 }] }',
+      'tenants[0].keys[0]: unknown setting; known here: key, keyFrom, sha256, revoked, expires; did you mean expires?',
+    ],
     [`{ id: a, ${keys} }, { id: b, ${keys} }`, 'tenants[1].keys[0]: the tenant a has this key already'],
     [
       `{ id: a, keys: [{ key: sk-literal }, { sha256: ${sha256('sk-literal').toUpperCase()} }] }`,

@@ -241,6 +241,41 @@ describe('what a base URL too many makes of a path', () => {
     expect(failed.status).toBe(404);
     expect(expectEnvelope(failed, dialect)).not.toContain(`Did you mean`);
   });
+
+  test.each([
+    ['/v1/images/edits', '/v1/images/edits', 'openai'],
+    ['/images/variations/', '/images/variations', 'openai'],
+    ['/v1beta/openai//chat/completions?key=x', '/v1beta/openai/chat/completions', 'openai'],
+    ['/v1/responses/resp_4711', '/v1/responses', 'openai'],
+    ['/v1/messages', '/v1/messages', 'openai'],
+    ['/v1/embeddings', '/v1/embeddings', 'openai'],
+    ['/v1/files', '/v1/files', 'openai'],
+    ['/v1/batches', '/v1/batches', 'openai'],
+    ['/v1beta/files/4711', '/v1beta/files', 'google'],
+    ['/upload/v1beta/files', '/upload/v1beta/files', 'google'],
+    ['/v1beta/batches/4711:cancel', '/v1beta/batches', 'google'],
+    ['/v1beta/interactions', '/v1beta/interactions', 'google'],
+  ] as const)(
+    '%s is a 404 that says what this version serves, and doubts no base URL',
+    async (path, named, dialect) => {
+      for (const method of ['POST', 'GET', 'DELETE']) {
+        const failed = await send(path, { method, headers: AUTHORIZED });
+        expect(failed.status).toBe(404);
+        expect(expectEnvelope(failed, dialect)).toBe(
+          `This version does not serve ${named}. It serves POST /v1/images/generations, ` +
+            'POST /v1beta/models/{model}:generateContent, GET /v1/models.',
+        );
+        if (dialect === 'openai') expect(failed.body).toContain('"code":"not_served"');
+      }
+    },
+  );
+
+  test('what this version does not serve is said in the dialect of whoever asks, where the path is shared', async () => {
+    for (const path of ['/v1/files', '/v1/batches', '/v1/interactions']) {
+      const failed = await send(path, { headers: { ...AUTHORIZED, 'x-goog-api-client': 'google-genai-sdk/3.1.0' } });
+      expect(expectEnvelope(failed, 'google')).toContain(`does not serve ${path}.`);
+    }
+  });
 });
 
 describe.each([

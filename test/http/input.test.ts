@@ -98,6 +98,46 @@ describe('JSON that is none, or too much of it', () => {
     }
   });
 
+  test.each([
+    [IMAGES, '{"prompt":"fox", "prompt":"herons"}', 17, 'the name "prompt" stands twice in one object'],
+    [IMAGES, '{"prompt":"x","google":{"a":1,"\\u0061":2}}', 30, 'the name "a" stands twice in one object'],
+    [IMAGES, '{"__proto__":{"n":3},"prompt":"x"}', 1, 'the name __proto__ is not allowed'],
+    [
+      FLASH,
+      '{"contents":[{"parts":[{"text":"x"}]}],"contents":[]}',
+      39,
+      'the name "contents" stands twice in one object',
+    ],
+    [FLASH, '{"contents":[{"parts":[{"text":"x","text":"y"}]}]}', 35, 'the name "text" stands twice in one object'],
+    [FLASH, '{"contents":[{"parts":[{"text":"x","__proto__":{}}]}]}', 35, 'the name __proto__ is not allowed'],
+    [FLASH, '{"labels":{"\\u005f_proto__":1}}', 11, 'the name __proto__ is not allowed'],
+  ])('to %s, %s is a 400 at byte %i: %s', async (path, body, offset, what) => {
+    const failed = await refused(path, body);
+    expect(failed.status).toBe(400);
+    expect(failed.message).toBe(`The body cannot be read: Invalid JSON at byte ${offset}: ${what}`);
+    if (path === IMAGES) expect(failed.body).toContain('"code":"invalid_json"');
+  });
+
+  const HALVES = ['\\ud83e', '\\udd8a', '\\udd8a\\ud83e', '\\ud83e\\ud83e\\udd8a', `${'x'.repeat(5000)}\\udfff`];
+  test.each([
+    [IMAGES, 'prompt', (text: string) => `{"prompt":${text}}`],
+    [IMAGES, 'user', (text: string) => `{"prompt":"x","user":${text}}`],
+    [IMAGES, 'model', (text: string) => `{"prompt":"x","model":${text}}`],
+    [FLASH, 'contents[0].parts[1].text', (text: string) => `{"contents":[{"parts":[{"text":"x"},{"text":${text}}]}]}`],
+    [
+      FLASH,
+      'systemInstruction.parts[0].text',
+      (text: string) => `{"contents":{"parts":{"text":"x"}},"systemInstruction":{"parts":[{"text":${text}}]}}`,
+    ],
+  ] as const)('to %s, half a surrogate pair in %s is a 400', async (path, field, bodyWith) => {
+    for (const half of HALVES) {
+      const failed = await refused(path, bodyWith(`"a ${half} b"`));
+      expect([failed.status, paramOf(failed)]).toEqual([400, field]);
+      expect(failed.message).toMatch(/holds half of a surrogate pair/);
+      if (path === IMAGES) expect(failed.body).toContain('"code":"invalid_value"');
+    }
+  });
+
   test('more fields than anybody has names for are a 400', async () => {
     const many = Object.fromEntries(Array.from({ length: 1000 }, (_, index) => [`k${index}`, 1]));
     for (const body of [
@@ -133,40 +173,27 @@ describe('JSON that is none, or too much of it', () => {
 });
 
 describe('JSON that is good, if odd', () => {
-  test('of a name that stands twice the last one counts, for us and for the vendor', async () => {
-    const body = `{"contents":[{"parts":[{"text":"first"}]}],"contents":[{"parts":[{"text":"last"}]}],
-      "generationConfig":{"imageConfig":{"imageSize":"4K","imageSize":"512"}}}`;
-    const words = await sent(FLASH, body);
-    expect(words).toMatchObject({
-      contents: [{ parts: [{ text: 'last' }] }],
-      generationConfig: { imageConfig: { imageSize: '512' } },
-    });
-    expect(JSON.stringify(words)).not.toMatch(/first|4K/);
-  });
-
-  test('a field called __proto__ is a field like any other, and changes nothing here', async () => {
-    const body = `{"contents":[{"parts":[{"text":"x"}],"__proto__":{"a":1}}],"__proto__":{"polluted":true},
-      "constructor":{"prototype":{"polluted":true}},"toString":"x","hasOwnProperty":1}`;
-    const reply = await gateway.post(FLASH, body);
-    expect(reply.status).toBe(200);
-    const text = upstream.captured[0]!.body.toString();
-    expect(text).toContain('"__proto__":{"polluted":true}');
-    expect(text).toContain('"parts":[{"text":"x"}],"__proto__":{"a":1}');
+  test('fields called constructor and toString are fields like any other, and change nothing here', async () => {
+    const body = `{"contents":[{"parts":[{"text":"x"}]}],"constructor":{"prototype":{"polluted":true}},
+      "toString":"x","hasOwnProperty":1}`;
+    expect((await gateway.post(FLASH, body)).status).toBe(200);
+    expect(upstream.captured[0]!.body.toString()).toContain('"constructor":{"prototype":{"polluted":true}}');
     expect(({} as { polluted?: boolean }).polluted).toBeUndefined();
-    upstream.captured.length = 0;
-    const images = await gateway.post(IMAGES, '{"prompt":"x","__proto__":{"n":3,"size":"4K"},"constructor":1}');
-    expect(images.headers.get('x-plantain-warning')).toContain('__proto__; constructor');
-    expect(upstream.captured).toHaveLength(1);
   });
 
-  test('half a surrogate pair arrives as it was sent, and two different halves are two requests', async () => {
-    for (const half of ['\\ud83e', '\\udd8a', '\\udd8a\\ud83e'])
-      expect((await gateway.post(IMAGES, `{"prompt":"a ${half} b","seed":1}`)).status).toBe(200);
-    expect(upstream.captured.map(({ body }) => /"text":"(.*?)"/.exec(body.toString())?.[1])).toEqual([
-      'a \\ud83e b',
-      'a \\udd8a b',
-      'a \\udd8a\\ud83e b',
-    ]);
+  test('half a surrogate pair arrives as it was sent where nobody reads it as text', async () => {
+    const half = '"\\ud83e and \\udd8a\\ud83e"';
+    const call = `{"functionCall":{"name":"f","args":{"a":${half}}}}`;
+    const body = `{"contents":[{"parts":[{"text":"x"},${call}]}],"labels":{"a":${half}}}`;
+    expect((await gateway.post(FLASH, body)).status).toBe(200);
+    const text = upstream.captured[0]!.body.toString();
+    expect(text).toContain(call);
+    expect(text).toContain(`"labels":{"a":${half}}`);
+  });
+
+  test('both halves of a pair are one character, however they are written', async () => {
+    const body = '{"contents":[{"parts":[{"text":"\\ud83e\\udd8a 🦊"}]}]}';
+    expect(await sent(FLASH, body)).toMatchObject({ contents: [{ parts: [{ text: '🦊 🦊' }] }] });
   });
 
   const LONG = 'x'.repeat(5000);
@@ -449,6 +476,6 @@ test('after all of this the next request works, and no secret was said', async (
   }
   for (const model of [PROMPT, KEY, `x?key=${QUERY_KEY}`]) await gateway.post(IMAGES, { prompt: PROMPT, model });
   const metrics = await (await fetch(`${gateway.operationsUrl}/metrics`)).text();
-  for (const secret of SECRETS)
-    for (const said of [gateway.logged(), metrics, ...answers]) expect(said).not.toContain(secret);
+  const logged = gateway.logged().replaceAll(/req_[0-9a-f]{32}/g, ''); // random, and so may hold any four digits
+  for (const secret of SECRETS) for (const said of [logged, metrics, ...answers]) expect(said).not.toContain(secret);
 });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { gemini } from '../../src/dialects/gemini/dialect.ts';
 import { openaiImages } from '../../src/dialects/openai-images/dialect.ts';
-import { allowedMethod, dialectOf, meantPath, splitMethod, splitUrl } from '../../src/http/paths.ts';
+import { allowedMethod, dialectOf, meantPath, splitMethod, splitUrl, unservedPath } from '../../src/http/paths.ts';
 
 const DIALECTS = [gemini, openaiImages];
 const nameOf = (path: string, headers: Record<string, string> = {}, query = ''): string =>
@@ -117,4 +117,46 @@ describe('the path somebody meant', () => {
       expect(meantPath(path, DIALECTS)).toBeNull();
     },
   );
+});
+
+describe('a path of a vendor that this version does not serve', () => {
+  const NAMES =
+    'images/edits images/variations chat/completions completions responses messages embeddings files batches interactions';
+  test.each(NAMES.split(' '))('%s is known under every base', (name) => {
+    for (const base of ['/v1', '/v1beta', '/v1beta/openai', ''])
+      for (const [before, after] of [
+        ['', ''],
+        ['', '/'],
+        ['/', ''],
+        ['', '/abc-123'],
+        ['', '/b1:cancel'],
+      ])
+        expect(unservedPath(`${before}${base}/${name}${after}`)).toBe(`${base}/${name}`);
+  });
+
+  test.each([
+    ['/upload/v1beta/files', '/upload/v1beta/files'],
+    ['/upload/v1/files', '/upload/v1/files'],
+    ['/v1/files/abc-123:download', '/v1/files'],
+    ['/v1/responses/resp_1/cancel', '/v1/responses'],
+  ])('%s is %s', (path, unserved) => {
+    expect(unservedPath(path)).toBe(unserved);
+  });
+
+  test.each([
+    '/v1/images/generations',
+    '/v1/models',
+    '/v1beta/models/files:generateContent',
+    '/v1/images',
+    '/v1/chat',
+    '/v1/filesystem',
+    '/v1/v1/chat/completions',
+    '/openai/v1/images/edits',
+    '/upload/files',
+    '/nope/files',
+    '/',
+    '',
+  ])('%s is none', (path) => {
+    expect(unservedPath(path)).toBeNull();
+  });
 });

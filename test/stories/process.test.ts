@@ -290,7 +290,7 @@ describe('the end', () => {
     expect(await asked).toBe('cut off');
   });
 
-  test('kill -9 in the middle of a picture: the next start charges it as unknown, and the budget knows', async () => {
+  test('kill -9 in the middle of a picture: the next start charges it as unknown and says so, and the budget knows', async () => {
     simulator.settings.latencyMs = 60_000;
     const directory = newDirectory();
     const killed = await startConfigured(directory);
@@ -303,6 +303,8 @@ describe('the end', () => {
 
     simulator.settings.latencyMs = 0;
     const gateway = await startConfigured(directory, 'my.yaml');
+    const metrics = await (await fetch(`${gateway.operationsUrl}/metrics`)).text();
+    expect(metrics).toContain('plantain_budget_expired_holds_total 2\n');
     const refused = await ask(gateway);
     expect(refused.status).toBe(429);
     expect((await bodyOf<OpenAIError>(refused)).error).toMatchObject({
@@ -311,6 +313,7 @@ describe('the end', () => {
     });
     gateway.kill('SIGTERM');
     expect(await gateway.ended).toBe(0);
+    expect(gateway.stdout()).toMatch(/"pictures":2,"costUsd":"0\.1","msg":"ledger: pictures in the air .* as unknown"/);
     const expired = { kind: 'expire', outcome: 'unknown', spent: 50_000_000 };
     expect(ledgerIn(directory).filter(({ kind }) => kind !== 'reserve')).toEqual([expired, expired]);
   });

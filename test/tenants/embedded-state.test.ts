@@ -1,4 +1,4 @@
-import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -95,7 +95,8 @@ test('I5: what a crash charged in full is corrected by a late settlement to exac
   await state.reserve([first, second]);
   await state.close();
 
-  const later = await open(file);
+  const later = await openEmbeddedState({ file, now });
+  expect(later.expired).toEqual({ holds: 2, nanos: 100 });
   const key = accounts[0]!.key;
   expect(await later.spent([key])).toEqual([{ spentNanos: 100, heldNanos: 0 }]);
   await later.release(first.id);
@@ -103,6 +104,9 @@ test('I5: what a crash charged in full is corrected by a late settlement to exac
   await later.settle(second.id, 0, 'ok');
   expect(await later.spent([key])).toEqual([{ spentNanos: 15, heldNanos: 0 }]);
   await later.close();
+  const last = await openEmbeddedState({ file, now });
+  expect(last.expired).toEqual({ holds: 0, nanos: 0 });
+  await last.close();
   expect(audit(file).faults).toEqual([]);
 });
 
@@ -205,6 +209,28 @@ test('a directory is one state’s at a time, within a process too, and free aga
   await state.close();
   await (await open(join(directory, 'ledger.sqlite'))).close();
   expect(readdirSync(directory).sort()).toEqual(['ledger.sqlite', 'lock']);
+});
+
+test('its files are for their owner only, in a directory that everybody can read too', async () => {
+  const directory = temporaryDirectory();
+  chmodSync(directory, 0o755);
+  const state = await open(join(directory, 'ledger.sqlite'));
+  await state.reserve([hold([], 1)]);
+  const files = readdirSync(directory);
+  expect(files).toEqual(expect.arrayContaining(['lock', 'ledger.sqlite', 'ledger.sqlite-shm', 'ledger.sqlite-wal']));
+  for (const name of files) expect(statSync(join(directory, name)).mode & 0o777, name).toBe(0o600);
+  await state.close();
+});
+
+test('an attempt within the process that has a directory does not let go of its lock', async () => {
+  const file = join(temporaryDirectory(), 'ledger.sqlite');
+  const state = await open(file);
+  await expect(open(file)).rejects.toThrow(/in use by another Plantain process/);
+  const other = spender(file, freshAccounts(100)[0]!);
+  await other.said(1);
+  await other.kill();
+  expect(other.lines[0]).toMatch(/^refused The data directory .* is in use/);
+  await state.close();
 });
 
 test('I9: kill -9 at any moment under load loses nothing that was promised and releases nothing that may be paid', async () => {

@@ -89,8 +89,8 @@ describe('lift refuses', () => {
 
   test('what exceeds a limit with the same words in every chunking', { timeout: LONG_TIMEOUT }, () => {
     const limits = { bytes: 60, skeletonBytes: 25, depth: 3, longStrings: 2 };
-    const property = fc.property(mutated.filter(isUtf8), chunkSizes, (bytes, sizes) => {
-      assertSameOutcome(bytes, sizes, limits);
+    const property = fc.property(mutated.filter(isUtf8), chunkSizes, fc.boolean(), (bytes, sizes, strictNames) => {
+      assertSameOutcome(bytes, sizes, { ...limits, strictNames });
     });
     fc.assert(property, examples(5_000, 100_000));
   });
@@ -208,6 +208,108 @@ describe('lift refuses', () => {
         expect(outcome([document])).toMatchObject({ reason: 'syntax', offset });
       }
     }
+  });
+});
+
+/** Of valid JSON: whether a name stands twice in one of its objects or is `__proto__`. */
+function hasRefusedName(text: string): boolean {
+  const tokens = Array.from(text.matchAll(/"(?:[^"\\]|\\.)*"|[[\]{}:]/g), ([token]) => token);
+  const open: Set<string>[] = [];
+  return tokens.some((token, index) => {
+    if (token === '{' || token === '[') open.push(new Set());
+    if (token === '}' || token === ']') open.pop();
+    if (tokens[index + 1] !== ':') return false;
+    const name = JSON.parse(token) as string;
+    const isRefused = name === '__proto__' || open.at(-1)!.has(name);
+    open.at(-1)!.add(name);
+    return isRefused;
+  });
+}
+
+describe('with strict names, lift', () => {
+  test(
+    'reads what JSON.parse reads, but no name twice in one object and no __proto__',
+    { timeout: LONG_TIMEOUT },
+    () => {
+      const seen = { read: 0, refused: 0 };
+      const property = fc.property(mutated, chunkSizes, (bytes, sizes) => {
+        const expected = reference(bytes);
+        const actual = outcome(chunked(bytes, sizes), { strictNames: true });
+        if (!(actual instanceof JsonError)) {
+          assertSame(withTexts(actual.value), expected?.value);
+          expect(hasRefusedName(bytes.toString())).toBe(false);
+          seen.read += 1;
+        } else if (expected !== null) {
+          expect(actual.reason).toBe('name');
+          expect(hasRefusedName(bytes.toString())).toBe(true);
+          seen.refused += 1;
+        }
+      });
+      fc.assert(property, examples(5_000, 100_000));
+      expect(Math.min(seen.read, seen.refused)).toBeGreaterThan(50);
+    },
+  );
+
+  const twice = (name: string): string => `the name "${name}" stands twice in one object`;
+  const proto = 'the name __proto__ is not allowed';
+  test.each([
+    ['{"prompt":"fox", "prompt":"owl"}', 17, twice('prompt')],
+    ['{"a":1,"b":{"a":1,"b":[{"a":1},{"a":1}]},"a":2}', 41, twice('a')],
+    ['{"a":{"b":1,"b":2}}', 12, twice('b')],
+    ['[{"a":1},[{"a":1,"c":{},"a":1}]]', 24, twice('a')],
+    ['{"a":1,"\\u0061":2}', 7, twice('a')],
+    ['{"\\u0061":1,"a":2}', 12, twice('a')],
+    ['{"\\/":1,"/":2}', 8, twice('/')],
+    ['{"":1,"":2}', 6, twice('')],
+    ['{"1":1,"1":2}', 7, twice('1')],
+    ['{"größe\\n":1,"größe\\n":2}', 15, twice('gr??e?')],
+    ['{"\\ud800":1,"\\ud800":2}', 12, twice('?')],
+    ['{"a":"a long string","a":1}', 21, twice('a')],
+    ['{"__proto__":{}}', 1, proto],
+    ['[{"a":[{"b":1,"__proto__":2}]}]', 14, proto],
+    ['{"\\u005f_proto\\u005F_":1}', 1, proto],
+  ])('refuses %s at byte %i: %s', (document, offset, what) => {
+    for (const size of [1, 2, 3, 100])
+      expect(outcome(chunked(Buffer.from(document), [size]), { strictNames: true })).toMatchObject({
+        reason: 'name',
+        offset,
+        message: `Invalid JSON at byte ${offset}: ${what}`,
+      });
+    expect(outcome([Buffer.from(document)])).not.toBeInstanceOf(JsonError);
+  });
+
+  test.each([
+    '{"a":"a","b":"a","c":["a","a"],"A":1,"a ":1}',
+    '[{"a":1},{"a":1},{"a":{"a":{"a":[{"a":1}]}}}]',
+    '{"a":[{"b":1},{"b":2}],"b":{"a":1},"c":{}}',
+    '{"a":{},"b":1}',
+    '{"x":"__proto__","__proto":1,"__proto__ ":1,"constructor":{"prototype":1},"toString":1,"has":1}',
+    '{"\\u0000":1,"\\n":2,"\\\\n":3,"é":4,"e\u0301":5}',
+  ])('reads %s', (document) => {
+    for (const size of [1, 3, 100])
+      assertSame(
+        withTexts(lift(chunked(Buffer.from(document), [size]), { strictNames: true }, 3)),
+        JSON.parse(document),
+      );
+  });
+
+  test('quotes 64 characters of a name and no more, none of which a terminal obeys', () => {
+    const name = '\\u001b]0;🦊\\r\\n'.padEnd(100_000, 'x');
+    const { message } = refusal(`{"${name}":1,"${name}":2}`, { strictNames: true });
+    expect(message).toBe(
+      `Invalid JSON at byte 100008: the name "?]0;????${'x'.repeat(56)}"... stands twice in one object`,
+    );
+  });
+
+  test('takes a name into account only as far as the skeleton may grow', () => {
+    const limits = { strictNames: true, skeletonBytes: 10_000 };
+    const many = `{${Array.from({ length: 100_000 }, (_, index) => `"${index}":0`).join()}}`;
+    for (const document of [many, `{"${'k'.repeat(100_000)}":1}`, `[${`{"a":0},`.repeat(50_000)}0]`])
+      for (const size of [7, 1000, document.length])
+        expect(outcome(chunked(Buffer.from(document), [size]), limits)).toMatchObject({
+          reason: 'too_large',
+          offset: 10_000,
+        });
   });
 });
 

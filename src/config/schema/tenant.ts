@@ -12,11 +12,18 @@ const tenantKey = object(
       variable('The environment variable with the key; the same name with _FILE behind it names a file.'),
     ),
     sha256: Type.Optional(text('^[0-9a-fA-F]{64}$', 'must be 64 hexadecimal digits', 'The SHA-256 of the key.')),
+    revoked: Type.Boolean({ default: false, description: 'Whether it is refused, and its sender told why.' }),
+    expires: Type.Optional(
+      text(
+        '^\\d{4}-\\d\\d-\\d\\d(T([01]\\d|2[0-3]):[0-5]\\d(:[0-5]\\d(\\.\\d{1,3})?)?(Z|[+-]([01]\\d|2[0-3]):[0-5]\\d))?$',
+        'must be a time such as 2027-01-31T00:00:00Z, or a date',
+        'From when on it is refused; a date alone means midnight UTC.',
+      ),
+    ),
   },
   {
-    minProperties: 1,
-    maxProperties: 1,
-    description: 'One of key, keyFrom, sha256.',
+    oneOf: [{ required: ['key'] }, { required: ['keyFrom'] }, { required: ['sha256'] }],
+    description: 'One of key, keyFrom, sha256; and when it ends.',
     errorMessage: 'must have exactly one of key, keyFrom, sha256',
   },
 );

@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
 import type { TProperties, TSchema } from 'typebox';
+import { HOST_PATTERN } from '../address.ts';
 
 export const MINUTE_MS = 60_000;
 
@@ -29,8 +30,6 @@ export const byTier = <T extends TSchema>(value: T, description: string) =>
     },
     { minProperties: 1, description },
   );
-
-export const HOST_PATTERN = '^[A-Za-z0-9._:-]+$';
 
 export const host = () =>
   text(

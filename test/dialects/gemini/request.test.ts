@@ -4,7 +4,7 @@ import { gemini } from '../../../src/dialects/gemini/dialect.ts';
 import { ASPECT_RATIOS, TIERS } from '../../../src/image/size.ts';
 import type { JsonObject } from '../../../src/wire/json.ts';
 import { LongString } from '../../../src/wire/long-string.ts';
-import { drawOf, flash, geminiCall, received, textTurn } from '../draws.ts';
+import { drawOf, flash, geminiCall, received, refusalOf, textTurn } from '../draws.ts';
 
 const parse = (body: JsonObject) => gemini.parseRequest(body, geminiCall);
 const goesUp = (body: JsonObject) => gemini.renderRequest(drawOf(parse(body)));
@@ -251,13 +251,24 @@ describe('reading', () => {
     expect(({} as Record<string, unknown>).polluted).toBeUndefined();
   });
 
+  test('half a surrogate pair is a 400 where it stands for text, and goes up as it is where it does not', () => {
+    const half = 'a \ud83e b';
+    for (const text of [half, LongString.fromText(half)])
+      expect(refusalOf(() => parse({ contents: [{ parts: [{ text: 'x' }, { text }] }] }))).toMatchObject({
+        message: expect.stringMatching(/^contents\[0\]\.parts\[1\]\.text .*holds half of a surrogate pair/),
+        detail: { param: 'contents[0].parts[1].text', code: 'invalid_value' },
+      });
+    const body: JsonObject = { contents, labels: { [half]: half } };
+    expect(goesUp(body)).toMatchObject({ labels: { [half]: half } });
+  });
+
   test('a prompt goes up byte for byte in any script', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary', maxLength: 200 }), (text) => {
         expect(goesUp({ contents: [textTurn(text)] }).contents).toEqual([textTurn(text)]);
       }),
     );
-    const awkward = '"\\ {{prompt}} $& ${x} %s \u0000 \ud83e \udd8a \u2028 שלום 日本語 <|im_end|>';
+    const awkward = '"\\ {{prompt}} $& ${x} %s \u0000 \ud83e\udd8a \u2028 שלום 日本語 <|im_end|>';
     expect(goesUp({ contents: [textTurn(awkward)] }).contents).toEqual([textTurn(awkward)]);
     expect(goesUp({ contents: [{ parts: [{ text: LongString.fromText(awkward) }] }] }).contents).toEqual([
       textTurn(awkward),

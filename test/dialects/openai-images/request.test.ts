@@ -4,7 +4,7 @@ import { openaiImages } from '../../../src/dialects/openai-images/dialect.ts';
 import { ASPECT_RATIOS, TIERS } from '../../../src/image/size.ts';
 import type { Json, JsonObject } from '../../../src/wire/json.ts';
 import { LongString } from '../../../src/wire/long-string.ts';
-import { drawOf, imagesCall, received } from '../draws.ts';
+import { drawOf, imagesCall, received, refusalOf } from '../draws.ts';
 
 const parse = (fields: JsonObject) => openaiImages.parseRequest({ prompt: 'x', ...fields }, imagesCall);
 const plain = parse({});
@@ -289,6 +289,15 @@ test('a prompt is drawn byte for byte, in any script and up to 32,000 characters
   );
   const longest = '🦊'.repeat(32_000);
   expect(drawn(longest)).toMatchObject({ text: longest });
-  const awkward = '"\\ {{prompt}} $& ${x} %s \u0000 \ud83e \udd8a';
+  const awkward = '"\\ {{prompt}} $& ${x} %s \u0000 \ud83e\udd8a';
   expect(drawn(LongString.fromText(awkward))).toMatchObject({ text: awkward });
+});
+
+test('half a surrogate pair in a prompt, a name or a word is a 400', () => {
+  for (const name of ['prompt', 'model', 'user', 'size', 'style', 'safety_identifier'])
+    for (const value of ['a \ud83e b', LongString.fromText('a \udd8a b')])
+      expect(refusalOf(() => parse({ [name]: value }))).toMatchObject({
+        message: expect.stringMatching(new RegExp(`^${name} .*holds half of a surrogate pair`)),
+        detail: { param: name, code: 'invalid_value' },
+      });
 });

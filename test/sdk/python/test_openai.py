@@ -172,7 +172,7 @@ class Errors(unittest.TestCase):
         ]:
             with self.assertRaises(openai.NotFoundError) as caught:
                 call()
-            self.assertEqual(caught.exception.code, "unknown_path")
+            self.assertEqual(caught.exception.code, "not_served")
 
     def test_a_body_over_the_limit_is_a_413(self):
         error = self.failure(openai.APIStatusError, status=413, code="request_too_large", user="u" * 1_200_000)

@@ -1,5 +1,5 @@
 import { KEY } from '../../support/gateway.ts';
-import { JSON_TYPE, form, pictures, refused, notHere, GENERATIONS, EDITS, VARIATIONS, CHAT } from './request.ts';
+import { JSON_TYPE, form, pictures, refused, notServed, GENERATIONS, EDITS, VARIATIONS, CHAT } from './request.ts';
 import type { Recorded, Headers } from './request.ts';
 
 function openaiPython(type: Headers[number] = JSON_TYPE): Headers {
@@ -52,20 +52,20 @@ export const OPENAI_PYTHON: readonly Recorded[] = [
     line: EDITS,
     headers: openaiPython(pythonForm.type),
     body: pythonForm.body,
-    expected: notHere('openai'),
+    expected: notServed('openai'),
   },
   {
     name: 'openai-python images.create_variation of raw bytes',
     line: VARIATIONS,
     headers: openaiPython(pythonFormRaw.type),
     body: pythonFormRaw.body,
-    expected: notHere('openai'),
+    expected: notServed('openai'),
   },
   {
     name: 'openai-python chat with extra_body',
     line: CHAT,
     headers: openaiPython(),
     body: '{"messages":[{"role":"user","content":"draw"}],"model":"m","modalities":["image","text"],"image_config":{"aspect_ratio":"16:9"},"extra_body":{"google":{"thinking_config":{"include_thoughts":true}}}}',
-    expected: notHere('openai'),
+    expected: notServed('openai'),
   },
 ];

@@ -60,6 +60,7 @@ export const listed = (dialect: Dialect, models: number): Expected => ({ status:
 export const refused = (dialect: Dialect, says: RegExp): Expected => ({ status: 400, dialect, says });
 export const absent = (dialect: Dialect, says: RegExp): Expected => ({ status: 404, dialect, says });
 export const notHere = (dialect: Dialect): Expected => absent(dialect, /nothing at this path/);
+export const notServed = (dialect: Dialect): Expected => absent(dialect, /^This version does not serve \//);
 export const noMethod = absent('gemini', /method of a model is not served/);
 export const noModel = absent('openai', /The model "m" does not exist here/);
 

@@ -54,7 +54,7 @@ test.each(PAIRS)('%j is one picture with %j', (asked, natively) => {
 
 const FIXTURES: ImageRequest[] = [
   ...PAIRS.flatMap(([asked, natively]) => [images(asked), native(natively)]),
-  images({ prompt: '"$& {{x}} \ud83e שלום', moderation: 'low', style: 'vivid' }),
+  images({ prompt: '"$& {{x}} 🦊 שלום', moderation: 'low', style: 'vivid' }),
   native({
     contents: [
       textTurn('one'),

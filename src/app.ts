@@ -1,5 +1,9 @@
 import { setMaxListeners } from 'node:events';
 import { join } from 'node:path';
+import { alerting, allPayers, budgetReader } from './app/budgets.ts';
+import { tenantKeys, withEverything } from './app/keys.ts';
+import { watchLedger } from './app/ledger.ts';
+import { applyLimits } from './app/limits.ts';
 import { MemoryBlobs, memoryTexts } from './cache/blobs.ts';
 import { Entries } from './cache/entry.ts';
 import type { EntryTrouble } from './cache/entry.ts';
@@ -16,17 +20,16 @@ import type { GatewayParts } from './gateway.ts';
 import { createByteBudget } from './http/byte-budget.ts';
 import { createOperationsServer } from './http/operations.ts';
 import { createServer } from './http/server.ts';
-import { formatUsd, usdToNanos } from './image/price.ts';
 import type { Tier } from './image/size.ts';
 import type { Log } from './log.ts';
 import { createMetrics } from './metrics.ts';
 import type { Metrics } from './metrics.ts';
 import { startSimulator } from './simulator/server.ts';
 import { createKeyRing } from './tenants/authenticate.ts';
-import type { KeyEntry } from './tenants/authenticate.ts';
 import { openEmbeddedState } from './tenants/embedded-state.ts';
 import { firstKey } from './tenants/first-key.ts';
 import type { FirstKeyTold } from './tenants/first-key.ts';
+import { KeyPauses } from './tenants/pause.ts';
 import { createUpstream } from './upstreams/client.ts';
 import { createRouter } from './upstreams/router.ts';
 
@@ -44,14 +47,17 @@ export interface AppOptions {
   readonly version: string;
   readonly isTerminal: boolean;
   readonly log: Log;
+  /** Unix ms; absent: the clock of the machine. */
+  readonly now?: () => number;
 }
 
 /** The composition root: every part made once, in the order of their needs, and handed to those who need it. */
-export async function startApp(config: Config, { version, isTerminal, log }: AppOptions): Promise<App> {
-  const now = Date.now;
+export async function startApp(config: Config, options: AppOptions): Promise<App> {
+  const { version, isTerminal, log, now = Date.now } = options;
   // A simulated picture must never answer a real request: what the simulator does has a realm of its own.
   const realm = config.simulator ? join(config.dataDir, 'simulator') : config.dataDir;
-  const state = await openEmbeddedState({ file: join(realm, 'ledger.db'), now });
+  const ledger = join(realm, 'ledger.db');
+  const state = await openEmbeddedState({ file: ledger, now });
   const closers: (() => Promise<void>)[] = [() => state.close()];
   const close = async (): Promise<void> => {
     for (const each of closers.toReversed()) await each();
@@ -60,7 +66,9 @@ export async function startApp(config: Config, { version, isTerminal, log }: App
     // A key that everybody knows is for this machine alone, even where it costs nothing.
     const simulator = config.simulator && isLoopback(config.listen.host);
     const first = config.tenants.length > 0 ? null : await firstKey({ dataDir: realm, isTerminal, simulator });
-    const keys = createKeyRing(first === null ? tenantKeys(config) : [first.entry]);
+    const entries = first === null ? tenantKeys(config) : [withEverything(first.entry, config)];
+    const keys = createKeyRing(entries);
+    const payers = allPayers(entries);
 
     let evicted = (_byteLength: number): void => undefined;
     const blobs = new MemoryBlobs({ maxBytes: config.cache.memoryBytes, onEvict: (byteLength) => evicted(byteLength) });
@@ -68,6 +76,7 @@ export async function startApp(config: Config, { version, isTerminal, log }: App
     // Two halves: a body is held until its reply has come, so a reply must never wait for the room of bodies.
     const bodies = createByteBudget(config.bounds.bytesInFlight / 2);
     const replies = createByteBudget(config.bounds.bytesInFlight / 2);
+    const pauses = new KeyPauses({ now });
     const metrics: Metrics = createMetrics({
       version,
       simulator: config.simulator,
@@ -76,16 +85,16 @@ export async function startApp(config: Config, { version, isTerminal, log }: App
         flights: () => flights.size,
         waiters: () => flights.waiting,
         bytesInFlight: () => bodies.held + replies.held,
+        keysPaused: () => pauses.paused,
+        budgets: budgetReader(state, payers, now),
       },
     });
     evicted = () => metrics.evicted('room');
 
-    if (state.expired.holds > 0) {
-      const { holds: pictures, nanos } = state.expired;
-      metrics.holdsExpired(pictures);
-      const costUsd = formatUsd(nanos);
-      log.warn('ledger: pictures in the air when the last run ended were charged as unknown', { pictures, costUsd });
-    }
+    const unwatch = watchLedger(state, ledger, { metrics, log });
+    closers.push(async () => unwatch());
+    const watched = await alerting(state, { config: config.alerts, payers, metrics, log, now });
+    closers.push(watched.close);
 
     const onTrouble = (trouble: EntryTrouble, cause?: unknown): void => {
       metrics.cache('error');
@@ -94,13 +103,15 @@ export async function startApp(config: Config, { version, isTerminal, log }: App
     const upstreams = new Map<string, DrawUpstream>();
     for (const upstream of config.upstreams) upstreams.set(upstream.id, await openUpstream(upstream, closers));
 
+    const limited = applyLimits(config.tenants, watched.state, metrics);
     const gateway: GatewayParts = {
       entries: new Entries({ heads: memoryTexts(HEAD_BYTES), blobs, parseAnswer: gemini.parseAnswer, now, onTrouble }),
-      state,
+      state: limited.state,
       upstreams,
       dialect: gemini,
       metrics,
       log,
+      pauses,
       now,
       admit: async (bytes, signal) => {
         const room = await replies.acquire(bytes, signal);
@@ -126,6 +137,8 @@ export async function startApp(config: Config, { version, isTerminal, log }: App
       gateway,
       dialects: [gemini, openaiImages],
       keys,
+      limits: limited.limits,
+      trustProxy: config.trustProxy,
       budget: bodies,
       bodyBytes: config.bounds.bodyBytes,
       publicUrl: config.publicUrl,
@@ -173,16 +186,4 @@ async function openUpstream(config: UpstreamConfig, closers: (() => Promise<void
   const client = createUpstream({ id, baseUrl, auth, keys: [key, ...others], replyBytes });
   closers.push(() => client.close());
   return { client, sizeNames: config.sizeNames, abandonAfterMs: (tier) => deadlineMs(config.abandonAfterMs, tier) };
-}
-
-function tenantKeys(config: Config): KeyEntry[] {
-  return config.tenants.flatMap(({ id, keys, models, budgets, cache }) => {
-    const tenant = {
-      id,
-      models,
-      cache,
-      budgets: budgets.map(({ limitUsd, ...budget }) => ({ ...budget, limitNanos: usdToNanos(limitUsd) })),
-    };
-    return keys.map(({ expiresAt, ...key }) => ({ ...key, tenant, expiresAt: expiresAt ?? undefined }));
-  });
 }

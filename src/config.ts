@@ -2,8 +2,11 @@ import { readFileSync } from 'node:fs';
 import { isAbsolute, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isLoopback, localUrl, parseBase } from './config/address.ts';
+import { readAlerts } from './config/alerts.ts';
+import { budgetsReader, modelsReader, readOrganisations } from './config/budgets.ts';
 import { overrideByEnvironment, secretReader } from './config/environment.ts';
 import type { Variables } from './config/environment.ts';
+import { checkTrustProxy } from './config/limits.ts';
 import { ConfigError, createReport } from './config/mistakes.ts';
 import type { Report } from './config/mistakes.ts';
 import { mergeModels, modelId, usableModels } from './config/models.ts';
@@ -46,6 +49,7 @@ export function loadConfig({ file: asked, environment, workingDirectory }: Confi
   const file = overrideByEnvironment(written, environment, report);
   const readSecret = secretReader(environment, workingDirectory, report);
   checkBounds(file, report);
+  checkTrustProxy(file.trustProxy, report);
   const publicUrl = readPublicUrl(file, report);
 
   const upstreams = readUpstreams(file.upstreams, readSecret, report, pathOf);
@@ -54,19 +58,25 @@ export function loadConfig({ file: asked, environment, workingDirectory }: Confi
   const upstreamIds = file.upstreams.map(({ id }) => id);
   const known = mergeModels(file.models, upstreamIds, report, pathOf);
   const defaultModel = modelId(known, file.images.defaultModel, ['images', 'defaultModel'], report);
-  const tenants = readTenants(file.tenants, known, readSecret, report, pathOf);
+  const readModels = modelsReader(known, report);
+  const readBudgets = budgetsReader(readModels, report, pathOf);
+  const organisations = readOrganisations(file.organisations, readBudgets, report, pathOf);
+  const tenants = readTenants(file.tenants, organisations, { readSecret, readModels, readBudgets, pathOf }, report);
+  const budgets = readBudgets(file, []);
+  const alerts = readAlerts(file.alerts, readSecret, report);
 
   const models = usableModels(known, drawing, simulator);
   // What is left to be used is only known when all else is right.
   if (report.mistakes.length === 0) checkLeftOut(known, models, drawing, defaultModel, report);
   if (report.mistakes.length > 0 || defaultModel === null) throw new ConfigError(shown, report.mistakes);
 
-  const { listen, operations, logLevel, bounds, cache } = file;
+  const { listen, operations, trustProxy, logLevel, bounds, cache } = file;
   return deepFreeze({
     source: { file: path, named: name !== null },
     listen,
     operations,
     publicUrl,
+    trustProxy,
     dataDir: resolve(workingDirectory, file.dataDir),
     logLevel,
     bounds,
@@ -75,6 +85,9 @@ export function loadConfig({ file: asked, environment, workingDirectory }: Confi
     upstreams: drawing,
     models,
     tenants,
+    organisations,
+    budgets,
+    alerts,
     simulator,
     warnings: report.warnings,
   });

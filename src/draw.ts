@@ -4,20 +4,23 @@ import type { Entries } from './cache/entry.ts';
 import type { Decision } from './cache/policy.ts';
 import type { UpstreamDialect } from './dialects/dialect.ts';
 import { GatewayError } from './errors.ts';
+import type { Failure } from './errors.ts';
+import { alarmOfExcess, noteProhibited } from './draw/alarms.ts';
 import { judge } from './draw/judge.ts';
 import type { Judged } from './draw/judge.ts';
-import type { Answer, Drawn } from './image/answer.ts';
+import { weigh, weighAnswer } from './draw/weigh.ts';
+import type { Drawn } from './image/answer.ts';
 import type { Model, Target } from './image/model.ts';
 import { costNanos, worstCaseNanos } from './image/price.ts';
 import type { Draw } from './image/request.ts';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
 import type { Caller } from './tenants/authenticate.ts';
+import type { KeyPauses } from './tenants/pause.ts';
 import { accountsFor } from './tenants/state.ts';
-import type { Hold, SpendState } from './tenants/state.ts';
+import type { Hold, Made, SpendState, Tags } from './tenants/state.ts';
 import type { Sent, Upstream } from './upstreams/client.ts';
 import { splice } from './wire/json.ts';
-import type { Json } from './wire/json.ts';
 
 /** Everything a flight needs to draw one picture. */
 export interface DrawParts {
@@ -27,6 +30,7 @@ export interface DrawParts {
   readonly dialect: UpstreamDialect;
   readonly metrics: Metrics;
   readonly log: Log;
+  readonly pauses: KeyPauses;
   readonly now: () => number;
   /** Waits until so many bytes of a reply may be held; the returned function gives them back. */
   readonly admit: (bytes: number, signal: AbortSignal) => Promise<() => void>;
@@ -45,6 +49,9 @@ export interface DrawJob {
   readonly model: Model;
   readonly target: Target;
   readonly caller: Caller;
+  /** For the ledger: the caller's end user, and what it says the picture is for. */
+  readonly user: string | null;
+  readonly tags: Tags;
   /** Takes the money for one attempt, or rejects with the caller's own refusal. */
   readonly reserve: (hold: Hold) => Promise<void>;
 }
@@ -56,6 +63,9 @@ export interface Flown {
   readonly hit: { readonly ageSeconds: number; readonly ttlSeconds: number } | null;
   readonly stored: boolean;
 }
+
+/** From the end of the wait for the vendor until the settlement must be written. */
+const LEASE_SLACK_MS = 60_000;
 
 /** The work of one flight: look up again, reserve, send, check, settle, store. */
 export async function drawPicture(parts: DrawParts, job: DrawJob): Promise<Flown> {
@@ -69,12 +79,18 @@ export async function drawPicture(parts: DrawParts, job: DrawJob): Promise<Flown
   if (upstream === undefined)
     throw new GatewayError('unavailable', `The upstream "${target.upstream}" is not usable here.`, { retry: false });
   const body = splice(parts.dialect.renderRequest(draw, upstream.sizeNames));
+  const abandonAfterMs = upstream.abandonAfterMs(draw.tier);
   const hold: Hold = {
     id: randomUUID(),
     tenant: caller.tenant.id,
     keyId: caller.keyId,
     model: model.id,
-    worstNanos: worstCaseNanos(target.price, model, { tier: draw.tier, ...weigh(draw, model) }),
+    upstream: target.upstream,
+    tier: draw.tier,
+    user: job.user,
+    tags: job.tags,
+    leaseMs: abandonAfterMs + LEASE_SLACK_MS,
+    worstNanos: worstCaseNanos(target.price, model, weigh(draw)),
     accounts: accountsFor(caller.tenant, model.id, parts.now()),
   };
   await job.reserve(hold);
@@ -82,7 +98,7 @@ export async function drawPicture(parts: DrawParts, job: DrawJob): Promise<Flown
   const startedAt = parts.now();
   parts.metrics.upstreamStarted(model.id);
   const sent = await upstream.client.generate(target.model, body, {
-    abandonAfterMs: upstream.abandonAfterMs(draw.tier),
+    abandonAfterMs,
     admit: parts.admit,
   });
   const drawMs = parts.now() - startedAt;
@@ -90,6 +106,8 @@ export async function drawPicture(parts: DrawParts, job: DrawJob): Promise<Flown
   parts.metrics.upstreamEnded(model.id, read.outcome, drawMs / 1000);
   const charge = chargeFor(read, job, hold);
   settle(parts, hold, charge);
+  alarmOfExcess(parts, hold, charge.nanos);
+  noteProhibited(parts, caller, read.answer);
   if (read.error !== null) throw read.error;
 
   const drawn: Drawn = {
@@ -111,30 +129,40 @@ async function readReply(parts: DrawParts, sent: Sent, { draw, model }: DrawJob,
     return await judge(parts.dialect, sent, draw);
   } catch (error) {
     parts.metrics.upstreamEnded(model.id, 'parse', 0);
-    settle(parts, hold, { nanos: hold.worstNanos, outcome: 'unknown' });
+    settle(parts, hold, unknown(hold, { pictures: 0, tokens: 0 }));
     throw error;
   }
 }
 
 interface Charge {
   readonly nanos: number;
-  /** `unknown`: it may have cost as much as was held. `released`: it cannot have cost anything. */
-  readonly outcome: 'settled' | 'unknown' | 'released';
+  /** It cannot have cost anything: what was held is given back. */
+  readonly released: boolean;
+  readonly outcome: 'ok' | Failure | 'unknown';
+  readonly made: Made;
 }
 
-function chargeFor({ charge, answer }: Judged, { target, model, draw }: DrawJob, hold: Hold): Charge {
-  if (charge === 'nothing') return { nanos: 0, outcome: 'released' };
+/** It may have cost as much as was held. */
+function unknown({ worstNanos }: Hold, made: Made): Charge {
+  return { nanos: worstNanos, released: false, outcome: 'unknown', made };
+}
+
+function chargeFor({ charge, answer, error }: Judged, { target, model, draw }: DrawJob, hold: Hold): Charge {
+  const outcome = error?.failure ?? 'ok';
+  const weight = answer === null ? null : weighAnswer(answer, draw);
+  const made = { pictures: error === null ? (weight?.pictures ?? 0) : 0, tokens: answer?.usage.total ?? 0 };
+  if (charge === 'nothing') return { nanos: 0, released: true, outcome, made };
   const billed = 'perImageUsd' in target.price ? 'usage' : answer?.billed;
-  if (charge === 'worst' || answer === null || billed === 'unknown')
-    return { nanos: hold.worstNanos, outcome: 'unknown' };
-  const nanos = billed === 'nothing' ? 0 : costNanos(target.price, model, costFacts(answer, draw));
-  return { nanos, outcome: 'settled' };
+  if (charge === 'worst' || weight === null || billed === 'unknown') return unknown(hold, made);
+  const nanos = billed === 'nothing' ? 0 : costNanos(target.price, model, weight);
+  return { nanos, released: false, outcome, made };
 }
 
 /** The answer does not wait for the ledger's disk: until the settlement is written the whole hold counts as spent. */
-function settle({ metrics, state, log }: DrawParts, { id, model, tenant }: Hold, { nanos, outcome }: Charge): void {
+function settle({ metrics, state, log }: DrawParts, { id, model, tenant }: Hold, charge: Charge): void {
+  const { nanos, released, outcome, made } = charge;
   if (nanos > 0) metrics.spent(model, tenant, nanos);
-  const written = outcome === 'released' ? state.release(id) : state.settle(id, nanos, outcome);
+  const written = released ? state.release(id, outcome) : state.settle(id, nanos, outcome, made);
   written.catch((error: unknown) =>
     log.fault('ledger: settlement not written; the hold is charged in full', error, { hold: id }),
   );
@@ -149,37 +177,4 @@ async function store(parts: DrawParts, job: DrawJob, drawn: Drawn): Promise<bool
     parts.log.fault('cache: picture not stored', error);
     return false;
   }
-}
-
-/**
- * What the worst-case price is made of: bytes of text going up, and pictures. What the vendor looks up itself, or reads
- * page by page, may come to any number of tokens that the model can read.
- */
-function weigh(draw: Draw, model: Model): { readonly promptBytes: number; readonly references: number } {
-  const turns = draw.system === null ? draw.turns : [...draw.turns, draw.system];
-  const parts = turns.flatMap((turn) => turn.parts);
-  const isOpenEnded =
-    draw.tools.length > 0 ||
-    draw.more.request.cachedContent !== undefined ||
-    parts.some((part) => part.kind === 'other' || (part.kind === 'picture' && !part.mimeType.startsWith('image/')));
-  let promptBytes = isOpenEnded ? model.inputTokenLimit : 0;
-  for (const part of parts) {
-    if (part.kind === 'text') promptBytes += Buffer.byteLength(part.text);
-    else if (part.kind === 'other') promptBytes += splice(part.fields).byteLength;
-  }
-  const loose: Json[] = [
-    draw.thinking,
-    [...draw.tools],
-    [...draw.safety],
-    draw.more.request,
-    draw.more.generationConfig,
-    draw.more.imageConfig,
-  ];
-  for (const value of loose) promptBytes += splice(value).byteLength;
-  return { promptBytes, references: parts.filter((part) => part.kind === 'picture').length };
-}
-
-function costFacts(answer: Answer, draw: Draw) {
-  const pictures = answer.parts.filter((part) => part.kind === 'picture' && !part.thought).length;
-  return { usage: answer.usage, tier: draw.tier, pictures };
 }

@@ -58,6 +58,8 @@ export interface FailureDetail {
   readonly retryAfterSeconds?: number | undefined;
   /** Whether an SDK may send the same request again by itself. Absent: decided by the failure. */
   readonly retry?: boolean | undefined;
+  /** It speaks of this one caller: whoever waits for the same picture is not refused with it. Absent: decided by the failure. */
+  readonly inPerson?: boolean | undefined;
   /** What the vendor itself said, for callers of the vendor's own dialect. Never about our credentials. */
   readonly vendor?: { readonly status: number; readonly words: unknown } | undefined;
   /** Extra response headers, such as `allow` on a 405. */

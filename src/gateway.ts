@@ -1,24 +1,21 @@
-import { cacheKey, keyName } from './cache/key.ts';
-import type { CacheKey } from './cache/key.ts';
+import { keyName } from './cache/key.ts';
 import type { Flights, Seat } from './cache/flights.ts';
-import { underKey } from './cache/idempotency.ts';
 import type { IdempotencyKeys } from './cache/idempotency.ts';
-import { decide, notCached } from './cache/policy.ts';
 import type { CacheWhen, Decision, Directives } from './cache/policy.ts';
 import type { Renditions } from './cache/renditions.ts';
 import type { Call, Delivered, Dialect } from './dialects/dialect.ts';
 import { drawPicture } from './draw.ts';
 import type { DrawParts, Flown } from './draw.ts';
 import { GatewayError } from './errors.ts';
-import { formatOf } from './image/delivery.ts';
+import { collects, ownerKey, planRequest } from './gateway/plan.ts';
+import type { Planned } from './gateway/plan.ts';
 import type { PictureWish } from './image/delivery.ts';
-import { checkParts } from './image/limits.ts';
-import type { Model, Target } from './image/model.ts';
-import { drawsOf } from './image/request.ts';
+import type { Model } from './image/model.ts';
 import type { Draw, ImageRequest, PictureFormat } from './image/request.ts';
-import { DEFAULT_TIER, resolveShape } from './image/size.ts';
+import type { resolveShape } from './image/size.ts';
 import type { Caller } from './tenants/authenticate.ts';
 import { Reservation } from './tenants/reservation.ts';
+import type { Tags } from './tenants/state.ts';
 import type { Router } from './upstreams/router.ts';
 import type { JsonObject } from './wire/json.ts';
 
@@ -42,6 +39,8 @@ export interface Incoming {
   readonly body: JsonObject;
   readonly directives: Directives;
   readonly idempotencyKey: string | null;
+  /** What the caller says its pictures are for. Who joins another's flight does not change what is written of that. */
+  readonly tags: Tags;
   /** Set when the caller wants the bare bytes of one picture: `Accept: image/png`. */
   readonly wish: PictureWish | null;
   /** Aborted when the caller hangs up. */
@@ -78,34 +77,19 @@ export interface ServedPicture extends Delivered {
   readonly decision: Decision;
 }
 
-/** One picture of a request: what is drawn, what it is called, and what the cache may do for it. */
-interface Plan {
-  readonly draw: Draw;
-  readonly key: CacheKey;
-  readonly decision: Decision;
-}
-
 /** The straight path of one request. Throws GatewayError when not a single picture came of it. */
 export async function serve(parts: GatewayParts, incoming: Incoming): Promise<Served> {
-  const { dialect, call, caller, trace } = incoming;
-  const request = dialect.parseRequest(incoming.body, call);
-  trace.modelAsked = request.model;
-  const format = dialect.native ? null : formatOf(request, incoming.wish, parts.defaultFormat);
-  const { model, target } = parts.router.route(request.model, caller.tenant.models);
-  trace.modelRouted = model.id;
-  checkParts(request, model);
-  const shape = resolveShape(request.shape, model);
-
-  const plans = await planAll(parts, incoming, drawsOf(request, model.id, shape));
-  const hits = await Promise.all(plans.map((planned) => lookUp(parts, planned)));
+  const { caller, trace } = incoming;
+  const planned = await planRequest(parts, incoming, 'claim');
+  const { request, format, model, target, shape, pictures: plans } = planned;
 
   trace.upstream = target.upstream;
   const startedAt = performance.now();
-  const crew = board(parts, incoming, model, target, plans, hits);
+  const crew = board(parts, incoming, planned);
   if (incoming.gone.aborted) crew.leave(false);
   incoming.gone.addEventListener('abort', () => crew.leave(false), { once: true });
   const landed = await Promise.allSettled(crew.waiting);
-  if (hits.includes(null)) trace.upstreamMs = performance.now() - startedAt;
+  if (plans.some(({ hit }) => hit === null)) trace.upstreamMs = performance.now() - startedAt;
 
   const flown = landed.filter((each) => each.status === 'fulfilled').map(({ value }) => value);
   const failure: unknown = landed.find((each) => each.status === 'rejected')?.reason;
@@ -131,34 +115,8 @@ async function dress(
   { delivery }: ImageRequest,
 ): Promise<ServedPicture> {
   const { drawn } = landed.flown;
-  return { ...landed, drawn, picture: await renditions.of(drawn, format, delivery.compression) };
-}
-
-async function planAll(parts: GatewayParts, incoming: Incoming, draws: readonly Draw[]): Promise<readonly Plan[]> {
-  const plans = await Promise.all(draws.map((draw) => plan(parts, incoming, draw)));
-  const { idempotencyKey, caller } = incoming;
-  if (idempotencyKey === null) return plans;
-  const pictures = plans.map(({ key }) => key);
-  parts.idempotencyKeys.claim(caller.tenant.id, idempotencyKey, pictures);
-  return plans.map((planned) => ({ ...planned, ...underKey(caller.tenant.id, idempotencyKey, planned) }));
-}
-
-async function plan(parts: GatewayParts, { caller, directives }: Incoming, draw: Draw): Promise<Plan> {
-  const { cache } = caller.tenant;
-  const decision = decide({
-    draw,
-    directives,
-    when: cache.when ?? parts.cache.when,
-    ttlSeconds: cache.ttlSeconds ?? parts.cache.ttlSeconds,
-  });
-  return { draw, decision, key: await cacheKey(draw, cache.scope, { tier: DEFAULT_TIER }) };
-}
-
-async function lookUp(parts: GatewayParts, { key, decision }: Plan): Promise<Flown | null> {
-  const hit = decision.read ? await parts.entries.get(key, decision) : null;
-  if (hit !== null) return { drawn: hit.drawn, hit, stored: false };
-  if (!decision.onlyIfCached) return null;
-  throw notCached(decision);
+  const paidNanos = landed.how === 'drawn' ? drawn.costNanos : 0;
+  return { ...landed, drawn, paidNanos, picture: await renditions.of(drawn, format, delivery.compression) };
 }
 
 type Landed = Pick<ServedPicture, 'how' | 'flown' | 'decision'>;
@@ -166,17 +124,13 @@ type Landed = Pick<ServedPicture, 'how' | 'flown' | 'decision'>;
 /** Finds a seat for every picture that is not there yet; the money for all that this caller leads is taken at once. */
 function board(
   parts: GatewayParts,
-  { caller, retainBody }: Incoming,
-  model: Model,
-  target: Target,
-  plans: readonly Plan[],
-  hits: readonly (Flown | null)[],
+  { caller, tags, retainBody }: Incoming,
+  { request, model, target, pictures: plans }: Planned,
 ): { readonly waiting: Promise<Landed>[]; readonly leave: (delivered: boolean) => void } {
   const reservation = new Reservation(parts.state);
   const seats: Seat<Flown>[] = [];
-  const waiting = plans.map(async (planned, index): Promise<Landed> => {
-    const { draw, decision, key } = planned;
-    const hit = hits[index] ?? null;
+  const waiting = plans.map(async (planned): Promise<Landed> => {
+    const { draw, decision, key, hit } = planned;
     if (hit !== null) {
       countLookUp(parts, decision, 'hit');
       return { how: 'hit', flown: hit, decision };
@@ -185,15 +139,16 @@ function board(
     const lead = async (): Promise<Flown> => {
       const letGo = retainBody();
       try {
-        return await drawPicture(parts, { ...planned, model, target, caller, reserve: ticket.take });
+        const { user } = request;
+        return await drawPicture(parts, { ...planned, model, target, caller, user, tags, reserve: ticket.take });
       } finally {
         ticket.close();
         letGo();
       }
     };
     const seat = decision.join
-      ? parts.flights.join(keyName(key), lead, { collects: !(decision.store && decision.read) })
-      : parts.flights.fly(decision.bypass !== 'no-store' ? `${caller.tenant.id} ${keyName(key)}` : null, lead);
+      ? parts.flights.join(keyName(key), lead, { collects: collects(decision) })
+      : parts.flights.fly(ownerKey(planned, caller), lead);
     countLookUp(parts, decision, seat.role);
     if (seat.role !== 'leader') ticket.detach();
     seats.push(seat);

@@ -32,7 +32,20 @@ export interface Gauges {
   flights(): number;
   waiters(): number;
   bytesInFlight(): number;
+  keysPaused(): number;
+  /** Empty when it cannot be told in time. */
+  budgets(): Promise<readonly BudgetReading[]>;
 }
+
+/** One budget in the period that runs now. */
+export interface BudgetReading {
+  readonly labels: Readonly<Record<(typeof BUDGET_LABELS)[number], string>>;
+  readonly limitUsd: number;
+  readonly spentUsd: number;
+  readonly heldUsd: number;
+}
+
+const BUDGET_LABELS = ['level', 'owner', 'per', 'time_zone', 'models'] as const;
 
 /** Every series of the gateway. Labels come from closed sets only: routes, configured models, tenants, unions. */
 export interface Metrics {
@@ -46,7 +59,13 @@ export interface Metrics {
   spent(model: string, tenant: string, nanos: number): void;
   saved(model: string, tenant: string, nanos: number): void;
   denied(tenant: string, reason: string): void;
+  alerted(level: string, threshold: number): void;
   holdsExpired(count: number): void;
+  budgetExcess(model: string, tenant: string, nanos: number): void;
+  keyPaused(tenant: string): void;
+  settledLate(): void;
+  ledgerDrift(nanos: number): void;
+  limited(limiter: string, decision: string): void;
   readonly contentType: string;
   render(): Promise<string>;
 }
@@ -90,6 +109,7 @@ export function createMetrics({ version, simulator, gauges }: MetricsOptions): M
   asked('plantain_cache_bytes', 'Bytes of pictures kept, by tier of the store.', gauges.cacheBytes, { tier: 'memory' });
   asked('plantain_singleflight_flights', 'Pictures being drawn right now.', gauges.flights);
   asked('plantain_singleflight_waiters', 'Callers waiting for what somebody else asked for first.', gauges.waiters);
+  asked('plantain_keys_paused', 'Keys paused right now for prohibited prompts.', gauges.keysPaused);
   asked('plantain_bytes_in_flight', 'Bytes of request and reply bodies held right now.', gauges.bytesInFlight);
 
   const requests = counter('plantain_http_requests_total', 'Requests answered.', 'route', 'method', 'status');
@@ -133,8 +153,46 @@ export function createMetrics({ version, simulator, gauges }: MetricsOptions): M
   const denied = counter('plantain_budget_denied_total', 'Requests refused for want of budget.', 'tenant', 'reason');
   const expired = counter(
     'plantain_budget_expired_holds_total',
-    'Pictures in the air when the last run died, charged in full as unknown at the start.',
+    'Pictures that nobody settled, in the air when a run died or past their lease, charged in full as unknown.',
   );
+  const late = counter('plantain_budget_late_settles_total', 'Charges that came in after their hold had expired.');
+  const drift = gauge(
+    'plantain_ledger_drift_usd',
+    'Dollars by which balances differ from the rows they are made of, at the last check: anything but 0 is a fault.',
+  );
+  const limits = counter(
+    'plantain_ratelimit_decisions_total',
+    'Decisions of the limits on requests and pictures; shadow_denied ones were let pass.',
+    'limiter',
+    'decision',
+  );
+  const limit = gauge('plantain_budget_limit_usd', 'What a budget allows in its period.', ...BUDGET_LABELS);
+  const spentOfIt = gauge(
+    'plantain_budget_spent_usd',
+    'What is spent of it in the period that runs.',
+    ...BUDGET_LABELS,
+  );
+  const heldOfIt = gauge('plantain_budget_held_usd', 'What is held of it for pictures in the air.', ...BUDGET_LABELS);
+  const alerts = counter('plantain_budget_alerts_total', 'Thresholds of budgets reached.', 'level', 'threshold');
+
+  const excess = counter(
+    'plantain_budget_excess_usd_total',
+    'Dollars that replies cost beyond their worst case; the ceiling of a target is too low.',
+    'model',
+    'tenant',
+  );
+  const pauses = counter('plantain_keys_paused_total', 'Keys paused for prohibited prompts.', 'tenant');
+
+  async function render(): Promise<string> {
+    const readings = await gauges.budgets();
+    for (const each of [limit, spentOfIt, heldOfIt]) each.reset();
+    for (const { labels, limitUsd, spentUsd, heldUsd } of readings) {
+      limit.set(labels, limitUsd);
+      spentOfIt.set(labels, spentUsd);
+      heldOfIt.set(labels, heldUsd);
+    }
+    return registry.metrics();
+  }
   // Series that exist from the start, so that a dashboard has a zero to draw.
   for (const result of ['hit', 'miss', 'bypass', 'collapsed', 'error'] satisfies CacheResult[])
     cache.inc({ tier: 'memory', result }, 0);
@@ -158,8 +216,14 @@ export function createMetrics({ version, simulator, gauges }: MetricsOptions): M
     spent: (model, tenant, nanos) => spend.inc({ model, tenant }, nanos / 1e9),
     saved: (model, tenant, nanos) => saved.inc({ model, tenant }, nanos / 1e9),
     denied: (tenant, reason) => denied.inc({ tenant, reason }),
+    alerted: (level, threshold) => alerts.inc({ level, threshold: String(threshold) }),
     holdsExpired: (count) => expired.inc(count),
+    budgetExcess: (model, tenant, nanos) => excess.inc({ model, tenant }, nanos / 1e9),
+    keyPaused: (tenant) => pauses.inc({ tenant }),
+    settledLate: () => late.inc(),
+    ledgerDrift: (nanos) => drift.set(nanos / 1e9),
+    limited: (limiter, decision) => limits.inc({ limiter, decision }),
     contentType: registry.contentType,
-    render: () => registry.metrics(),
+    render,
   };
 }

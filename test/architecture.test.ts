@@ -32,10 +32,11 @@ const MAY_USE = {
   gateway: ['draw', 'dialects', 'cache', 'tenants', 'upstreams', 'image', 'wire', 'errors', 'log', 'metrics'],
   http: ['gateway', 'dialects', 'cache', 'tenants', 'image', 'wire', 'errors', 'log', 'metrics'],
 } as const satisfies Record<string, readonly string[]>;
-const PROCESS = ['app', 'banner', 'main', 'start'];
+const PROCESS = ['app', 'banner', 'cli', 'launch', 'main', 'plantain', 'start'];
 
 /** Each foreign package has one owner: a file, or a folder that is about nothing else. */
 const OWNERS: Record<string, RegExp> = {
+  '@fastify/rate-limit': /^http\/rate-limit\.ts$/,
   ajv: /^config\//,
   'close-with-grace': /^main\.ts$/,
   fastify: /^http\//,
@@ -46,9 +47,16 @@ const OWNERS: Record<string, RegExp> = {
   'prom-client': /^metrics\.ts$/,
   sharp: /^image\/rendition\.ts$/,
   typebox: /^config\/schema(\/|\.ts)/,
-  undici: /^upstreams\/client\.ts$/,
+  undici: /^upstreams\/(client|webhook)\.ts$/,
   yaml: /^config\/(source|describe)\.ts$/,
 };
+
+/** The package of what is imported: its scope belongs to its name. */
+const packageOf = (specifier: string): string =>
+  specifier
+    .split('/')
+    .slice(0, specifier.startsWith('@') ? 2 : 1)
+    .join('/');
 
 const roomOf = (name: string): string => name.replace(/\.(ts|js)$/, '').split('/')[0]!;
 
@@ -83,7 +91,7 @@ describe('the house', () => {
     const described = new Set<string>();
     for (const { name, text } of files)
       for (const specifier of importsOf(text).filter((each) => !each.startsWith('.'))) {
-        const foreign = specifier.startsWith('node:') ? specifier : specifier.split('/')[0]!;
+        const foreign = specifier.startsWith('node:') ? specifier : packageOf(specifier);
         if (foreign.startsWith('node:') && foreign !== 'node:sqlite') continue;
         expect(OWNERS[foreign], `${name} imports ${specifier}, which nobody owns`).toBeDefined();
         expect(name, `${specifier} has another owner`).toMatch(OWNERS[foreign]!);

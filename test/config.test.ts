@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { deadlineMs, describeConfig, loadConfig } from '../src/config.ts';
+import { USUAL_CEILING } from '../src/image/model.ts';
 import { inDirectory } from './config/in-directory.ts';
 
 const { directory, load, refusal, mistakes } = inDirectory();
@@ -281,7 +282,7 @@ images: { defaultModel: Nano-Banana-3 }
       aliases: [],
       ratios: ['1:1', '16:9'],
       retires: null,
-      targets: [{ price: { ceiling: { thinkingTokens: 4096, textTokens: 2048, pictures: 2 } } }],
+      targets: [{ price: { ceiling: USUAL_CEILING, perSearchUsd: 0.014 } }],
     });
   });
 
@@ -310,10 +311,21 @@ describe('tenants', () => {
       {
         id: 'acme',
         keys: [
-          { sha256: sha256('sk-literal'), id: sha256('sk-literal').slice(0, 12), revoked: false, expiresAt: null },
+          {
+            sha256: sha256('sk-literal'),
+            id: sha256('sk-literal').slice(0, 12),
+            revoked: false,
+            expiresAt: null,
+            models: null,
+            budgets: [],
+            cache: null,
+          },
         ],
         models: null,
+        organisation: null,
         budgets: [],
+        limits: null,
+        safetyFloor: null,
         cache: { scope: 'acme', when: null, ttlSeconds: null },
       },
     ]);
@@ -335,6 +347,20 @@ describe('tenants', () => {
     expect(config.tenants[0]?.keys.map(({ revoked }) => revoked)).toEqual([true, false]);
   });
 
+  it('have limits that are enforced unless told otherwise, and none where none is named', () => {
+    const limitsOf = (limits: string) =>
+      load(`tenants: [{ id: acme, keys: [{ key: sk-literal }], limits: ${limits} }]`).tenants[0]?.limits;
+    expect(limitsOf('{ requestsPerMinute: 60, imagesPerMinute: 30, concurrentImages: 10, mode: shadow }')).toEqual({
+      requestsPerMinute: 60,
+      imagesPerMinute: 30,
+      concurrentImages: 10,
+      mode: 'shadow',
+    });
+    const unlimited = { requestsPerMinute: null, imagesPerMinute: null, concurrentImages: null };
+    expect(limitsOf('{ concurrentImages: 1 }')).toEqual({ ...unlimited, concurrentImages: 1, mode: 'enforce' });
+    expect(limitsOf('{}')).toEqual({ ...unlimited, mode: 'enforce' });
+  });
+
   it('have budgets in days and months of their time zone', () => {
     const yaml = `
 tenants:
@@ -352,6 +378,60 @@ tenants:
         ],
         cache: { scope: 'shared', when: 'always', ttlSeconds: 60 },
       },
+    ]);
+  });
+});
+
+describe('budgets', () => {
+  it('are of keys, tenants, organisations and everything, and credit is one of them', () => {
+    const config = load(`
+organisations: [{ id: globex, budgets: [{ limitUsd: 500, per: month }] }]
+budgets: [{ limitUsd: 1000, per: month, timeZone: Europe/Berlin }]
+tenants:
+  - id: acme
+    organisation: globex
+    creditUsd: 50
+    models: [nano-banana-2]
+    keys: [{ key: sk-literal, cache: always, models: [gpt-image-1], creditUsd: 5, budgets: [{ limitUsd: 1, per: day }] }]
+`);
+    const total = { per: 'total', timeZone: 'UTC', models: null };
+    expect(config.budgets).toEqual([{ limitUsd: 1000, per: 'month', timeZone: 'Europe/Berlin', models: null }]);
+    expect(config.organisations).toMatchObject([{ id: 'globex', budgets: [{ limitUsd: 500, per: 'month' }] }]);
+    expect(config.tenants).toMatchObject([{ organisation: 'globex', budgets: [{ limitUsd: 50, ...total }] }]);
+    expect(config.tenants[0]?.keys).toMatchObject([
+      {
+        cache: 'always',
+        models: ['gemini-3.1-flash-image'],
+        budgets: [
+          { limitUsd: 1, per: 'day' },
+          { limitUsd: 5, ...total },
+        ],
+      },
+    ]);
+  });
+
+  it('are told of at 50, 80 and 100 % unless told otherwise, and a webhook’s address and secret are never printed', () => {
+    expect(load('').alerts).toEqual({ thresholds: [0.5, 0.8, 1], webhook: null });
+    const yaml = 'alerts: { thresholds: [1, 0.9], webhook: "https://a.example/T0K3N", webhookSecretFrom: HOOK }';
+    const config = load(yaml, { GEMINI_API_KEY: 'g', HOOK: 'whsec_c2VjcmV0' });
+    expect(config.alerts).toEqual({
+      thresholds: [0.9, 1],
+      webhook: { url: 'https://a.example/T0K3N', secret: 'whsec_c2VjcmV0' },
+    });
+    expect(describeConfig(config)).not.toMatch(/T0K3N|whsec/);
+  });
+});
+
+describe('the proxies that are trusted', () => {
+  it('are none unless named, by address or by range', () => {
+    expect(load('{}').trustProxy).toEqual([]);
+    const ranges = ['10.0.0.0/8', '192.0.2.7', '2001:db8::/32', '::1'];
+    expect(load(`trustProxy: ${JSON.stringify(ranges)}`).trustProxy).toEqual(ranges);
+  });
+
+  it.each(['10.0.0.0/33', '10.0.0/8', '2001:db8::/129', '1234', ':::'])('are none where %s stands', (range) => {
+    expect(mistakes(`trustProxy: [10.0.0.0/8, "${range}"]`)).toEqual([
+      `my.yaml:1 trustProxy[1]: ${range} is no IP address, and no range of them such as 10.0.0.0/8`,
     ]);
   });
 });

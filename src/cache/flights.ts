@@ -109,6 +109,17 @@ export class Flights<T> {
     return this.#depart(newFlight<T>(name, false), true, lead);
   }
 
+  /** Whether `join` would find a flight to share, or one left behind. Changes nothing. */
+  wouldJoin(key: string, { collects = false }: JoinOptions = {}): boolean {
+    const name = `shared:${key}`;
+    return this.#shared.has(name) || (collects && this.#orphans.owed(name) > 0);
+  }
+
+  /** Whether `fly` would find a flight that its owner left behind. Changes nothing. */
+  wouldAdopt(ownerKey: string): boolean {
+    return this.#orphans.owed(`own:${ownerKey}`) > 0;
+  }
+
   /** Flights in the air. */
   get size(): number {
     return this.#inTheAir.size;
@@ -259,5 +270,5 @@ const IN_PERSON: ReadonlySet<Failure> = new Set([
 ]);
 
 export function isRefusalInPerson(error: unknown): boolean {
-  return error instanceof GatewayError && IN_PERSON.has(error.failure);
+  return error instanceof GatewayError && (error.detail.inPerson ?? IN_PERSON.has(error.failure));
 }

@@ -34,18 +34,32 @@ export class IdempotencyKeys {
   }
 
   /** Throws `idempotency_mismatch` when the tenant's key already stands for pictures other than these. */
-  claim(tenant: string, key: string, pictures: readonly CacheKey[]): void {
-    const name = hash('sha256', JSON.stringify([tenant, key]));
-    const digest = hash('sha256', pictures.map((picture) => picture.digest).join());
-    const [before, until = '0'] = this.#first.get(name)?.split(' ') ?? [];
-    if (before === undefined || Number(until) <= this.#now()) {
-      this.#first.set(name, `${digest} ${this.#now() + KEPT_SECONDS * 1000}`);
-      return;
-    }
-    if (before === digest) return;
+  check(tenant: string, key: string, pictures: readonly CacheKey[]): void {
+    const before = this.#before(tenant, key);
+    if (before === null || before === digestOf(pictures)) return;
     const message = 'This Idempotency-Key was used with another request. Use a new key for a new request.';
     throw new GatewayError('idempotency_mismatch', message, { code: 'idempotency_mismatch', retry: false });
   }
+
+  /** As `check`; a key that stands for nothing stands for these pictures from now on. */
+  claim(tenant: string, key: string, pictures: readonly CacheKey[]): void {
+    this.check(tenant, key, pictures);
+    if (this.#before(tenant, key) === null)
+      this.#first.set(nameOf(tenant, key), `${digestOf(pictures)} ${this.#now() + KEPT_SECONDS * 1000}`);
+  }
+
+  #before(tenant: string, key: string): string | null {
+    const [digest, until = '0'] = this.#first.get(nameOf(tenant, key))?.split(' ') ?? [];
+    return digest === undefined || Number(until) <= this.#now() ? null : digest;
+  }
+}
+
+function nameOf(tenant: string, key: string): string {
+  return hash('sha256', JSON.stringify([tenant, key]));
+}
+
+function digestOf(pictures: readonly CacheKey[]): string {
+  return hash('sha256', pictures.map((picture) => picture.digest).join());
 }
 
 /**

@@ -74,6 +74,14 @@ export class Orphans<O extends Orphan> {
     return undefined;
   }
 
+  /** How many debts of that name are still to be paid. */
+  owed(name: string): number {
+    const alive = (this.#byName.get(name) ?? new Set())
+      .values()
+      .filter(({ landing }) => landing === null || this.#leftMs(landing) > 0);
+    return alive.reduce((sum, { owed }) => sum + owed, 0);
+  }
+
   /** Writes off what it still owes. */
   forget(orphan: O): void {
     orphan.owed = 0;

@@ -1,20 +1,20 @@
 import { stringify } from 'yaml';
 import type { Config } from './shape.ts';
 
-/** The effective configuration as YAML, for people. Of a key it shows that there is one. */
+/** The effective configuration as YAML, for people. Of a key or a webhook it shows that there is one. */
 export function describeConfig(config: Config): string {
   const shown = {
     ...config,
     upstreams: config.upstreams.map((upstream) => ({ ...upstream, keys: upstream.keys.map(() => '(hidden)') })),
     tenants: config.tenants.map((tenant) => ({
       ...tenant,
-      keys: tenant.keys.map(({ id, revoked, expiresAt }) => ({
-        id,
+      keys: tenant.keys.map(({ expiresAt, ...key }) => ({
+        ...key,
         sha256: '(hidden)',
-        revoked,
         expires: expiresAt === null ? null : new Date(expiresAt).toISOString(),
       })),
     })),
+    alerts: { ...config.alerts, webhook: config.alerts.webhook === null ? null : '(hidden)' },
   };
   return stringify(shown, { lineWidth: 120, aliasDuplicateObjects: false });
 }

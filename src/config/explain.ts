@@ -11,6 +11,8 @@ const SECRET_PLACES = new Set<string | number>([
   'sha256',
   'baseUrl',
   'publicUrl',
+  'webhook',
+  'webhookSecretFrom',
 ]);
 
 const TYPES: Readonly<Record<string, string>> = {

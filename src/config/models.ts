@@ -1,5 +1,6 @@
 import { BUILT_IN_MODELS, findModel, nearestNames, USUAL_CEILING } from '../image/model.ts';
 import type { Model, Target } from '../image/model.ts';
+import { GOOGLE_SEARCH_USD } from '../image/price.ts';
 import type { Price } from '../image/price.ts';
 import { alternatives } from './explain.ts';
 import type { Report } from './mistakes.ts';
@@ -72,13 +73,15 @@ function isComplete(model: Partial<Model>): model is Model {
 }
 
 function readPrice(price: PriceFile, mistake: (message: string) => void): Price | null {
-  const { perImageUsd, perMillionTokensUsd, ceiling } = price;
+  const { perImageUsd, perMillionTokensUsd, perSearchUsd = GOOGLE_SEARCH_USD, ceiling } = price;
   if (perImageUsd !== undefined && perMillionTokensUsd === undefined) {
     if (ceiling !== undefined) mistake('a ceiling belongs to perMillionTokensUsd: perImageUsd is the whole price');
+    if (price.perSearchUsd !== undefined)
+      mistake('perSearchUsd belongs to perMillionTokensUsd: perImageUsd is the whole price');
     return { perImageUsd };
   }
   if (perMillionTokensUsd !== undefined && perImageUsd === undefined)
-    return { perMillionTokensUsd, ceiling: ceiling ?? USUAL_CEILING };
+    return { perMillionTokensUsd, perSearchUsd, ceiling: ceiling ?? USUAL_CEILING };
   mistake('must have exactly one of perImageUsd, perMillionTokensUsd');
   return null;
 }

@@ -1,7 +1,9 @@
 import { Type } from 'typebox';
 import type { Static } from 'typebox';
+import { trustProxy } from './schema/limits.ts';
 import { model } from './schema/model.ts';
-import { tenant } from './schema/tenant.ts';
+import { alerts } from './schema/alerts.ts';
+import { budgets, organisation, tenant } from './schema/tenant.ts';
 import { address, bytes, host, object, port, section, ttlSeconds, when } from './schema/terms.ts';
 import { upstream } from './schema/upstream.ts';
 import { LOG_LEVELS } from './shape.ts';
@@ -19,6 +21,7 @@ export const CONFIG_SCHEMA = object({
   listen: section('The API, /livez, /readyz, /healthz.', { host: host(), port: port(8080) }),
   operations: section('/metrics, /livez, /readyz.', { host: host(), port: port(9464) }),
   publicUrl: Type.Optional(address('The address callers know; absent: where the API listens.')),
+  trustProxy,
   dataDir: Type.String({
     minLength: 1,
     default: './data',
@@ -77,6 +80,9 @@ export const CONFIG_SCHEMA = object({
     description: 'Merged by id over the built-in list; a field given here replaces the built-in one.',
   }),
   tenants: Type.Array(tenant, { default: [], description: 'Who may ask, and what they may spend.' }),
+  organisations: Type.Array(organisation, { default: [], description: 'Budgets that several tenants share.' }),
+  budgets: budgets('Each of them holds for everything this gateway spends.'),
+  alerts,
 });
 
 /** The file after validation: every default filled in. */

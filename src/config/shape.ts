@@ -1,4 +1,5 @@
 import type { Model } from '../image/model.ts';
+import type { SafetyFloor } from '../image/safety.ts';
 import type { Tier } from '../image/size.ts';
 
 /** Everything the process is told from outside, checked and frozen. */
@@ -9,6 +10,8 @@ export interface Config {
   readonly operations: Address;
   /** Without a trailing slash. */
   readonly publicUrl: string;
+  /** Addresses and CIDR ranges of the proxies whose X-Forwarded-For is believed. */
+  readonly trustProxy: readonly string[];
   /** Absolute. */
   readonly dataDir: string;
   readonly logLevel: LogLevel;
@@ -26,6 +29,11 @@ export interface Config {
   /** Those with a target on one of the upstreams, and with no other targets. */
   readonly models: readonly Model[];
   readonly tenants: readonly TenantConfig[];
+  /** Those some tenant may belong to. */
+  readonly organisations: readonly OrganisationConfig[];
+  /** For everything that is spent. */
+  readonly budgets: readonly BudgetConfig[];
+  readonly alerts: AlertsConfig;
   /** The built-in simulator draws, and nothing else does. */
   readonly simulator: boolean;
   /** One sentence for each thing that was left out. */
@@ -69,9 +77,22 @@ export interface TenantConfig {
   readonly keys: readonly KeyConfig[];
   /** Ids of models; null: all. */
   readonly models: readonly string[] | null;
+  /** The id of one of the organisations. */
+  readonly organisation: string | null;
   readonly budgets: readonly BudgetConfig[];
+  readonly limits: LimitsConfig | null;
+  /** The laxest safety threshold its requests may set; null: any. */
+  readonly safetyFloor: SafetyFloor | null;
   /** Null: as the gateway's own cache settings say. */
   readonly cache: { readonly scope: string; readonly when: CacheWhen | null; readonly ttlSeconds: number | null };
+}
+
+/** Null: as much as it likes. */
+export interface LimitsConfig {
+  readonly requestsPerMinute: number | null;
+  readonly imagesPerMinute: number | null;
+  readonly concurrentImages: number | null;
+  readonly mode: 'enforce' | 'shadow' | 'off';
 }
 
 export interface KeyConfig {
@@ -82,6 +103,23 @@ export interface KeyConfig {
   readonly revoked: boolean;
   /** Unix ms; null: never. */
   readonly expiresAt: number | null;
+  /** Ids of models, all of them its tenant's; null: as its tenant. */
+  readonly models: readonly string[] | null;
+  readonly budgets: readonly BudgetConfig[];
+  /** Null: as its tenant. */
+  readonly cache: CacheWhen | null;
+}
+
+export interface OrganisationConfig {
+  readonly id: string;
+  readonly budgets: readonly BudgetConfig[];
+}
+
+export interface AlertsConfig {
+  /** Shares of a limit, above 0 and at most 1, rising. */
+  readonly thresholds: readonly number[];
+  /** The URL and the secret are both secret: many a webhook's address is its credential. */
+  readonly webhook: { readonly url: string; readonly secret: string | null } | null;
 }
 
 export interface BudgetConfig {

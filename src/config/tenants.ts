@@ -1,27 +1,37 @@
 import { createHash } from 'node:crypto';
-import type { Model } from '../image/model.ts';
+import type { ReadBudgets, ReadModels } from './budgets.ts';
 import { isHeaderSafe, secretNames } from './environment.ts';
 import type { ReadSecret } from './environment.ts';
+import { readLimits } from './limits.ts';
 import type { Report } from './mistakes.ts';
-import { modelId } from './models.ts';
 import type { TenantFile } from './schema/tenant.ts';
-import type { KeyConfig, TenantConfig } from './shape.ts';
+import type { KeyConfig, OrganisationConfig, TenantConfig } from './shape.ts';
 import type { Path, PathOf } from './source.ts';
 
 /** Hex digits of a key's digest that name it: enough to tell keys apart, useless for finding them. */
 const KEY_ID_DIGITS = 12;
 
+export interface TenantReaders {
+  readonly readSecret: ReadSecret;
+  readonly readModels: ReadModels;
+  readonly readBudgets: ReadBudgets;
+  readonly pathOf: PathOf;
+}
+
 export function readTenants(
   files: readonly TenantFile[],
-  models: readonly Model[],
-  readSecret: ReadSecret,
+  organisations: readonly OrganisationConfig[],
+  { readSecret, readModels, readBudgets, pathOf }: TenantReaders,
   report: Report,
-  pathOf: PathOf,
 ): readonly TenantConfig[] {
   const ids = new Set<string>();
   const owners = new Map<string, string>();
 
-  function readKey(key: TenantFile['keys'][number], tenant: string): readonly KeyConfig[] {
+  function readKey(
+    key: TenantFile['keys'][number],
+    tenant: string,
+    tenantModels: readonly string[] | null,
+  ): readonly KeyConfig[] {
     const path = pathOf(key);
     const mistake = (name: string, message: string): void => report.mistake([...path, name], message);
     const expiresAt = key.expires === undefined ? null : readTime(key.expires);
@@ -32,32 +42,38 @@ export function readTenants(
     if (owner !== undefined)
       report.mistake(path, `${owner === tenant ? 'this tenant' : `the tenant ${owner}`} has this key already`);
     owners.set(sha256, owner ?? tenant);
-    return [{ sha256, id: sha256.slice(0, KEY_ID_DIGITS), revoked: key.revoked, expiresAt }];
+    const models = readModels(key.models, path);
+    const denied = models?.find((model) => tenantModels !== null && !tenantModels.includes(model));
+    if (denied !== undefined) mistake('models', `the tenant ${tenant} may not use ${denied}, so none of its keys may`);
+    const budgets = readBudgets(key, path);
+    const id = sha256.slice(0, KEY_ID_DIGITS);
+    return [{ sha256, id, revoked: key.revoked, expiresAt, models, budgets, cache: key.cache ?? null }];
   }
 
-  function readModels(names: readonly string[] | undefined, path: Path): readonly string[] | null {
-    if (names === undefined) return null;
-    const found = names.flatMap((name, index) => modelId(models, name, [...path, 'models', index], report) ?? []);
-    return [...new Set(found)];
+  function readOrganisation(file: TenantFile, path: Path): string | null {
+    const organisation = file.organisation ?? null;
+    const isKnown = organisation === null || organisations.some(({ id }) => id === organisation);
+    if (!isKnown && !report.isPartial('organisations'))
+      report.mistake(
+        [...path, 'organisation'],
+        `no organisation is called ${organisation}: name it under organisations`,
+      );
+    return organisation;
   }
 
   return files.map((file): TenantConfig => {
     const path = pathOf(file);
     if (ids.has(file.id)) report.mistake([...path, 'id'], `another tenant is called ${file.id} already`);
     ids.add(file.id);
+    const models = readModels(file.models, path);
     return {
       id: file.id,
-      keys: file.keys.flatMap((key) => readKey(key, file.id)),
-      models: readModels(file.models, path),
-      budgets: file.budgets.map((budget) => {
-        const { limitUsd, per, timeZone } = budget;
-        if (!isTimeZone(timeZone))
-          report.mistake(
-            [...pathOf(budget), 'timeZone'],
-            `${JSON.stringify(timeZone)} is no time zone; write one such as UTC or Europe/Berlin`,
-          );
-        return { limitUsd, per, timeZone, models: readModels(budget.models, pathOf(budget)) };
-      }),
+      keys: file.keys.flatMap((key) => readKey(key, file.id, models)),
+      models,
+      organisation: readOrganisation(file, path),
+      budgets: readBudgets(file, path),
+      limits: readLimits(file.limits),
+      safetyFloor: file.safety?.floor ?? null,
       cache: {
         scope: file.cache.scope ?? file.id,
         when: file.cache.when ?? null,
@@ -92,13 +108,4 @@ function readTime(text: string): number {
 
 function sha256Of(key: string): string {
   return createHash('sha256').update(key).digest('hex');
-}
-
-function isTimeZone(name: string): boolean {
-  try {
-    return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone !== '';
-  } catch (error) {
-    if (error instanceof RangeError) return false;
-    throw error;
-  }
 }

@@ -45,6 +45,8 @@ export interface Call {
 export interface Delivered {
   readonly drawn: Drawn;
   readonly picture: Picture;
+  /** Nano-dollars this caller paid for it: none for what was found or joined. */
+  readonly paidNanos: number;
 }
 
 /** A dialect that upstreams speak too. */

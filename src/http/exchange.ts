@@ -5,7 +5,7 @@ import type { Outcome } from '../errors.ts';
 import type { Trace } from '../gateway.ts';
 import type { Log, RequestLine } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
-import type { Caller } from '../tenants/authenticate.ts';
+import type { Caller, Tenant } from '../tenants/authenticate.ts';
 import { splice } from '../wire/json.ts';
 import { sendReply } from './reply.ts';
 import type { Reply } from './reply.ts';
@@ -55,6 +55,8 @@ export interface ExchangeParts {
   readonly metrics: Metrics;
   readonly log: Log;
   readonly draining: () => boolean;
+  /** Where the tenant stands with its limits. */
+  readonly limitHeaders: (tenant: Tenant) => Record<string, string>;
 }
 
 /** A reply and what to do once it is known whether it arrived. */
@@ -85,7 +87,11 @@ export async function runExchange(
       parts.metrics.denied(caller.tenant.id, outcome);
   }
   const readyMs = performance.now() - startedAt;
-  const headers = parts.draining() ? { ...answered.reply.headers, connection: 'close' } : answered.reply.headers;
+  const headers = {
+    ...answered.reply.headers,
+    ...(facts.caller !== null && parts.limitHeaders(facts.caller.tenant)),
+    ...(parts.draining() && { connection: 'close' }),
+  };
   let arrived = false;
   try {
     arrived = await sendReply(raw, { ...answered.reply, headers });

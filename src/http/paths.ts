@@ -3,6 +3,9 @@ import type { Asked, Dialect } from '../dialects/dialect.ts';
 /** Where models are listed, in the dialect of whoever asks. */
 export const MODEL_PATHS = ['/v1/models', '/v1beta/models', '/v1beta/openai/models', '/models'] as const;
 
+/** Where a request is priced, of whatever dialect `?for=` names the path. */
+export const QUOTE_PATHS = ['/v1/quote', '/v1beta/quote', '/quote'] as const;
+
 /** The dialect a call speaks: the first that knows its own marks in it. */
 export function dialectOf(asked: Asked, dialects: readonly Dialect[]): Dialect {
   const plain = { ...asked, path: plainPath(asked.path) };
@@ -33,17 +36,27 @@ export function splitRoute(route: string): { readonly prefix: string; readonly m
   return found === null ? null : { prefix: found[1]!, method: found[2]! };
 }
 
+/** The path of pictures that this is, and the model named in it; null for any other. */
+export function drawnPath(
+  path: string,
+  dialects: readonly Dialect[],
+): { readonly dialect: Dialect; readonly model: string | null } | null {
+  const plain = plainPath(path);
+  for (const dialect of dialects)
+    for (const route of dialect.routes) {
+      const parts = splitRoute(route);
+      if (parts === null && route === plain) return { dialect, model: null };
+      if (parts === null || !plain.startsWith(parts.prefix)) continue;
+      const asked = splitMethod(plain.slice(parts.prefix.length).replace(/%3a/gi, ':'));
+      if (asked?.method === parts.method) return { dialect, model: asked.model };
+    }
+  return null;
+}
+
 /** The method a known path is served with, as an Allow header says it; null for a path that is not known. */
 export function allowedMethod(path: string, dialects: readonly Dialect[]): 'GET' | 'POST' | null {
   const plain = plainPath(path);
-  const isDrawn = dialects.some(({ routes }) =>
-    routes.some((route) => {
-      const parts = splitRoute(route);
-      if (parts === null) return route === plain;
-      return plain.startsWith(parts.prefix) && splitMethod(plain.replace(/%3a/gi, ':'))?.method === parts.method;
-    }),
-  );
-  if (isDrawn) return 'POST';
+  if (drawnPath(path, dialects) !== null || QUOTE_PATHS.some((quote) => quote === plain)) return 'POST';
   return MODEL_PATHS.some((models) => plain === models || plain.startsWith(`${models}/`)) ? 'GET' : null;
 }
 

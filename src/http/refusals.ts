@@ -25,10 +25,13 @@ export function notServed(
   return new GatewayError('invalid_request', message, { status: 404, code: 'unknown_path' });
 }
 
-/** Of each path the one spelling that its vendor documents. */
 function servedPaths(dialects: readonly Dialect[]): string {
-  const drawn = dialects.flatMap(({ routes }) => routes.slice(0, 1)).toSorted();
-  return [...drawn.map((route) => `POST ${route}`), `GET ${MODEL_PATHS[0]}`].join(', ');
+  return [...drawnPaths(dialects).map((route) => `POST ${route}`), `GET ${MODEL_PATHS[0]}`].join(', ');
+}
+
+/** Of each path of pictures the one spelling that its vendor documents. */
+export function drawnPaths(dialects: readonly Dialect[]): readonly string[] {
+  return dialects.flatMap(({ routes }) => routes.slice(0, 1)).toSorted();
 }
 
 /** The refusal of a path that is known with another method; null where the method is not the trouble. */

@@ -6,6 +6,7 @@ import { GatewayError } from '../errors.ts';
 import { serve } from '../gateway.ts';
 import { authenticate, readCredentials } from '../tenants/authenticate.ts';
 import type { Caller } from '../tenants/authenticate.ts';
+import { readTags } from '../tenants/tags.ts';
 import { splice } from '../wire/json.ts';
 import type { JsonObject } from '../wire/json.ts';
 import { pictureWish } from './accept.ts';
@@ -13,15 +14,20 @@ import { readJsonBody, USUAL_PACE } from './body.ts';
 import { commonHeaders } from './exchange.ts';
 import type { Answered, Facts } from './exchange.ts';
 import { dialectOf, MODEL_PATHS, splitMethod, splitRoute, splitUrl } from './paths.ts';
+import type { RequestLimits } from './rate-limit.ts';
 import { notAllowed } from './refusals.ts';
 import { renderPictures } from './served.ts';
 import type { Handler, ServerParts } from './server.ts';
 
-type Mount = (route: string, dialect: Dialect | null, handler: Handler) => RouteHandlerMethod;
-type Request = Parameters<Handler>[0];
+export type Mount = (route: string, dialect: Dialect | null, handler: Handler) => RouteHandlerMethod;
+export type Request = Parameters<Handler>[0];
+
+export interface RouteParts extends ServerParts {
+  readonly requestLimits: RequestLimits;
+}
 
 /** Every path of the API. Each handler checks the key first, from the headers alone, before a byte of body is read. */
-export function registerRoutes(app: FastifyInstance, parts: ServerParts, mount: Mount): void {
+export function registerRoutes(app: FastifyInstance, parts: RouteParts, mount: Mount): void {
   /** By the prefix before the model: the methods served there. */
   const methods = new Map<string, Map<string, { readonly dialect: Dialect; readonly draw: Handler }>>();
   for (const dialect of parts.dialects) {
@@ -47,12 +53,13 @@ export function registerRoutes(app: FastifyInstance, parts: ServerParts, mount: 
   }
 }
 
-function drawHandler(parts: ServerParts, dialect: Dialect): Handler {
+function drawHandler(parts: RouteParts, dialect: Dialect): Handler {
   return async (request, facts, source) => {
-    const caller = identify(parts, request, facts, dialect);
+    const caller = await identify(parts, request, facts, dialect);
     const wish = dialect.native ? null : pictureWish(request.headers.accept);
     const directives = parseCacheControl(request.headers['cache-control']);
     const idempotencyKey = readIdempotencyKey(request.headers['idempotency-key']);
+    const tags = readTags(request.headers['x-plantain-tags']);
     const call = callOf(facts, splitMethod(wildcard(request))?.model ?? null);
     const limits = { bytes: parts.bodyBytes, budget: parts.budget, pace: USUAL_PACE };
     const body = await readJsonBody(source, limits);
@@ -66,6 +73,7 @@ function drawHandler(parts: ServerParts, dialect: Dialect): Handler {
         body: body.value,
         directives,
         idempotencyKey,
+        tags,
         wish,
         gone: source.gone,
         retainBody: body.retain,
@@ -84,32 +92,39 @@ function drawHandler(parts: ServerParts, dialect: Dialect): Handler {
   };
 }
 
-function listHandler(parts: ServerParts): Handler {
+function listHandler(parts: RouteParts): Handler {
   return async (request, facts) => {
     const dialect = dialectOf({ ...splitUrl(request.url), headers: request.headers }, parts.dialects);
-    const caller = identify(parts, request, facts, dialect);
+    const caller = await identify(parts, request, facts, dialect);
     return json(dialect.renderModels(parts.gateway.router.list(caller.tenant.models), callOf(facts, null)), facts);
   };
 }
 
-function modelHandler(parts: ServerParts): Handler {
+function modelHandler(parts: RouteParts): Handler {
   return async (request, facts) => {
     const refused = notAllowed(request, parts.dialects);
     if (refused !== null) throw refused;
     const dialect = dialectOf({ ...splitUrl(request.url), headers: request.headers }, parts.dialects);
-    const caller = identify(parts, request, facts, dialect);
+    const caller = await identify(parts, request, facts, dialect);
     return json(dialect.renderModel(parts.gateway.router.find(wildcard(request), caller.tenant.models)), facts);
   };
 }
 
-/** The key may stand in the query only where the vendor's own clients put it there. */
-function identify(parts: ServerParts, request: Request, facts: Facts, dialect: Dialect): Caller {
+/** Who asks, if it may ask now. The key may stand in the query only where the vendor's own clients put it there. */
+export async function identify(parts: RouteParts, request: Request, facts: Facts, dialect: Dialect): Promise<Caller> {
   const queryKey = dialect.native ? new URLSearchParams(splitUrl(request.url).query).get('key') : null;
-  facts.caller = authenticate(parts.keys, readCredentials(request.headers, queryKey), parts.gateway.now());
+  try {
+    facts.caller = authenticate(parts.keys, readCredentials(request.headers, queryKey), parts.gateway.now());
+  } catch (error) {
+    throw parts.requestLimits.refuse(request, error);
+  }
+  await parts.requestLimits.admit(request, facts.caller.tenant);
+  // Whatever is asked with it, a hit too: it is the key that is paused.
+  parts.gateway.pauses.check(facts.caller);
   return facts.caller;
 }
 
-function callOf({ requestId, receivedAt }: Facts, pathModel: string | null): Call {
+export function callOf({ requestId, receivedAt }: Facts, pathModel: string | null): Call {
   return { requestId, pathModel, receivedAt };
 }
 
@@ -117,7 +132,8 @@ function wildcard(request: Request): string {
   return (request.params as { readonly '*'?: string })['*'] ?? '';
 }
 
-function json(body: JsonObject, facts: Facts): Answered {
+/** A JSON reply of 200. */
+export function json(body: JsonObject, facts: Facts): Answered {
   const { chunks, byteLength } = splice(body);
   const headers = { ...commonHeaders(facts.requestId), 'content-type': 'application/json; charset=utf-8' };
   return { reply: { status: 200, headers, chunks, byteLength } };

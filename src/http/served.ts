@@ -89,7 +89,7 @@ function pictureHeaders({ pictures, model }: Served, facts: Facts): Record<strin
 
 /** What this caller pays: pictures it joined or found are somebody else's, or long paid. */
 function paid(pictures: readonly ServedPicture[]): number {
-  return pictures.reduce((sum, { how, drawn }) => sum + (how === 'drawn' ? drawn.costNanos : 0), 0);
+  return pictures.reduce((sum, { paidNanos }) => sum + paidNanos, 0);
 }
 
 /** One member for the whole answer: that of the picture the cache did least for. */

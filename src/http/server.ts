@@ -13,14 +13,21 @@ import type { Answered, Facts } from './exchange.ts';
 import { registerHealth } from './operations.ts';
 import type { Health } from './operations.ts';
 import { dialectOf, splitUrl } from './paths.ts';
+import { limitRequests } from './rate-limit.ts';
+import type { LimitParts } from './rate-limit.ts';
 import { checkHost, frameworkError, notAllowed, notServed, shuttingDown } from './refusals.ts';
+import { registerQuote } from './quote.ts';
 import { registerRoutes } from './routes.ts';
+import type { Mount } from './routes.ts';
 
 export interface ServerParts {
   readonly gateway: GatewayParts;
   /** In the order they are asked whether they recognise a call; the last recognises every one. */
   readonly dialects: readonly Dialect[];
   readonly keys: KeyRing;
+  readonly limits: LimitParts;
+  /** Addresses and CIDR ranges of the proxies whose X-Forwarded-For is believed. */
+  readonly trustProxy: readonly string[];
   readonly budget: ByteBudget;
   readonly bodyBytes: number;
   /** Where callers reach this gateway, without a trailing slash: for hints only. */
@@ -42,6 +49,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
   const { metrics, log, now } = parts.gateway;
   const app = fastify({
     logger: false,
+    trustProxy: parts.trustProxy.length > 0 && [...parts.trustProxy],
     genReqId: () => `req_${randomUUID().replaceAll('-', '')}`,
     requestTimeout: REQUEST_MS,
     http: {
@@ -64,6 +72,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', (_request, _payload, done) => done(null));
   const connections = trackConnections(app.server);
+  const requestLimits = limitRequests(app, parts.limits);
   app.addHook('preClose', async () => connections.close());
   // Who asks before sending its body is told to go ahead by the handler that wants it; any other expectation is passed over.
   const asking = new WeakSet<IncomingMessage>();
@@ -72,6 +81,13 @@ export function createServer(parts: ServerParts): FastifyInstance {
     app.server.emit('request', request, response);
   });
   app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response));
+
+  const exchangeParts = {
+    metrics,
+    log,
+    draining: () => parts.closing.aborted,
+    limitHeaders: requestLimits.headers,
+  };
 
   async function exchange(
     request: FastifyRequest,
@@ -94,7 +110,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
     };
     const spoken = dialect ?? dialectOf({ ...splitUrl(request.url), headers: request.headers }, parts.dialects);
     try {
-      await runExchange({ metrics, log, draining: () => parts.closing.aborted }, facts, spoken, reply.raw, async () => {
+      await runExchange(exchangeParts, facts, spoken, reply.raw, async () => {
         checkHost(raw);
         const source = { raw, welcome, gone: gone.signal, broken };
         return unlessClosing(parts.closing, raw, () => handler(request, facts, source));
@@ -108,11 +124,11 @@ export function createServer(parts: ServerParts): FastifyInstance {
   }
 
   registerHealth(app, parts.health);
-  registerRoutes(
-    app,
-    parts,
-    (route, dialect, handler) => (request, reply) => exchange(request, reply, route, dialect, handler),
-  );
+  const mount: Mount = (route, dialect, handler) => (request, reply) =>
+    exchange(request, reply, route, dialect, handler);
+  const routeParts = { ...parts, requestLimits };
+  registerRoutes(app, routeParts, mount);
+  registerQuote(app, routeParts, mount);
 
   app.setNotFoundHandler((request, reply) =>
     exchange(request, reply, 'unmatched', null, () => Promise.reject(notServed(request, parts))),

@@ -1,4 +1,5 @@
 import { nearest } from './nearest.ts';
+import { GOOGLE_SEARCH_USD } from './price.ts';
 import type { Price } from './price.ts';
 import { ASPECT_RATIOS, TIERS } from './size.ts';
 import type { AspectRatio, Tier } from './size.ts';
@@ -70,10 +71,11 @@ const PICTURES_AND_PDF = ['image/png', 'image/jpeg', 'image/webp', 'image/heic',
 const COMMON_RATIOS = ASPECT_RATIOS.filter((ratio) => !['1:4', '4:1', '1:8', '8:1'].includes(ratio));
 
 /**
- * Thinking and text come to a few hundred tokens; now and then a 1K picture precedes the one asked for. What exceeds a
- * ceiling is settled truly.
+ * Recorded replies spend up to 660 tokens on text and 529 on thinking, and draw one picture: two and a half times that
+ * much, so that one dear call is covered and twenty usual ones get all but one's share of a budget. A prompt with a
+ * search tool makes one query or a few.
  */
-export const USUAL_CEILING = { thinkingTokens: 4096, textTokens: 2048, pictures: 2 };
+export const USUAL_CEILING = { thinkingTokens: 2048, textTokens: 1024, pictures: 1, searches: 5 };
 
 /**
  * The models known without configuration. Abilities: https://ai.google.dev/gemini-api/docs/image-generation.
@@ -108,7 +110,11 @@ export const BUILT_IN_MODELS: readonly Model[] = [
       {
         upstream: 'google',
         model: 'gemini-3.1-flash-image',
-        price: { perMillionTokensUsd: { input: 0.5, text: 3, image: 60 }, ceiling: USUAL_CEILING },
+        price: {
+          perMillionTokensUsd: { input: 0.5, text: 3, image: 60 },
+          perSearchUsd: GOOGLE_SEARCH_USD,
+          ceiling: USUAL_CEILING,
+        },
       },
     ],
   },
@@ -131,7 +137,11 @@ export const BUILT_IN_MODELS: readonly Model[] = [
       {
         upstream: 'google',
         model: 'gemini-3-pro-image',
-        price: { perMillionTokensUsd: { input: 2, text: 12, image: 120 }, ceiling: USUAL_CEILING },
+        price: {
+          perMillionTokensUsd: { input: 2, text: 12, image: 120 },
+          perSearchUsd: GOOGLE_SEARCH_USD,
+          ceiling: USUAL_CEILING,
+        },
       },
     ],
   },

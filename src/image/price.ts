@@ -10,11 +10,21 @@ export type Price =
   | {
       /** `text` is the price of thinking too. */
       readonly perMillionTokensUsd: { readonly input: number; readonly text: number; readonly image: number };
-      /** The most one call is believed to spend on what the request does not fix. */
-      readonly ceiling: { readonly thinkingTokens: number; readonly textTokens: number; readonly pictures: number };
+      /** For each query the model sends to a search engine; nothing is taken to be free. Absent: Google's own price. */
+      readonly perSearchUsd?: number | undefined;
+      readonly ceiling: Ceiling;
     };
 
-/** What a worst case depends on. */
+/** The most one call is believed to spend on what its request does not fix. What exceeds it is settled truly. */
+export interface Ceiling {
+  readonly thinkingTokens: number;
+  readonly textTokens: number;
+  readonly pictures: number;
+  /** Queries of one call that may search. */
+  readonly searches: number;
+}
+
+/** What a price before the fact depends on. */
 export interface DrawFacts {
   /** Null: the vendor's default. */
   readonly tier: Tier | null;
@@ -22,6 +32,10 @@ export interface DrawFacts {
   readonly promptBytes: number;
   /** Pictures that go up. */
   readonly references: number;
+  /** The vendor reads more than is sent: documents, its own files, what its tools look up. */
+  readonly openEnded: boolean;
+  /** A tool is at hand that may send queries to a search engine. */
+  readonly maySearch: boolean;
 }
 
 /** What a true cost depends on. */
@@ -32,12 +46,20 @@ export interface AnswerFacts {
   readonly tier: Tier | null;
   /** Pictures delivered. Drafts (`thought: true`) are billed as thinking and do not count. */
   readonly pictures: number;
+  /** Queries it sent to search engines. */
+  readonly searches: number;
 }
 
-/** What the vendor draws where no size is asked for. https://ai.google.dev/gemini-api/docs/image-generation */
+/** $14 for 1,000 queries: https://ai.google.dev/gemini-api/docs/pricing as of 2026-09-05. */
+export const GOOGLE_SEARCH_USD = 0.014;
 
 /** Tokens of a request that are no text of the caller's: turn markers, roles, the vendor's own preamble. */
 const FRAME_TOKENS = 256;
+
+/** Thinking and text of a usual reply: recorded ones come to 270, 337 and 1,189. */
+const USUAL_WORDS = 600;
+/** Of English prose, and of most other. */
+const BYTES_PER_TOKEN = 4;
 
 const NANOS_PER_USD = 1e9;
 
@@ -49,18 +71,33 @@ const PICOS_PER_TOKEN = 1e6;
  * Nano-dollars one call can cost at most, rounded up. A true upper bound as long as the vendor keeps below the target's
  * ceiling: a tokenizer that falls back to bytes never makes more tokens of a text than it has bytes of UTF-8.
  */
-export function worstCaseNanos(price: Price, model: Model, { tier, promptBytes, references }: DrawFacts): number {
+export function worstCaseNanos(price: Price, model: Model, facts: DrawFacts): number {
+  const { tier, promptBytes, references, openEnded, maySearch } = facts;
   if ('perImageUsd' in price) return pictureNanos(price.perImageUsd, tier);
-  const { thinkingTokens, textTokens, pictures } = price.ceiling;
-  return tokenNanos(price.perMillionTokensUsd, {
-    input: promptBytes + FRAME_TOKENS + references * model.referenceTokens,
+  const { thinkingTokens, textTokens, pictures, searches } = price.ceiling;
+  const tokens = tokenNanos(price.perMillionTokensUsd, {
+    input: (openEnded ? model.inputTokenLimit : 0) + promptBytes + FRAME_TOKENS + references * model.referenceTokens,
     text: thinkingTokens + textTokens,
     image: pictures * pictureTokens(model, tier),
   });
+  return tokens + searchNanos(price, maySearch ? searches : 0);
+}
+
+/** Nano-dollars one call usually costs: an estimate, never more than its worst case. */
+export function expectedNanos(price: Price, model: Model, facts: DrawFacts): number {
+  const { tier, promptBytes, references, maySearch } = facts;
+  if ('perImageUsd' in price) return pictureNanos(price.perImageUsd, tier);
+  const { thinkingTokens, textTokens, searches } = price.ceiling;
+  const tokens = tokenNanos(price.perMillionTokensUsd, {
+    input: Math.ceil(promptBytes / BYTES_PER_TOKEN) + references * model.referenceTokens,
+    text: Math.min(USUAL_WORDS, thinkingTokens + textTokens),
+    image: pictureTokens(model, tier),
+  });
+  return tokens + searchNanos(price, maySearch ? Math.min(1, searches) : 0);
 }
 
 /** Nano-dollars a reply did cost, by modality. https://ai.google.dev/gemini-api/docs/pricing */
-export function costNanos(price: Price, model: Model, { usage, tier, pictures }: AnswerFacts): number {
+export function costNanos(price: Price, model: Model, { usage, tier, pictures, searches }: AnswerFacts): number {
   if ('perImageUsd' in price) return pictures > 0 ? pictureNanos(price.perImageUsd, tier) : 0;
   let text = usage.outputText;
   let image = usage.outputImage;
@@ -69,16 +106,22 @@ export function costNanos(price: Price, model: Model, { usage, tier, pictures }:
     image = pictures * pictureTokens(model, tier);
     if (text >= image) text -= image;
   }
-  return tokenNanos(price.perMillionTokensUsd, {
+  const tokens = tokenNanos(price.perMillionTokensUsd, {
     input: usage.inputText + usage.inputImage,
     text: text + usage.thinking,
     image,
   });
+  return tokens + searchNanos(price, searches);
 }
 
 /** Rounded to the nearest nano-dollar. */
 export function usdToNanos(usd: number): number {
   return Math.round(usd * NANOS_PER_USD);
+}
+
+/** The number nearest to it, which JSON writes with no more digits than it has. */
+export function nanosToUsd(nanos: number): number {
+  return nanos / NANOS_PER_USD;
 }
 
 /** Every digit that counts and no other: `0.0672`, `12`, `0`. */
@@ -93,6 +136,13 @@ type ByModality = Readonly<Record<'input' | 'text' | 'image', number>>;
 function tokenNanos(perMillionUsd: ByModality, tokens: ByModality): number {
   const picos = (kind: keyof ByModality): number => Math.round(perMillionUsd[kind] * PICOS_PER_TOKEN) * tokens[kind];
   return Math.ceil((picos('input') + picos('text') + picos('image')) / PICOS_PER_NANO);
+}
+
+function searchNanos(
+  { perSearchUsd = GOOGLE_SEARCH_USD }: { readonly perSearchUsd?: number | undefined },
+  count: number,
+) {
+  return count * usdToNanos(perSearchUsd);
 }
 
 function pictureNanos(perImageUsd: number | Readonly<Partial<Record<Tier, number>>>, tier: Tier | null): number {

@@ -46,9 +46,9 @@ export interface BillBook extends Bill {
 const KEPT_ENTRIES = 100_000;
 const RESELLER_NANOS = 58_000_000;
 const SEARCH_NANOS = 14_000_000;
-const FREE_SEARCHES_A_MONTH = 5000;
 
-export function openBill(): BillBook {
+/** `freeSearches`: queries that a month has free; may be changed at any time. */
+export function openBill(settings: { readonly freeSearches: number }): BillBook {
   const entries: BillEntry[] = [];
   const searchesInMonth = new Map<string, number>();
   let totalNanoUsd = 0;
@@ -69,7 +69,7 @@ export function openBill(): BillBook {
     const month = new Date(at).toISOString().slice(0, 7);
     const before = searchesInMonth.get(month) ?? 0;
     searchesInMonth.set(month, before + searches);
-    const paid = (count: number): number => Math.max(0, count - FREE_SEARCHES_A_MONTH);
+    const paid = (count: number): number => Math.max(0, count - settings.freeSearches);
     return paid(before + searches) - paid(before);
   }
 

@@ -26,12 +26,14 @@ export function groundingOf(
     ...(text ? { groundingSupports: [support] } : {}),
     ...(searches.image ? { imageSearchQueries: [query] } : {}),
     searchEntryPoint: { renderedContent: renderChips([query]) },
-    ...(searches.web ? { webSearchQueries: [query] } : {}),
+    // Recorded: the first query is empty.
+    ...(searches.web ? { webSearchQueries: ['', query] } : {}),
   };
 }
 
 export function countSearches(grounding: JsonObject | null): number {
-  const count = (queries: unknown): number => (Array.isArray(queries) ? queries.length : 0);
+  const count = (queries: unknown): number =>
+    Array.isArray(queries) ? queries.filter((query) => query !== '').length : 0;
   return count(grounding?.['webSearchQueries']) + count(grounding?.['imageSearchQueries']);
 }
 

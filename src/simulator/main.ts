@@ -6,12 +6,14 @@ import { parseSettings } from './settings.ts';
 const USAGE = `A Gemini-native upstream that draws simulated pictures, keeps its own bill and misbehaves on request.
 
   npm run simulator -- [--port 9090] [--latency-ms 0] [--signature-bytes N] [--format png|jpeg] [--pricing google|reseller]
+                        [--free-searches 5000]
 
   --port             on 127.0.0.1; 0 is any free one
   --latency-ms       from a request to its answer
   --signature-bytes  length of each thought signature, base64; as the vendor's (1.1 to 2.9 MB) unless given
   --format           what pictures are sent as; jpeg unless given, as the vendor does
   --pricing          of the bill: by tokens, as Google, or $0.058 a picture, as a reseller
+  --free-searches    queries to search engines that each month has free on the bill; 5000 unless given, as at Google
 
 GET /simulator/faults lists how it can misbehave: by header (x-simulator-fault: overloaded), by words in a
 prompt (simulate:overloaded) or by rule (POST /simulator/rules). GET /simulator/bill and /simulator/calls tell the rest.
@@ -26,6 +28,7 @@ function readOptions(args: string[]): SimulatorOptions | null {
       'signature-bytes': { type: 'string' },
       format: { type: 'string' },
       pricing: { type: 'string' },
+      'free-searches': { type: 'string' },
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
@@ -37,6 +40,7 @@ function readOptions(args: string[]): SimulatorOptions | null {
     signatureBytes: values['signature-bytes'] && Number(values['signature-bytes']),
     format: values.format,
     pricing: values.pricing,
+    freeSearches: values['free-searches'] && Number(values['free-searches']),
   };
   const settings = Object.entries(given).filter(([, value]) => value !== undefined);
   return { port, ...parseSettings(Object.fromEntries(settings)) };

@@ -23,6 +23,7 @@ export interface SimulatorOptions {
   readonly signatureBytes?: number | 'recorded';
   readonly format?: 'png' | 'jpeg';
   readonly pricing?: Pricing;
+  readonly freeSearches?: number;
   /** The keys that are accepted; absent: any that is not empty. */
   readonly keys?: readonly string[];
 }
@@ -102,7 +103,7 @@ function createHouse(settings: Settings, closing: AbortSignal): House {
   return {
     studio,
     rules: createRules(),
-    bill: openBill(),
+    bill: openBill(settings),
     settings,
     async sleep(ms) {
       if (ms > 0) await setTimeout(ms, undefined, { signal: closing });

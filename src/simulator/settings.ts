@@ -10,6 +10,8 @@ export interface Settings {
   /** Length of each thought signature in base64, at least 64; `recorded`: 1.1 to 2.9 MB, as the vendor's are. */
   signatureBytes: number | 'recorded';
   pricing: Pricing;
+  /** Queries to search engines that each month has free: 5,000 at Google. */
+  freeSearches: number;
 }
 
 export const DEFAULT_SETTINGS: Readonly<Settings> = {
@@ -17,10 +19,12 @@ export const DEFAULT_SETTINGS: Readonly<Settings> = {
   format: 'jpeg',
   signatureBytes: 'recorded',
   pricing: 'google',
+  freeSearches: 5000,
 };
 
 const MAX_LATENCY_MS = 600_000;
 const MAX_SIGNATURE_BYTES = 64_000_000;
+const MAX_FREE_SEARCHES = 1_000_000_000;
 
 const CHECKS = {
   latencyMs: [(value) => isWhole(value, MAX_LATENCY_MS), `a whole number of milliseconds up to ${MAX_LATENCY_MS}`],
@@ -30,6 +34,10 @@ const CHECKS = {
     `"recorded" or a whole number up to ${MAX_SIGNATURE_BYTES}`,
   ],
   pricing: [(value) => value === 'google' || value === 'reseller', '"google" or "reseller"'],
+  freeSearches: [
+    (value) => isWhole(value, MAX_FREE_SEARCHES),
+    `a whole number of searches a month up to ${MAX_FREE_SEARCHES}`,
+  ],
 } as const satisfies Record<keyof Settings, readonly [check: (value: unknown) => boolean, allowed: string]>;
 
 /** Reads settings somebody wrote by hand; throws what is wrong with them. */

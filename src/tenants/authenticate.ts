@@ -1,13 +1,18 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { GatewayError } from '../errors.ts';
-import type { Budget } from './budget.ts';
+import type { SafetyFloor } from '../image/safety.ts';
+import type { Budget, Payer } from './budget.ts';
+import type { Limits } from './limits.ts';
 
-/** A team that shares keys, budgets and, within its scope, pictures. */
+/** A team that shares keys, budgets and, within its scope, pictures; as one of its keys sees it, which may narrow it. */
 export interface Tenant {
   readonly id: string;
   /** Canonical ids; null = all. */
   readonly models: readonly string[] | null;
   readonly budgets: readonly Budget[];
+  readonly limits: Limits | null;
+  /** Who pays beside the tenant: the key, the organisation, everything. Absent: nobody. */
+  readonly alongside?: readonly Payer[] | undefined;
   readonly cache: {
     /** Tenants naming the same scope share pictures. */
     readonly scope: string;
@@ -15,6 +20,8 @@ export interface Tenant {
     readonly when: 'repeatable' | 'always' | 'never' | null;
     readonly ttlSeconds: number | null;
   };
+  /** The laxest safety threshold its requests may set; null or absent: any. */
+  readonly safetyFloor?: SafetyFloor | null | undefined;
 }
 
 /** Who asks. */

@@ -13,10 +13,33 @@ export interface Budget {
 
 export type Per = 'day' | 'month' | 'total';
 
+/** Whose budget it is, from the nearest to the widest. */
+export type Level = 'key' | 'tenant' | 'organisation' | 'everything';
+export const LEVELS = ['key', 'tenant', 'organisation', 'everything'] as const satisfies readonly Level[];
+
+/** Somebody whose budgets a picture counts on. */
+export interface Payer {
+  readonly level: Level;
+  /** Unique within its level. */
+  readonly id: string;
+  readonly budgets: readonly Budget[];
+}
+
+/** A tenant as far as money is concerned. */
+export interface Spender {
+  readonly id: string;
+  readonly budgets: readonly Budget[];
+  /** Who pays beside the tenant itself: the key, the organisation, everything. Absent: nobody. */
+  readonly alongside?: readonly Payer[] | undefined;
+}
+
 /** A budget in one of its periods: what spending is counted on. */
 export interface Account extends Budget {
-  /** Names tenant, budget and period, and nothing else: a changed limit goes on with the same account. */
+  /** Names owner, budget and period, and nothing else: a changed limit goes on with the same account. */
   readonly key: string;
+  readonly level: Level;
+  /** The payer's id. */
+  readonly owner: string;
   /** `2026-11-22`, `2026-11` or `total`. */
   readonly period: string;
 }
@@ -36,24 +59,37 @@ const DAY_MS = 24 * HOUR_MS;
 const RESERVED_RETRY_SECONDS = 5;
 
 /**
- * The accounts that one picture of a model counts on, in the periods that hold `at` (unix ms). The periods are fixed
- * here, before anything is sent: what is begun on the 31st is charged to the 31st.
+ * The accounts that one picture of a model counts on, in the periods that hold `at` (unix ms), from the nearest to the
+ * widest. The periods are fixed here, before anything is sent: what is begun on the 31st is charged to the 31st.
  * Throws RangeError for an unknown time zone.
  */
-export function accountsFor(
-  tenant: { readonly id: string; readonly budgets: readonly Budget[] },
-  model: string,
-  at: number,
-): readonly Account[] {
+export function accountsFor(spender: Spender, model: string, at: number): readonly Account[] {
+  return accountsOf(payersOf(spender), at).filter(({ models }) => models === null || models.includes(model));
+}
+
+/** Everybody whose budgets a spender's pictures count on, from the nearest to the widest. */
+export function payersOf({ id, budgets, alongside = [] }: Spender): readonly Payer[] {
+  const payers: readonly Payer[] = [{ level: 'tenant', id, budgets }, ...alongside];
+  return payers.toSorted((a, b) => LEVELS.indexOf(a.level) - LEVELS.indexOf(b.level));
+}
+
+/** The accounts of payers in the periods that hold `at`, each of them once: of two limits on one the lower counts. */
+export function accountsOf(payers: readonly Payer[], at: number): readonly Account[] {
   const accounts = new Map<string, Account>();
-  for (const budget of tenant.budgets) {
-    if (budget.models !== null && !budget.models.includes(model)) continue;
-    const period = periodOf(budget, at);
-    const models = budget.models === null ? null : [...new Set(budget.models)].sort();
-    const key = JSON.stringify([tenant.id, budget.per, budget.timeZone, models, period]);
-    const same = accounts.get(key);
-    if (same === undefined || budget.limitNanos < same.limitNanos) accounts.set(key, { ...budget, key, period });
-  }
+  const periods = new Map<string, string>();
+  for (const { level, id: owner, budgets } of payers)
+    for (const budget of budgets) {
+      const { per, timeZone } = budget;
+      const period = periods.get(`${per} ${timeZone}`) ?? periodOf(budget, at);
+      periods.set(`${per} ${timeZone}`, period);
+      const models = budget.models === null ? null : [...new Set(budget.models)].sort();
+      const named = [owner, per, timeZone, models, period];
+      // A tenant's accounts were there before there were levels, and go on under the names they had: one word shorter.
+      const key = JSON.stringify(level === 'tenant' ? named : [level, ...named]);
+      const same = accounts.get(key);
+      if (same === undefined || budget.limitNanos < same.limitNanos)
+        accounts.set(key, { ...budget, models, key, level, owner, period });
+    }
   return [...accounts.values()];
 }
 
@@ -85,25 +121,38 @@ export function periodEnd({ per, timeZone, period }: Pick<Account, 'per' | 'time
 /**
  * Why an account cannot take `askedNanos` more; null when it can. `budget_exhausted`: what is spent leaves no room.
  * `budget_reserved`: only what others hold is in the way, so the same may fit in a moment.
+ *
+ * It says whose budget refused, in the caller's terms. Of a budget that other tenants spend too it says no amount.
  */
 export function refusal(account: Account, balance: Balance, askedNanos: number): GatewayError | null {
   const unspent = account.limitNanos - balance.spentNanos;
-  if (askedNanos > unspent)
-    return new GatewayError(
-      'budget_exhausted',
-      `${named(account)} cannot cover this request: ${dollars(balance.spentNanos)} is spent, and this may cost up to ` +
-        `${dollars(askedNanos)}. ${whatHelps(account)}`,
-    );
-  if (askedNanos > unspent - balance.heldNanos)
+  const [whose, isShared] = WHOSE[account.level];
+  const name = `${whose} budget ${scope(account, isShared)}`;
+  const spent = `${dollars(balance.spentNanos)} is spent`;
+  const asked = `this may cost up to ${dollars(askedNanos)}`;
+  if (askedNanos > unspent) {
+    const figures = isShared ? '' : `: ${spent}, and ${asked}`;
+    return new GatewayError('budget_exhausted', `${name} cannot cover this request${figures}. ${whatHelps(account)}`);
+  }
+  if (askedNanos > unspent - balance.heldNanos) {
+    const figures = isShared ? '' : `: ${spent}, ${dollars(balance.heldNanos)} held, and ${asked}`;
     return new GatewayError(
       'budget_reserved',
-      `${named(account)} is held by pictures being drawn now: ${dollars(balance.spentNanos)} is spent, ` +
-        `${dollars(balance.heldNanos)} held, and this may cost up to ${dollars(askedNanos)}. ` +
+      `${name} is held by pictures being drawn now${figures}. ` +
         `What they do not use comes free when they end: try again in some seconds. ${whatHelps(account)}`,
       { retryAfterSeconds: RESERVED_RETRY_SECONDS },
     );
+  }
   return null;
 }
+
+/** As the caller would say it, and whether other tenants spend it too. */
+const WHOSE = {
+  key: ["This key's", false],
+  tenant: ["Your team's", false],
+  organisation: ["Your organisation's", true],
+  everything: ["The whole gateway's", true],
+} as const satisfies Record<Level, readonly [string, boolean]>;
 
 /** Nano-dollars in words, exactly: `$0.134`, `$1.00`. */
 export function dollars(nanos: number): string {
@@ -112,9 +161,10 @@ export function dollars(nanos: number): string {
   return `$${whole}.${rest.slice(0, 2)}${rest.slice(2).replace(/0+$/, '')}`;
 }
 
-function named({ limitNanos, per, timeZone, models }: Account): string {
-  const span = per === 'total' ? 'in total' : `a ${per} (${timeZone})`;
-  return `The budget of ${dollars(limitNanos)} ${span}${models === null ? '' : ` for ${models.join(', ')}`}`;
+function scope({ limitNanos, per, timeZone, models }: Account, isShared: boolean): string {
+  const amount = isShared ? '' : `of ${dollars(limitNanos)} `;
+  const span = per === 'total' ? 'in total' : `${isShared ? 'per' : 'a'} ${per} (${timeZone})`;
+  return `${amount}${span}${models === null ? '' : ` for ${models.join(', ')}`}`;
 }
 
 function whatHelps(account: Account): string {

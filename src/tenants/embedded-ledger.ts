@@ -2,7 +2,7 @@ import { dirname, resolve } from 'node:path';
 import { GatewayError } from '../errors.ts';
 import type { Balance } from './budget.ts';
 import { booksIn } from './embedded-books.ts';
-import type { Books, Expired } from './embedded-books.ts';
+import type { Books, Ended, Expired } from './embedded-books.ts';
 import { SCHEMA_STEPS } from './embedded-schema.ts';
 import { inTransaction, isBusy, isStoreFailure, lockDirectory, openDatabase } from './sqlite.ts';
 import type { Database } from './sqlite.ts';
@@ -11,18 +11,25 @@ import type { Hold } from './state.ts';
 /** A verb of the port, as it travels to the ledger's thread. `at` is in unix ms. */
 export type Operation =
   | { readonly verb: 'reserve'; readonly holds: readonly Hold[]; readonly at: number }
-  | {
-      readonly verb: 'settle';
-      readonly id: string;
-      readonly nanos: number;
-      readonly outcome: string;
-      readonly at: number;
-    }
-  | { readonly verb: 'release'; readonly id: string; readonly at: number }
+  | { readonly verb: 'settle'; readonly id: string; readonly ended: Ended; readonly at: number }
+  | { readonly verb: 'release'; readonly id: string; readonly outcome: string; readonly at: number }
+  | { readonly verb: 'expire'; readonly at: number }
+  | { readonly verb: 'refund'; readonly id: string; readonly at: number }
   | { readonly verb: 'spent'; readonly accountKeys: readonly string[] };
 
-/** `balances` are what `spent` asked for; the other verbs have none. */
-export type Result = { readonly balances: readonly Balance[] } | { readonly failed: GatewayError };
+/** What an operation tells beside that it is done; each verb only what concerns it. */
+export interface Told {
+  /** Of `spent`, in the order asked. */
+  readonly balances?: readonly Balance[];
+  /** Of `expire`: holds whose lease was over. */
+  readonly expired?: Expired;
+  /** Of `settle`: it came after the hold had expired. */
+  readonly late?: boolean;
+  /** Of `refund`: the nano-dollars given back, 0 where nothing was charged as unknown. */
+  readonly refundedNanos?: number;
+}
+
+export type Result = { readonly told: Told } | { readonly failed: GatewayError };
 
 /** The verbs of the port in SQLite, synchronous: for a thread of its own, since every commit waits for the disk. */
 export interface EmbeddedLedger {
@@ -76,9 +83,9 @@ function commit(db: Database, books: Books, operations: readonly Operation[]): r
       operations.map((operation): Result => {
         db.exec('SAVEPOINT operation');
         try {
-          const balances = perform(books, operation);
+          const told = perform(books, operation);
           db.exec('RELEASE operation');
-          return { balances };
+          return { told };
         } catch (error) {
           // Then no operation is safely written, not even those that went well.
           if (isStoreFailure(error)) throw error;
@@ -95,21 +102,24 @@ function commit(db: Database, books: Books, operations: readonly Operation[]): r
   }
 }
 
-function perform(books: Books, operation: Operation): readonly Balance[] {
+function perform(books: Books, operation: Operation): Told {
   switch (operation.verb) {
     case 'spent':
-      return operation.accountKeys.map((key) => books.balance(key));
+      return { balances: operation.accountKeys.map((key) => books.balance(key)) };
+    case 'expire':
+      return { expired: books.expireDue(operation.at) };
+    case 'refund':
+      return { refundedNanos: books.refund(operation.id, operation.at) };
+    case 'settle':
+      return { late: books.settle(operation.id, operation.ended, operation.at) };
     case 'reserve':
       books.reserve(operation.holds, operation.at);
       break;
-    case 'settle':
-      books.settle(operation.id, operation.nanos, operation.outcome, operation.at);
-      break;
     case 'release':
-      books.release(operation.id, operation.at);
+      books.release(operation.id, operation.outcome, operation.at);
       break;
   }
-  return [];
+  return {};
 }
 
 function asGatewayError(error: unknown): GatewayError {

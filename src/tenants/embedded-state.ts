@@ -3,18 +3,31 @@ import { extname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { GatewayError } from '../errors.ts';
-import type { Balance } from './budget.ts';
 import type { Expired } from './embedded-books.ts';
-import type { Operation } from './embedded-ledger.ts';
+import type { Operation, Told } from './embedded-ledger.ts';
 import type { Answers, Opening, PlainError, Question, Start } from './embedded-worker.ts';
-import type { SpendState } from './state.ts';
+import type { Made, SpendState } from './state.ts';
 
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 10_000;
+const SWEEP_EVERY_MS = 15_000;
+const UNCOUNTED: Made = { pictures: 0, tokens: 0 };
 
 /** `expired` is what a dead run had left held: it was charged in full when this was opened. */
 export interface EmbeddedState extends SpendState {
   readonly expired: Expired;
+  /** Charges what is held past its lease. It is done every 15 s by itself. */
+  sweep(): Promise<Expired>;
+  /** From now on `events` hears what happens by the way. */
+  watch(events: StateEvents): void;
+}
+
+/** For those who count what happens by the way. */
+export interface StateEvents {
+  /** Holds outlived their lease while the process ran, and were charged in full as unknown. */
+  expired(expired: Expired): void;
+  /** The true cost of such a hold came in after all. */
+  settledLate(): void;
 }
 
 /**
@@ -38,11 +51,12 @@ export async function openEmbeddedState(options: {
     throw revived(opening.failed);
   }
 
-  const asked = new Map<number, PromiseWithResolvers<readonly Balance[]>>();
+  const asked = new Map<number, PromiseWithResolvers<Told>>();
   const patient = new Set<Promise<void>>();
   const closing = new AbortController();
   let lost: GatewayError | null = null;
   let number = 0;
+  let events: StateEvents | null = null;
 
   worker.on('message', (answers: Answers) => {
     for (const answer of answers) {
@@ -66,21 +80,20 @@ export async function openEmbeddedState(options: {
     worker.postMessage(message);
   }
 
-  async function ask(operation: Operation): Promise<readonly Balance[]> {
+  async function ask(operation: Operation): Promise<Told> {
     if (lost !== null) throw lost;
     number += 1;
-    const promise = Promise.withResolvers<readonly Balance[]>();
+    const promise = Promise.withResolvers<Told>();
     asked.set(number, promise);
     send({ number, operation });
     return promise.promise;
   }
 
-  async function askUntilDone(operation: Operation): Promise<void> {
+  async function askUntilDone(operation: Operation): Promise<Told> {
     for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
       const lastTry = closing.signal.aborted;
       try {
-        await ask(operation);
-        return;
+        return await ask(operation);
       } catch (error) {
         const passing = error instanceof GatewayError && error.failure === 'unavailable';
         if (!passing || lastTry || lost !== null) throw error;
@@ -91,22 +104,43 @@ export async function openEmbeddedState(options: {
   }
 
   function patiently(operation: Operation): Promise<void> {
-    const done = askUntilDone(operation);
+    const done = (async () => {
+      const { late } = await askUntilDone(operation);
+      if (late === true) events?.settledLate();
+    })();
     patient.add(done);
     return done.finally(() => patient.delete(done));
   }
 
+  async function sweep(): Promise<Expired> {
+    const { expired } = await ask({ verb: 'expire', at: now() });
+    if (expired === undefined || expired.holds === 0) return { holds: 0, nanos: 0 };
+    events?.expired(expired);
+    return expired;
+  }
+  // What cannot be written now is found again by the next one.
+  const sweeping = setInterval(() => void sweep().catch(() => undefined), SWEEP_EVERY_MS).unref();
+
   return {
     expired: opening.value,
+    sweep,
+    watch(listener) {
+      events = listener;
+    },
     async reserve(holds) {
       await ask({ verb: 'reserve', holds, at: now() });
     },
-    settle: (id, nanos, outcome) => patiently({ verb: 'settle', id, nanos, outcome, at: now() }),
-    release: (id) => patiently({ verb: 'release', id, at: now() }),
-    spent: (accountKeys) => ask({ verb: 'spent', accountKeys }),
+    settle: (id, nanos, outcome, made = UNCOUNTED) =>
+      patiently({ verb: 'settle', id, ended: { nanos, outcome, ...made }, at: now() }),
+    release: (id, outcome = 'released') => patiently({ verb: 'release', id, outcome, at: now() }),
+    async spent(accountKeys) {
+      const { balances = [] } = await ask({ verb: 'spent', accountKeys });
+      return balances;
+    },
     trouble: () => lost?.message ?? null,
     async close() {
       closing.abort();
+      clearInterval(sweeping);
       await Promise.allSettled(patient);
       if (lost === null) send('close');
       await ended;

@@ -1,10 +1,9 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { GatewayError } from '../errors.ts';
 import type { Failure, FailureDetail } from '../errors.ts';
-import type { Balance } from './budget.ts';
 import type { Expired } from './embedded-books.ts';
 import { openEmbeddedLedger } from './embedded-ledger.ts';
-import type { EmbeddedLedger, Operation } from './embedded-ledger.ts';
+import type { EmbeddedLedger, Operation, Told } from './embedded-ledger.ts';
 
 /** What the thread is started with. */
 export interface Start {
@@ -21,7 +20,7 @@ export interface Question {
   readonly number: number;
   readonly operation: Operation;
 }
-export type Answers = readonly { readonly number: number; readonly outcome: Outcome<readonly Balance[]> }[];
+export type Answers = readonly { readonly number: number; readonly outcome: Outcome<Told> }[];
 
 export type Outcome<T> = { readonly value: T } | { readonly failed: PlainError };
 
@@ -69,7 +68,7 @@ function answer(ledger: EmbeddedLedger): void {
     const results = ledger.commit(questions.map(({ operation }) => operation));
     const answers: Answers = results.map((result, index) => ({
       number: questions[index]!.number,
-      outcome: 'failed' in result ? { failed: plain(result.failed) } : { value: result.balances },
+      outcome: 'failed' in result ? { failed: plain(result.failed) } : { value: result.told },
     }));
     port.postMessage(answers);
   }

@@ -76,7 +76,7 @@ function entryOf(sha256: string): KeyEntry {
 }
 
 function tenant(id: string, budgets: Tenant['budgets']): Tenant {
-  return { id, models: null, budgets, cache: { scope: id, when: null, ttlSeconds: null } };
+  return { id, models: null, budgets, limits: null, cache: { scope: id, when: null, ttlSeconds: null } };
 }
 
 async function readIfThere(file: string): Promise<string | null> {

@@ -42,6 +42,11 @@ function makePrivate(path: string): void {
   }
 }
 
+/** Opens a database that another process may be writing to, for reading alone. Integers come as bigint: sums are exact. */
+export function openReadOnly(path: string): Database {
+  return new DatabaseSync(path, { readOnly: true, readBigInts: true, timeout: BUSY_MS });
+}
+
 /** All of the work or none of it. */
 export function inTransaction<T>(db: Database, work: () => T): T {
   db.exec('BEGIN IMMEDIATE');

@@ -1,7 +1,9 @@
 import type { Account, Balance } from './budget.ts';
+import type { Tags } from './tags.ts';
 
 export { accountsFor } from './budget.ts';
-export type { Account, Balance, Budget } from './budget.ts';
+export type { Account, Balance, Budget, Level, Payer } from './budget.ts';
+export type { Tags } from './tags.ts';
 
 /** Money set aside for one attempt at one picture, from before its first byte goes up until its cost is known. */
 export interface Hold {
@@ -11,10 +13,26 @@ export interface Hold {
   readonly keyId: string;
   /** Canonical id. */
   readonly model: string;
+  /** Who draws: the id of the upstream. */
+  readonly upstream: string;
+  /** The size that is drawn; null where the model has but one. */
+  readonly tier: string | null;
+  /** The caller's own name for its end user. */
+  readonly user: string | null;
+  readonly tags: Tags;
+  /** How long it may last before it is taken for lost and expires. */
+  readonly leaseMs: number;
   /** Nano-dollars: a true upper bound of what the attempt may cost. */
   readonly worstNanos: number;
   /** Each of them must have room. May be empty: a tenant without budgets still has its rows in the ledger. */
   readonly accounts: readonly Account[];
+}
+
+/** What came of an attempt, counted for the usage report. */
+export interface Made {
+  readonly pictures: number;
+  /** Of all modalities, in and out. */
+  readonly tokens: number;
 }
 
 /**
@@ -24,6 +42,7 @@ export interface Hold {
  *     held --settle--> settled          what it cost, even if that is more than the worst case
  *     held --release-> released         nothing
  *     held --crash---> expired          its worst case, outcome `unknown`: it may have been paid for
+ *     held --lease is over--> expired   the same
  *     expired or released --settle--> settled: the truth, however late
  *
  * Everything else changes nothing: a repeated settle or release, and a release of what is no longer held.
@@ -41,9 +60,9 @@ export interface SpendState {
    * should not wait for it. Rejects only when the state is closed or lost before; the hold then stays, and is charged
    * in full at the next start.
    */
-  settle(id: string, actualNanos: number, outcome: string): Promise<void>;
-  /** Gives back what cannot have cost anything. As patient as `settle`. */
-  release(id: string): Promise<void>;
+  settle(id: string, actualNanos: number, outcome: string, made?: Made): Promise<void>;
+  /** Gives back what cannot have cost anything, for the reason `outcome`, else `released`. As patient as `settle`. */
+  release(id: string, outcome?: string): Promise<void>;
   /** The balance of each account, in order; zeros for one that was never used. */
   spent(accountKeys: readonly string[]): Promise<readonly Balance[]>;
   /** Why nothing can be reserved until the process is started anew; null while all is well. */

@@ -27,4 +27,12 @@ describe('an Idempotency-Key', () => {
     now += 86_400_000;
     expect(other).not.toThrow();
   });
+
+  test('that is only looked at stands for nothing, and is refused where it stands for another request', () => {
+    const keys = new IdempotencyKeys({ first: memoryTexts(1 << 16), now: () => 0 });
+    keys.check('acme', 'k', [picture('one')]);
+    keys.claim('acme', 'k', [picture('two')]);
+    keys.check('acme', 'k', [picture('two')]);
+    expect(() => keys.check('acme', 'k', [picture('one')])).toThrow(/used with another request/);
+  });
 });

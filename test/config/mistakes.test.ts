@@ -21,7 +21,7 @@ describe('a mistake', () => {
     ['logLevel: loud', 'my.yaml:1 logLevel: must be debug, info, warn, error or silent, is "loud"'],
     [
       '\ncach: { when: never }',
-      'my.yaml:2 cach: unknown setting; known here: listen, operations, publicUrl, dataDir, logLevel, state, bounds, images, cache, upstreams, models, tenants; did you mean cache?',
+      'my.yaml:2 cach: unknown setting; known here: listen, operations, publicUrl, trustProxy, dataDir, logLevel, state, bounds, images, cache, upstreams, models, tenants, organisations, budgets, alerts; did you mean cache?',
     ],
     [
       'cache: { diskBytes: 1 }',
@@ -154,6 +154,10 @@ describe('a mistake', () => {
       'models[0].targets[0].price: a ceiling belongs to perMillionTokensUsd: perImageUsd is the whole price',
     ],
     [
+      `{ id: gemini-3-pro-image, targets: [{ ${target}, price: { perImageUsd: 1, perSearchUsd: 0.014 } }] }`,
+      'models[0].targets[0].price: perSearchUsd belongs to perMillionTokensUsd: perImageUsd is the whole price',
+    ],
+    [
       `{ id: gemini-3-pro-image, targets: [{ ${target}, price: { perMillionTokensUsd: { input: 1, text: 1 } } }] }`,
       'models[0].targets[0].price.perMillionTokensUsd.image: is missing',
     ],
@@ -226,7 +230,7 @@ describe('a mistake', () => {
     ['{ id: a, keys: [{ revoked: true }] }', 'tenants[0].keys[0]: must have exactly one of key, keyFrom, sha256'],
     [
       '{ id: a, keys: [{ key: sk-literal, expire: 2027-01-31 }] }',
-      'tenants[0].keys[0]: unknown setting; known here: key, keyFrom, sha256, revoked, expires; did you mean expires?',
+      'tenants[0].keys[0]: unknown setting; known here: key, keyFrom, sha256, revoked, expires, models, budgets, creditUsd, cache; did you mean expires?',
     ],
     [`{ id: a, ${keys} }, { id: b, ${keys} }`, 'tenants[1].keys[0]: the tenant a has this key already'],
     [
@@ -251,11 +255,59 @@ describe('a mistake', () => {
       'tenants[0].budgets[0].timeZone: "Mars/Olympus" is no time zone; write one such as UTC or Europe/Berlin',
     ],
     [
-      `{ id: a, ${keys}, limits: { requestsPerMinute: 60 } }`,
-      'tenants[0].limits: unknown setting; known here: id, keys, models, budgets, cache',
+      `{ id: a, ${keys}, limits: { requestsPerMinute: 0 } }`,
+      'tenants[0].limits.requestsPerMinute: must be 1 to 1000000, is 0',
+    ],
+    [
+      `{ id: a, ${keys}, limits: { imagesPerMinute: 1.5 } }`,
+      'tenants[0].limits.imagesPerMinute: must be a whole number, is 1.5',
+    ],
+    [
+      `{ id: a, ${keys}, safety: { floor: BLOCK_NONE } }`,
+      'tenants[0].safety.floor: must be BLOCK_ONLY_HIGH, BLOCK_MEDIUM_AND_ABOVE or BLOCK_LOW_AND_ABOVE, is "BLOCK_NONE"',
+    ],
+    [`{ id: a, ${keys}, limits: { mode: log } }`, 'tenants[0].limits.mode: must be enforce, shadow or off, is "log"'],
+    [
+      `{ id: a, ${keys}, limits: { requestPerMinute: 1 } }`,
+      'tenants[0].limits.requestPerMinute: unknown setting; known here: requestsPerMinute, imagesPerMinute, concurrentImages, mode; did you mean requestsPerMinute?',
     ],
   ])('in the tenant %s is told', (tenant, message) => {
     expect(mistakes(`tenants: [${tenant}]`)).toEqual([`my.yaml:1 ${message}`]);
+  });
+
+  it.each([
+    [
+      'tenants: [{ id: a, keys: [{ key: sk-literal, models: [nano-banana-pro] }], models: [nano-banana-2] }]',
+      'tenants[0].keys[0].models: the tenant a may not use gemini-3-pro-image, so none of its keys may',
+    ],
+    [
+      'tenants: [{ id: a, keys: [{ key: sk-literal }], organisation: globex }]',
+      'tenants[0].organisation: no organisation is called globex: name it under organisations',
+    ],
+    ['organisations: [{ id: a }, { id: a }]', 'organisations[1].id: another organisation is called a already'],
+    [
+      'organisations: [{ id: a, budgets: [{ limitUsd: 1, per: total }], creditUsd: 5 }]',
+      'organisations[0].creditUsd: is a budget per total for all models, and there is one already: keep one',
+    ],
+    ['budgets: [{ limitUsd: 1, per: day, models: [nano] }]', 'budgets[0].models[0]: no model is called "nano"; .*'],
+    [
+      'alerts: { thresholds: [80] }',
+      'alerts.thresholds[0]: must be a share of the budget, such as 0.8 for 80 %, is 80',
+    ],
+    [
+      'alerts: { webhook: "ftp://secret-host/hook" }',
+      'alerts.webhook: must be an address that begins with https:// or http://, without user name, password or fragment',
+    ],
+    ['alerts: { webhookSecretFrom: SECRET }', 'alerts.webhookSecretFrom: signs nothing without a webhook'],
+    [
+      'alerts: { webhook: "https://a.example", webhookSecretFrom: SECRET }',
+      'alerts.webhookSecretFrom: the environment variable SECRET is not set',
+    ],
+  ])('in %j is told', (yaml, message) => {
+    const told = mistakes(yaml);
+    expect(told).toHaveLength(1);
+    if (message.endsWith('.*')) expect(told[0]).toContain(message.slice(0, -2));
+    else expect(told).toEqual([`my.yaml:1 ${message}`]);
   });
 
   it('is told with all the others, each at its line, whatever kind it is of', () => {
@@ -288,8 +340,8 @@ tenants:
       'my.yaml:16 tenants[0].keys[0].key: must be text',
       'my.yaml:16 tenants[0].budgets[0].timeZone: "Nowhere" is no time zone; write one such as UTC or Europe/Berlin',
       'my.yaml:17 tenants[1]: must be a map of settings, is 17',
-      'my.yaml:18 tenants[2].keys[0]: the tenant a has this key already',
       'my.yaml:18 tenants[2].models[0]: no model is called "nano-banana-9"; there are names such as nano-banana-2, nano-banana-pro or gemini-3-pro-image',
+      'my.yaml:18 tenants[2].keys[0]: the tenant a has this key already',
       'PORT: must be 1 to 65535, is "eighty"',
       'LOG_LEVEL: must be debug, info, warn, error or silent, is "shout"',
     ]);

@@ -40,7 +40,7 @@ describe('config/plantain.yaml', () => {
   });
 
   it('is valid with every example in it put to use', () => {
-    const environment = { GEMINI_API_KEY: 'g', WISDOM_GATE_KEY: 'w', ACME_KEY: 'sk-acme' };
+    const environment = { GEMINI_API_KEY: 'g', WISDOM_GATE_KEY: 'w', ACME_KEY: 'sk-acme', ALERTS_SECRET: 's' };
     const config = load(withExamples(shipped('plantain.yaml')), environment);
     expect(config.warnings).toEqual([]);
     expect(config.tenants[0]).toMatchObject({ id: 'acme', keys: [{}, {}, {}], budgets: [{}, {}] });

@@ -15,6 +15,8 @@ import { createLog } from '../../src/log.ts';
 import { createMetrics } from '../../src/metrics.ts';
 import { createKeyRing, keyDigest } from '../../src/tenants/authenticate.ts';
 import type { KeyEntry } from '../../src/tenants/authenticate.ts';
+import { KeyPauses } from '../../src/tenants/pause.ts';
+import { RateCounter } from '../../src/tenants/rate-counter.ts';
 import { createRouter } from '../../src/upstreams/router.ts';
 
 export const KEY = 'sk-small-server';
@@ -35,7 +37,14 @@ export async function startSmallServer(
   const metrics = createMetrics({
     version: 'test',
     simulator: false,
-    gauges: { cacheBytes: none, flights: none, waiters: none, bytesInFlight: none },
+    gauges: {
+      cacheBytes: none,
+      flights: none,
+      waiters: none,
+      bytesInFlight: none,
+      keysPaused: none,
+      budgets: () => Promise.resolve([]),
+    },
   });
   let lines = '';
   const sink = new Writable({
@@ -66,6 +75,7 @@ export async function startSmallServer(
       dialect: gemini,
       metrics,
       log: createLog('info', sink),
+      pauses: new KeyPauses({ now: Date.now }),
       now: Date.now,
       admit: async () => () => undefined,
       idempotencyKeys: new IdempotencyKeys({ first: memoryTexts(1 << 16), now: Date.now }),
@@ -78,6 +88,15 @@ export async function startSmallServer(
     },
     dialects: options.dialects ?? [gemini, openaiImages],
     keys: createKeyRing([keyEntry(KEY), { ...keyEntry(REVOKED_KEY), revoked: true }]),
+    // Hundreds of bad keys come from one address here, and each is to hear the same.
+    limits: {
+      requests: new RateCounter({ capacity: 1, now: Date.now }),
+      strangers: new RateCounter({ capacity: 1, now: Date.now }),
+      strangersPerMinute: 1_000_000,
+      imageStanding: () => null,
+      count: none,
+    },
+    trustProxy: [],
     budget: createByteBudget(1 << 20),
     bodyBytes: 1 << 20,
     publicUrl: 'http://gateway.example',
@@ -90,5 +109,9 @@ export async function startSmallServer(
 
 function keyEntry(key: string): KeyEntry {
   const cache = { scope: 'acme', when: null, ttlSeconds: null };
-  return { sha256: keyDigest(key), id: key.slice(-7), tenant: { id: 'acme', models: null, budgets: [], cache } };
+  return {
+    sha256: keyDigest(key),
+    id: key.slice(-7),
+    tenant: { id: 'acme', models: null, budgets: [], limits: null, cache },
+  };
 }

@@ -3,12 +3,12 @@ import { describe, expect, it } from 'vitest';
 import type { Usage } from '../../src/image/answer.ts';
 import { BUILT_IN_MODELS } from '../../src/image/model.ts';
 import type { Model } from '../../src/image/model.ts';
-import { costNanos, formatUsd, usdToNanos, worstCaseNanos } from '../../src/image/price.ts';
+import { costNanos, expectedNanos, formatUsd, usdToNanos, worstCaseNanos } from '../../src/image/price.ts';
 import type { Price } from '../../src/image/price.ts';
 import { TIERS } from '../../src/image/size.ts';
 
 const [flash, pro] = BUILT_IN_MODELS as readonly [Model, Model];
-const ceiling = { thinkingTokens: 4096, textTokens: 2048, pictures: 2 };
+const ceiling = { thinkingTokens: 4096, textTokens: 2048, pictures: 2, searches: 5 };
 const googleFlash: Price = { perMillionTokensUsd: { input: 0.5, text: 3, image: 60 }, ceiling };
 const googlePro: Price = { perMillionTokensUsd: { input: 2, text: 12, image: 120 }, ceiling };
 const flat: Price = { perImageUsd: 0.058 };
@@ -19,6 +19,8 @@ function usage(tokens: Partial<Usage>): Usage {
 }
 
 const NOTHING = usage({});
+/** A request that says all there is. */
+const CLOSED = { openEnded: false, maySearch: false } as const;
 
 describe('the true cost', () => {
   it.each([
@@ -32,7 +34,7 @@ describe('the true cost', () => {
     ['a refusal: no picture, but words and thinking', { inputText: 50, outputText: 20, thinking: 100 }, 1_540_000],
   ])('counts %s', (_what, tokens, nanos) => {
     const pictures = 'outputImage' in tokens ? 1 : 0;
-    expect(costNanos(googlePro, pro, { usage: usage(tokens), tier: '4K', pictures })).toBe(nanos);
+    expect(costNanos(googlePro, pro, { usage: usage(tokens), tier: '4K', pictures, searches: 0 })).toBe(nanos);
   });
 
   it.each([
@@ -42,28 +44,28 @@ describe('the true cost', () => {
     ['4K', 0.1512],
     [null, 0.0672],
   ] as const)('is read from the table of picture tokens when a reply at %s reports no usage', (tier, dollars) => {
-    expect(costNanos(googleFlash, flash, { usage: NOTHING, tier, pictures: 1 })).toBe(usdToNanos(dollars));
+    expect(costNanos(googleFlash, flash, { usage: NOTHING, tier, pictures: 1, searches: 0 })).toBe(usdToNanos(dollars));
   });
 
   it('takes pictures out of an undivided count before it prices the rest as text', () => {
-    const facts = { usage: usage({ outputText: 1216, thinking: 179 }), tier: '1K', pictures: 1 } as const;
+    const facts = { usage: usage({ outputText: 1216, thinking: 179 }), tier: '1K', pictures: 1, searches: 0 } as const;
     expect(costNanos(googlePro, pro, facts)).toBe(1120 * 120_000 + (96 + 179) * 12_000);
   });
 
   it('adds pictures that no count holds', () => {
-    const facts = { usage: usage({ outputText: 30 }), tier: '2K', pictures: 2 } as const;
+    const facts = { usage: usage({ outputText: 30 }), tier: '2K', pictures: 2, searches: 0 } as const;
     expect(costNanos(googleFlash, flash, facts)).toBe(2 * 1680 * 60_000 + 30 * 3000);
   });
 
   it('is the price of the call where pictures have a price, however many came', () => {
-    expect(costNanos(flat, flash, { usage: NOTHING, tier: '4K', pictures: 1 })).toBe(58_000_000);
-    expect(costNanos(flat, flash, { usage: NOTHING, tier: '4K', pictures: 3 })).toBe(58_000_000);
-    expect(costNanos(byTier, flash, { usage: NOTHING, tier: '2K', pictures: 1 })).toBe(101_000_000);
-    expect(costNanos(byTier, flash, { usage: NOTHING, tier: null, pictures: 1 })).toBe(67_000_000);
+    expect(costNanos(flat, flash, { usage: NOTHING, tier: '4K', pictures: 1, searches: 0 })).toBe(58_000_000);
+    expect(costNanos(flat, flash, { usage: NOTHING, tier: '4K', pictures: 3, searches: 0 })).toBe(58_000_000);
+    expect(costNanos(byTier, flash, { usage: NOTHING, tier: '2K', pictures: 1, searches: 0 })).toBe(101_000_000);
+    expect(costNanos(byTier, flash, { usage: NOTHING, tier: null, pictures: 1, searches: 0 })).toBe(67_000_000);
   });
 
   it('is nothing for a call without a picture where pictures have a price', () => {
-    const facts = { usage: usage({ inputText: 900, thinking: 4000 }), tier: '1K', pictures: 0 } as const;
+    const facts = { usage: usage({ inputText: 900, thinking: 4000 }), tier: '1K', pictures: 0, searches: 0 } as const;
     expect(costNanos(flat, flash, facts)).toBe(0);
     expect(costNanos(byTier, flash, facts)).toBe(0);
   });
@@ -71,25 +73,25 @@ describe('the true cost', () => {
   it('keeps prices finer than a nano-dollar a token, rounding the sum up', () => {
     const price: Price = { perMillionTokensUsd: { input: 0.0375, text: 0.3, image: 30 }, ceiling };
     const cost = (inputText: number) =>
-      costNanos(price, flash, { usage: usage({ inputText }), tier: '1K', pictures: 0 });
+      costNanos(price, flash, { usage: usage({ inputText }), tier: '1K', pictures: 0, searches: 0 });
     expect([cost(1), cost(2), cost(1000)]).toEqual([38, 75, 37_500]);
   });
 });
 
 describe('the worst case', () => {
   it('is the price of the call where pictures have a price', () => {
-    const facts = { tier: '4K', promptBytes: 32_000, references: 14 } as const;
+    const facts = { tier: '4K', promptBytes: 32_000, references: 14, ...CLOSED } as const;
     expect(worstCaseNanos(flat, flash, facts)).toBe(58_000_000);
     expect(worstCaseNanos(byTier, flash, facts)).toBe(151_000_000);
   });
 
   it('takes the dearest entry of a table that leaves the tier out', () => {
     const gap: Price = { perImageUsd: { '1K': 0.1, '2K': 0.2 } };
-    expect(worstCaseNanos(gap, flash, { tier: '4K', promptBytes: 1, references: 0 })).toBe(200_000_000);
+    expect(worstCaseNanos(gap, flash, { tier: '4K', promptBytes: 1, references: 0, ...CLOSED })).toBe(200_000_000);
   });
 
   it('holds the whole ceiling, every byte of the prompt and every reference', () => {
-    const facts = { tier: '1K', promptBytes: 100, references: 3 } as const;
+    const facts = { tier: '1K', promptBytes: 100, references: 3, ...CLOSED } as const;
     const input = 100 + 256 + 3 * 560;
     expect(worstCaseNanos(googlePro, pro, facts)).toBe(input * 2000 + (4096 + 2048) * 12_000 + 2 * 1120 * 120_000);
   });
@@ -112,26 +114,94 @@ describe('the worst case', () => {
       promptBytes: fc.nat(100_000),
       references: fc.nat(14),
       pictures: fc.nat(2),
+      openEnded: fc.boolean(),
+      maySearch: fc.boolean(),
+      queries: fc.nat(ceiling.searches),
       share: fc.double({ min: 0, max: 1, noNaN: true }),
       reported: fc.boolean(),
     });
     fc.assert(
-      fc.property(anyCase, ({ price, tier, promptBytes, references, pictures, share, reported }) => {
+      fc.property(anyCase, ({ price, tier, promptBytes, references, pictures, share, reported, ...asked }) => {
+        const { openEnded, maySearch } = asked;
+        const searches = maySearch ? asked.queries : 0;
+        const read = openEnded ? flash.inputTokenLimit : 0;
         const image = pictures * flash.imageTokens[tier ?? '1K']!;
         const usageOf = usage({
-          inputText: Math.floor(promptBytes * share),
+          inputText: Math.floor((promptBytes + read) * share),
           inputImage: references * flash.referenceTokens,
           outputText: Math.floor(ceiling.textTokens * share) + (reported ? 0 : image),
           outputImage: reported ? image : 0,
           thinking: Math.floor(ceiling.thinkingTokens * share),
         });
-        const worst = worstCaseNanos(price, flash, { tier, promptBytes, references });
-        const cost = costNanos(price, flash, { usage: usageOf, tier, pictures });
+        const worst = worstCaseNanos(price, flash, { tier, promptBytes, references, openEnded, maySearch });
+        const cost = costNanos(price, flash, { usage: usageOf, tier, pictures, searches });
         expect(Number.isSafeInteger(worst) && Number.isSafeInteger(cost)).toBe(true);
         expect(cost).toBeLessThanOrEqual(worst);
         expect(cost).toBeGreaterThanOrEqual(0);
+        const expected = expectedNanos(price, flash, { tier, promptBytes, references, openEnded, maySearch });
+        expect(expected).toBeLessThanOrEqual(worst);
       }),
     );
+  });
+});
+
+/** What recorded replies counted. */
+const RECORDED = [
+  { inputText: 33, outputText: 660, thinking: 529 },
+  { inputText: 22, outputText: 96, thinking: 179 },
+  { inputText: 14, outputText: 163, thinking: 174 },
+];
+const OFFERS = [flash, pro].flatMap((model) =>
+  (['1K', '2K', '4K'] as const).map((tier) => [model.id, tier, model] as const),
+);
+
+describe('what a budget sets aside for usual replies, at the prices and ceilings that are built in', () => {
+  const priceOf = (model: Model): Price => model.targets.find(({ upstream }) => upstream === 'google')!.price;
+  const costOf = (model: Model, tier: (typeof OFFERS)[number][1], words: Partial<Usage>): number =>
+    costNanos(priceOf(model), model, {
+      usage: usage({ ...words, outputImage: model.imageTokens[tier]! }),
+      tier,
+      pictures: 1,
+      searches: 0,
+    });
+  const asked = { promptBytes: 120, references: 0, ...CLOSED };
+
+  it.each(OFFERS)('on %s at %s is at most a quarter more than they cost, in the median', (_id, tier, model) => {
+    const worst = worstCaseNanos(priceOf(model), model, { tier, ...asked });
+    const ratios = RECORDED.map((words) => worst / costOf(model, tier, words)).sort((a, b) => a - b);
+    expect(ratios[0]).toBeGreaterThan(1);
+    expect(ratios[1]).toBeLessThanOrEqual(1.25);
+  });
+
+  it.each(OFFERS)('on %s at %s lets twenty in a row spend 95 parts in 100 of what fits', (_id, tier, model) => {
+    const worst = worstCaseNanos(priceOf(model), model, { tier, ...asked });
+    const costs = Array.from({ length: 20 }, (_, index) => costOf(model, tier, RECORDED[index % RECORDED.length]!));
+    const fits = costs.reduce((sum, cost) => sum + cost, 0);
+    let spent = 0;
+    for (const cost of costs) if (spent + worst <= fits) spent += cost;
+    expect(spent / fits).toBeGreaterThanOrEqual(0.95);
+  });
+
+  it.each(OFFERS)('on %s at %s is expected to be what they cost, within a fifteenth', (_id, tier, model) => {
+    const expected = expectedNanos(priceOf(model), model, { tier, ...asked });
+    for (const words of RECORDED) expect(Math.abs(expected / costOf(model, tier, words) - 1)).toBeLessThan(1 / 15);
+  });
+});
+
+describe('search fees', () => {
+  it('are a price for each query beside the tokens, and the vendor’s own where none is told', () => {
+    const facts = { usage: usage({ outputImage: 1120 }), tier: '1K', pictures: 1 } as const;
+    const fee = (price: Price) =>
+      costNanos(price, flash, { ...facts, searches: 3 }) - costNanos(price, flash, { ...facts, searches: 0 });
+    expect(fee(googleFlash)).toBe(3 * 14_000_000);
+    expect(fee({ ...googleFlash, perSearchUsd: 0.035 })).toBe(3 * 35_000_000);
+    expect(fee(flat)).toBe(0);
+  });
+
+  it('are set aside for as many queries as the ceiling has, where a tool may search', () => {
+    const facts = { tier: '1K', promptBytes: 10, references: 0, openEnded: true } as const;
+    const worst = (maySearch: boolean) => worstCaseNanos(googleFlash, flash, { ...facts, maySearch });
+    expect(worst(true) - worst(false)).toBe(5 * 14_000_000);
   });
 });
 

@@ -22,7 +22,7 @@ const charge: Charge = {
 
 describe('the bill', () => {
   it('prices tokens by hand-computed vectors', () => {
-    const bill = openBill();
+    const bill = openBill({ freeSearches: 5000 });
     // (14 + 1120) x $0.50, (163 + 174) x $3 and 1120 x $60 a million.
     expect(bill.charge(charge).nanoUsd).toBe(567_000 + 1_011_000 + 67_200_000);
     // (14 + 560) x $2, (163 + 174) x $12 and 2000 x $120 a million.
@@ -34,20 +34,22 @@ describe('the bill', () => {
   });
 
   it('of a reseller is one price for a call with a picture, and nothing for one without', () => {
-    const bill = openBill();
+    const bill = openBill({ freeSearches: 5000 });
     expect(bill.charge({ ...charge, pricing: 'reseller', pictures: 2 }).nanoUsd).toBe(58_000_000);
     expect(bill.charge({ ...charge, pricing: 'reseller', pictures: 0 }).nanoUsd).toBe(0);
   });
 
   it('lists what was blocked, for nothing', () => {
-    expect(openBill().charge({ ...charge, charged: false, pictures: 0, reason: 'IMAGE_SAFETY' })).toMatchObject({
+    expect(
+      openBill({ freeSearches: 5000 }).charge({ ...charge, charged: false, pictures: 0, reason: 'IMAGE_SAFETY' }),
+    ).toMatchObject({
       nanoUsd: 0,
       reason: 'IMAGE_SAFETY',
     });
   });
 
   it('has 5,000 searches free in each month', () => {
-    const bill = openBill();
+    const bill = openBill({ freeSearches: 5000 });
     const before = bill.charge(charge).nanoUsd;
     expect(bill.charge({ ...charge, searches: 5000 }).nanoUsd).toBe(before);
     expect(bill.charge({ ...charge, searches: 2 }).nanoUsd).toBe(before + 28_000_000);
@@ -55,7 +57,7 @@ describe('the bill', () => {
   });
 
   it('keeps its total when it drops old entries', () => {
-    const bill = openBill();
+    const bill = openBill({ freeSearches: 5000 });
     for (let call = 0; call < 100_001; call++) bill.charge(charge);
     expect(bill.entries.length).toBeLessThanOrEqual(100_000);
     expect(bill.totalNanoUsd).toBe(100_001 * 68_778_000);

@@ -161,7 +161,7 @@ describe('a plain reply', () => {
     ]);
     expect(grounding).toMatchObject({
       groundingChunks: [{ web: { title: 'almanac.example.com' } }, {}, {}],
-      webSearchQueries: ['the weather <now>'],
+      webSearchQueries: ['', 'the weather <now>'],
       searchEntryPoint: { renderedContent: expect.stringContaining('the weather &lt;now&gt;</a>') },
     });
     expect(JSON.stringify(grounding?.['searchEntryPoint']).length).toBeGreaterThan(4096);

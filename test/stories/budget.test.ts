@@ -114,7 +114,7 @@ describe('a budget', () => {
     // What each of them left over makes room for more, and no more than fits.
     for (let round = 0; round < 3; round += 1) {
       const left = limitUsd - (await spentNanos(gateway)) / 1e9;
-      expect(statusesOf(await askFor(gateway, 30))[200]).toBe(Math.floor(left / worst));
+      expect(statusesOf(await askFor(gateway, 30))[200] ?? 0).toBe(Math.floor(left / worst));
     }
     expect(await spentNanos(gateway)).toBeLessThanOrEqual(limitUsd * 1e9);
     expect(await spentNanos(gateway)).toBe(gateway.simulator.bill.totalNanoUsd);
@@ -132,7 +132,7 @@ describe('a budget', () => {
     for (const fault of ['rate-limit', 'overloaded', 'internal', 'key-invalid', 'model-gone'] as const)
       expect(await costOf(fault), fault).toBe(0);
     const worst = await costOf('reset');
-    expect(worst).toBeGreaterThan(100_000_000);
+    expect(worst).toBeGreaterThan(50_000_000);
     for (const fault of ['truncate-length', 'bad-json', 'slow-headers'] as const)
       expect(await costOf(fault), fault).toBe(worst);
     const words = await costOf('no-image-text');

@@ -250,7 +250,7 @@ describe('the end', () => {
     expect(await gateway.ended).toBe(0);
     expect(ledgerIn(directory)).toEqual([
       { kind: 'reserve', outcome: null, spent: 0 },
-      { kind: 'settle', outcome: 'settled', spent: 50_000_000 },
+      { kind: 'settle', outcome: 'ok', spent: 50_000_000 },
     ]);
   });
 

@@ -7,6 +7,7 @@ import type { TestGateway } from '../support/gateway.ts';
 const GENERATE = '/v1beta/models/gemini-3.1-flash-image:generateContent';
 const price = {
   perMillionTokensUsd: { input: 0.5, text: 3, image: 60 },
+  perSearchUsd: 0,
   ceiling: { thinkingTokens: 0, textTokens: 0, pictures: 1 },
 };
 /** A picture of 512 and a few words: 747 tokens of $60 a million. A full context would be 131,072 of $0.50 besides. */

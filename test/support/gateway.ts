@@ -30,6 +30,8 @@ export interface TestGatewayOptions {
   readonly config?: Record<string, unknown>;
   /** Merged over the one upstream. */
   readonly upstream?: Record<string, unknown>;
+  /** The gateway's clock, in unix ms. */
+  readonly now?: () => number;
 }
 
 /** A whole gateway on loopback ports of its own, a simulator behind it, two tenants before it. */
@@ -75,7 +77,7 @@ export async function startGateway(options: TestGatewayOptions = {}): Promise<Te
   const anyPort = { host: '127.0.0.1', port: 0 };
   const app = await startApp(
     { ...config, listen: anyPort, operations: anyPort },
-    { version: 'test', isTerminal: false, log: createLog('info', sink) },
+    { version: 'test', isTerminal: false, log: createLog('info', sink), ...(options.now && { now: options.now }) },
   );
   return {
     url: app.apiUrl,

@@ -13,6 +13,10 @@ export interface LedgerRow {
   readonly tenant: string;
   readonly key_id: string;
   readonly model: string;
+  readonly upstream: string;
+  readonly tier: string;
+  readonly user: string;
+  readonly tags: string;
   readonly kind: string;
   readonly delta_held: number;
   readonly delta_spent: number;
@@ -34,7 +38,8 @@ export function audit(file: string): Audit {
       ...all(`SELECT id, state, sum(delta_held) AS held FROM hold JOIN ledger ON hold = id GROUP BY id
         HAVING held <> iif(state = 'held', worst, 0) OR sum(kind = 'reserve') <> 1 OR sum(kind = 'settle') > 1`),
     ].map((row) => JSON.stringify(row));
-    const rows = all('SELECT * FROM ledger ORDER BY seq') as unknown as LedgerRow[];
+    const rows = all(`SELECT ledger.*, tenant, key_id, model, upstream, tier, user, tags
+      FROM ledger JOIN attribution ON attribution.id = attribution ORDER BY seq`) as unknown as LedgerRow[];
     const holds = new Map(all('SELECT id, state FROM hold').map(({ id, state }) => [String(id), String(state)]));
     return { faults, rows, holds };
   } finally {

@@ -8,6 +8,7 @@ const tenant = (id: string): Tenant => ({
   id,
   models: null,
   budgets: [],
+  limits: null,
   cache: { scope: id, when: null, ttlSeconds: null },
 });
 const acme = tenant('acme');

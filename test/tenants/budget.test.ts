@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { accountsFor, dollars, periodEnd, periodOf, refusal } from '../../src/tenants/budget.ts';
+import { accountsFor, accountsOf, dollars, LEVELS, periodEnd, periodOf, refusal } from '../../src/tenants/budget.ts';
 import type { Account, Budget } from '../../src/tenants/budget.ts';
 
 const at = (text: string): number => Date.parse(text);
@@ -49,6 +49,61 @@ describe('the accounts of a picture', () => {
         expect(key(left) === key(right)).toBe(same);
       }),
     );
+  });
+});
+
+describe('the levels of budgets', () => {
+  const perDay = budget();
+  const spender = {
+    id: 'acme',
+    budgets: [perDay],
+    alongside: [
+      { level: 'everything', id: 'everything', budgets: [perDay] },
+      { level: 'organisation', id: 'acme', budgets: [perDay] },
+      { level: 'key', id: 'acme', budgets: [perDay] },
+    ],
+  } as const;
+
+  test('are an account each, from the nearest to the widest, whatever they are called', () => {
+    const accounts = accountsFor(spender, 'flash', 0);
+    expect(accounts.map(({ level }) => level)).toEqual(['key', 'tenant', 'organisation', 'everything']);
+    expect(new Set(accounts.map(({ key }) => key)).size).toBe(4);
+  });
+
+  test('leave a tenant’s account under the name it has in ledgers that were there before them', () => {
+    const [, ofTenant] = accountsFor(spender, 'flash', at('2026-11-22T12:00:00Z'));
+    expect(ofTenant?.key).toBe('["acme","day","UTC",null,"2026-11-22"]');
+    const ofModels = accountsFor({ id: 'a', budgets: [budget({ per: 'total', models: ['b', 'a'] })] }, 'a', 0);
+    expect(ofModels[0]?.key).toBe('["a","total","UTC",["a","b"],"total"]');
+  });
+
+  test('never share an account, whoever owns them', () => {
+    const name = fc.string({ unit: fc.constantFrom('a', '"', ',', '[', 'key', 'organisation') });
+    const one = fc.record({ level: fc.constantFrom(...LEVELS), id: name });
+    fc.assert(
+      fc.property(one, one, (left, right) => {
+        const [a, b] = [left, right].map((payer) => accountsOf([{ ...payer, budgets: [perDay] }], 0)[0]?.key);
+        expect(a === b).toBe(left.level === right.level && left.id === right.id);
+      }),
+    );
+  });
+
+  test.each([
+    ['key', /^This key's budget of \$1\.00 a day \(UTC\)/],
+    ['tenant', /^Your team's budget of \$1\.00 a day \(UTC\)/],
+    ['organisation', /^Your organisation's budget per day \(UTC\)/],
+    ['everything', /^The whole gateway's budget per day \(UTC\)/],
+  ] as const)('say in the caller’s terms that the one of %s refused', (level, words) => {
+    const [account] = accountsOf([{ level, id: 'acme', budgets: [perDay] }], 0);
+    const exhausted = refusal(account!, { spentNanos: 938_000_000, heldNanos: 0 }, 134_000_000);
+    const reserved = refusal(account!, { spentNanos: 0, heldNanos: 938_000_000 }, 134_000_000);
+    expect([exhausted?.failure, reserved?.failure]).toEqual(['budget_exhausted', 'budget_reserved']);
+    for (const refused of [exhausted, reserved]) {
+      expect(refused?.message).toMatch(words);
+      expect(refused?.message).toContain('begins anew at 1970-01-02T00:00:00.000Z');
+      // What other tenants spend is nobody's business.
+      if (level === 'organisation' || level === 'everything') expect(refused?.message).not.toMatch(/\$|acme/);
+    }
   });
 });
 
@@ -106,7 +161,7 @@ describe('a refusal', () => {
     expect(refused).toMatchObject({ failure: 'budget_exhausted', status: 429 });
     expect(refused?.detail.retryAfterSeconds).toBeUndefined();
     expect(refused?.message).toBe(
-      'The budget of $1.00 a day (UTC) cannot cover this request: $0.938 is spent, and this may cost up to $0.134. ' +
+      "Your team's budget of $1.00 a day (UTC) cannot cover this request: $0.938 is spent, and this may cost up to $0.134. " +
         'It begins anew at 2026-11-23T00:00:00.000Z.',
     );
   });

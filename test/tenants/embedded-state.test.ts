@@ -24,13 +24,14 @@ function direct(ledger: EmbeddedLedger): SpendState {
   const ask = async (operation: Operation) => {
     const [result] = ledger.commit([operation]);
     if (result === undefined || 'failed' in result) throw result?.failed;
-    return result.balances;
+    return result.told;
   };
   return {
     reserve: async (holds) => void (await ask({ verb: 'reserve', holds, at: now() })),
-    settle: async (id, nanos, outcome) => void (await ask({ verb: 'settle', id, nanos, outcome, at: now() })),
-    release: async (id) => void (await ask({ verb: 'release', id, at: now() })),
-    spent: (accountKeys) => ask({ verb: 'spent', accountKeys }),
+    settle: async (id, nanos, outcome, made = { pictures: 1, tokens: 2_000 }) =>
+      void (await ask({ verb: 'settle', id, ended: { nanos, outcome, ...made }, at: now() })),
+    release: async (id, outcome = 'released') => void (await ask({ verb: 'release', id, outcome, at: now() })),
+    spent: async (accountKeys) => (await ask({ verb: 'spent', accountKeys })).balances ?? [],
     trouble: () => null,
     close: async () => ledger.close(),
   };
@@ -78,7 +79,7 @@ test('every change is a row that says who, what and how it ended, budgets or not
     [released.id, 'reserve', 200, 0, null],
     [open_.id, 'reserve', 300, 0, null],
     [settled.id, 'settle', -100, 70, 'no_image'],
-    [released.id, 'release', -200, 0, null],
+    [released.id, 'release', -200, 0, 'released'],
     [open_.id, 'expire', -300, 300, 'unknown'],
   ]);
   expect(new Set(rows.map(({ tenant, key_id, model }) => `${tenant} ${key_id} ${model}`))).toEqual(

@@ -3,14 +3,15 @@ import * as fc from 'fast-check';
 import { expect } from 'vitest';
 import { GatewayError } from '../../src/errors.ts';
 import { accountsFor } from '../../src/tenants/state.ts';
-import type { Account, Budget, Hold, SpendState } from '../../src/tenants/state.ts';
+import type { Account, Budget, Hold, Payer, SpendState } from '../../src/tenants/state.ts';
 import { SpendModel } from './spend-model.ts';
 import type { Verdict } from './spend-model.ts';
 
 export const LONG = process.env['PLANTAIN_TEST_LONG'] !== undefined;
 
 export function hold(accounts: readonly Account[], worstNanos: number, over: Partial<Hold> = {}): Hold {
-  return { id: randomUUID(), tenant: 'acme', keyId: 'k1', model: 'pro', worstNanos, accounts, ...over };
+  const who = { tenant: 'acme', keyId: 'k1', model: 'pro', upstream: 'vendor', tier: '1K', user: null, tags: {} };
+  return { id: randomUUID(), ...who, leaseMs: 60_000, worstNanos, accounts, ...over };
 }
 
 /** Accounts nobody used before. */
@@ -76,13 +77,21 @@ export async function play(
     ],
     [{ limitNanos: 30, per: 'total', timeZone: 'UTC', models: null }],
   ];
+  const shared = (limitNanos: number): readonly Budget[] => [
+    { limitNanos, per: 'month', timeZone: 'UTC', models: null },
+  ];
+  const alongside = (tenant: number): readonly Payer[] => [
+    { level: 'key', id: `${run}-key-${tenant}`, budgets: shared(18) },
+    { level: 'organisation', id: run, budgets: shared(35) },
+    { level: 'everything', id: run, budgets: shared(40) },
+  ];
   const seen = new Map<string, Account>();
   const ids: string[] = [];
   let now = Date.parse('2026-10-24T20:00:00Z');
 
   for (const step of steps) {
     if (step.verb === 'reserve') {
-      const tenant = { id: `${run}-${step.tenant}`, budgets: budgets[step.tenant]! };
+      const tenant = { id: `${run}-${step.tenant}`, budgets: budgets[step.tenant]!, alongside: alongside(step.tenant) };
       const accounts = accountsFor(tenant, step.model, now);
       for (const account of accounts) seen.set(account.key, account);
       const holds = step.worsts.map((worst) => hold(accounts, worst, { tenant: tenant.id, model: step.model }));

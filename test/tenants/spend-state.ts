@@ -106,6 +106,37 @@ export function describeSpendState(name: string, open: () => Promise<SpendState>
       );
     });
 
+    test('I10, I6: against nested budgets as many get in as fit the narrowest; who is refused changes none of them', async () => {
+      const limit = fc.integer({ min: 0, max: 200 });
+      const cases = fc.record({
+        limits: fc.tuple(limit, limit, limit, limit),
+        worst: fc.integer({ min: 1, max: 30 }),
+        callers: fc.integer({ min: 1, max: 40 }),
+      });
+      await fc.assert(
+        fc.asyncProperty(cases, async ({ limits, worst, callers }) => {
+          const id = randomUUID();
+          const budgets = (limitNanos: number) =>
+            [{ limitNanos, per: 'total', timeZone: 'UTC', models: null }] as const;
+          const alongside = (['key', 'organisation', 'everything'] as const).map((level, index) => ({
+            level,
+            id,
+            budgets: budgets(limits[index]!),
+          }));
+          const accounts = accountsFor({ id, budgets: budgets(limits[3]), alongside }, 'pro', 0);
+          expect(accounts).toHaveLength(4);
+          const verdicts = await Promise.all(
+            Array.from({ length: callers }, () => verdictOf(state.reserve([hold(accounts, worst)]))),
+          );
+          const admitted = Math.min(callers, Math.floor(Math.min(...limits) / worst));
+          expect(verdicts.filter((verdict) => verdict === 'ok')).toHaveLength(admitted);
+          const balances = await state.spent(accounts.map(({ key }) => key));
+          expect(balances).toEqual(accounts.map(() => ({ spentNanos: 0, heldNanos: admitted * worst })));
+        }),
+        { numRuns: LONG ? 1_000 : 30 },
+      );
+    });
+
     test('a dollar buys seven pictures of $0.134, however many ask: then it is reserved, and once spent exhausted', async () => {
       const accounts = freshAccounts(1_000_000_000);
       const holds = Array.from({ length: 100 }, () => hold(accounts, 134_000_000));

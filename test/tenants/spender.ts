@@ -16,7 +16,8 @@ try {
   const spend = async (worker: number): Promise<void> => {
     for (let turn = 0; ; turn += 1) {
       const id = `${process.pid}:${worker}:${turn}`;
-      const hold = { id, tenant: 'acme', keyId: 'k1', model: 'pro', worstNanos: 100, accounts };
+      const who = { tenant: 'acme', keyId: 'k1', model: 'pro', upstream: 'vendor', tier: null, user: null, tags: {} };
+      const hold = { id, ...who, leaseMs: 60_000, worstNanos: 100, accounts };
       const taken = await state.reserve([hold]).then(
         () => true,
         () => false,

@@ -28,6 +28,9 @@ const price = object(
         { description: 'US dollars for a million tokens.' },
       ),
     ),
+    perSearchUsd: Type.Optional(
+      usd(0, "Beside perMillionTokensUsd, for each query to a search engine. US dollars; absent: Google's 0.014."),
+    ),
     ceiling: Type.Optional(
       object(
         {
@@ -36,6 +39,9 @@ const price = object(
             default: USUAL_CEILING.textTokens,
           }),
           pictures: integer(1, 100, 'Pictures in one reply.', { default: USUAL_CEILING.pictures }),
+          searches: integer(0, 1000, 'Queries to search engines, of a call that may search.', {
+            default: USUAL_CEILING.searches,
+          }),
         },
         { description: 'The most one call is believed to spend on what the request does not fix: budgets reserve it.' },
       ),

@@ -1,9 +1,29 @@
 import { Type } from 'typebox';
 import type { Static } from 'typebox';
+import { SAFETY_FLOORS } from '../../image/safety.ts';
+import { limits } from './limits.ts';
 import { id, list, names, object, section, text, ttlSeconds, variable, when } from './terms.ts';
 
 /** Nano-dollars up to here are whole numbers in a double. */
 const MOST_USD = 9_000_000;
+
+const budget = object({
+  limitUsd: Type.Number({ exclusiveMinimum: 0, maximum: MOST_USD, description: 'US dollars.' }),
+  per: Type.Enum(['day', 'month', 'total']),
+  timeZone: Type.String({ default: 'UTC', description: 'Where days and months begin, such as Europe/Berlin.' }),
+  models: names('Only these models count; absent: all.'),
+});
+
+export const budgets = (description: string) => Type.Array(budget, { default: [], description });
+
+const creditUsd = () =>
+  Type.Optional(
+    Type.Number({
+      exclusiveMinimum: 0,
+      maximum: MOST_USD,
+      description: 'Prepaid, in US dollars altogether: a budget per total. To top up, raise it.',
+    }),
+  );
 
 const tenantKey = object(
   {
@@ -20,6 +40,10 @@ const tenantKey = object(
         'From when on it is refused; a date alone means midnight UTC.',
       ),
     ),
+    models: names('The models it may use, of those its tenant may; absent: all of them.'),
+    budgets: budgets('Each of them holds for this key alone.'),
+    creditUsd: creditUsd(),
+    cache: Type.Optional(when()),
   },
   {
     oneOf: [{ required: ['key'] }, { required: ['keyFrom'] }, { required: ['sha256'] }],
@@ -28,18 +52,31 @@ const tenantKey = object(
   },
 );
 
-const budget = object({
-  limitUsd: Type.Number({ exclusiveMinimum: 0, maximum: MOST_USD, description: 'US dollars.' }),
-  per: Type.Enum(['day', 'month', 'total']),
-  timeZone: Type.String({ default: 'UTC', description: 'Where days and months begin, such as Europe/Berlin.' }),
-  models: names('Only these models count; absent: all.'),
+/** Tenants that share budgets. */
+export const organisation = object({
+  id: id('Its name in metrics and alerts, and where a tenant names it.'),
+  budgets: budgets('Each of them holds for all of its tenants together.'),
+  creditUsd: creditUsd(),
 });
+
+export type OrganisationFile = Static<typeof organisation>;
+export type BudgetFile = Static<typeof budget>;
 
 export const tenant = object({
   id: id('Its name in metrics, logs and the ledger.'),
   keys: list(tenantKey, 'What it authenticates with.', { minItems: 1, uniqueItems: false }),
   models: names('The models it may use; absent: all.'),
-  budgets: Type.Array(budget, { default: [], description: 'Each of them holds.' }),
+  organisation: Type.Optional(id('The organisation whose budgets it shares.')),
+  budgets: budgets('Each of them holds.'),
+  creditUsd: creditUsd(),
+  limits: Type.Optional(limits),
+  safety: Type.Optional(
+    object({
+      floor: Type.Enum([...SAFETY_FLOORS], {
+        description: 'The laxest threshold its requests may set; what they leave open gets it.',
+      }),
+    }),
+  ),
   cache: section('How the cache serves it.', {
     scope: Type.Optional(
       text(

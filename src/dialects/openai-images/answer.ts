@@ -1,5 +1,6 @@
 import type { Usage } from '../../image/answer.ts';
 import type { PictureInfo } from '../../image/picture.ts';
+import { nanosToUsd } from '../../image/price.ts';
 import type { ImageRequest } from '../../image/request.ts';
 import { ASPECT_RATIOS, DEFAULT_TIER, resolveShape, TIERS } from '../../image/size.ts';
 import type { Tier } from '../../image/size.ts';
@@ -10,7 +11,7 @@ import type { Delivered } from '../dialect.ts';
 
 const QUALITIES = { '512': 'low', '1K': 'medium', '2K': 'high', '4K': 'high' } as const satisfies Record<Tier, string>;
 
-/** Members OpenAI does not have (`model`, `text`, `grounding`) are ignored by all its SDKs. */
+/** Members OpenAI does not have (`model`, `text`, `grounding`, `cost`) are ignored by all its SDKs. */
 export function renderAnswer(delivered: readonly Delivered[], request: ImageRequest): JsonObject {
   const first = delivered[0]!;
   const { info } = first.picture;
@@ -24,7 +25,7 @@ export function renderAnswer(delivered: readonly Delivered[], request: ImageRequ
     quality: QUALITIES[tierOf(first.drawn.picture.info)],
     model: first.drawn.model,
     ...(safetyIdentifier !== null && { safety_identifier: safetyIdentifier }),
-    usage: renderUsage(delivered.map(({ drawn }) => drawn.answer.usage)),
+    usage: renderUsage(delivered),
   };
 }
 
@@ -37,9 +38,10 @@ function renderPicture({ drawn: { answer }, picture }: Delivered): JsonObject {
   };
 }
 
-/** Thinking is billed as text, and OpenAI has no other place for it. */
-function renderUsage(usages: readonly Usage[]): JsonObject {
-  const sum = (count: (usage: Usage) => number): number => usages.reduce((total, usage) => total + count(usage), 0);
+/** Thinking is billed as text, and OpenAI has no other place for it. `cost` is ours: dollars paid for this request. */
+function renderUsage(delivered: readonly Delivered[]): JsonObject {
+  const sum = (count: (usage: Usage) => number): number =>
+    delivered.reduce((total, { drawn }) => total + count(drawn.answer.usage), 0);
   const input = { text_tokens: sum(({ inputText }) => inputText), image_tokens: sum(({ inputImage }) => inputImage) };
   const output = {
     text_tokens: sum(({ outputText, thinking }) => outputText + thinking),
@@ -53,6 +55,7 @@ function renderUsage(usages: readonly Usage[]): JsonObject {
     output_tokens: outputTokens,
     input_tokens_details: input,
     output_tokens_details: output,
+    cost: nanosToUsd(delivered.reduce((total, { paidNanos }) => total + paidNanos, 0)),
   };
 }
 

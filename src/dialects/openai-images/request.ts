@@ -12,6 +12,7 @@ import type { NativeConfig } from '../../image/native/config.ts';
 import { take } from '../../image/native/spelling.ts';
 import type { Fields } from '../../image/native/spelling.ts';
 import type { ImageRequest, Turn } from '../../image/request.ts';
+import { LEAST_SAFETY } from '../../image/safety.ts';
 import type { Json, JsonObject } from '../../wire/json.ts';
 import { LongString } from '../../wire/long-string.ts';
 import { readDelivery } from './delivery.ts';
@@ -24,14 +25,6 @@ import { readShape } from './shape.ts';
 const PROMPT_LENGTH = 32_000;
 /** JSON may spend twelve bytes on one character: `\ud83e\udd8a`. */
 const BYTES_PER_CHARACTER = 12;
-
-/** What `moderation: low` asks for, as far as Gemini lets anybody ask. */
-const LOW_MODERATION: readonly JsonObject[] = [
-  'HARM_CATEGORY_HARASSMENT',
-  'HARM_CATEGORY_HATE_SPEECH',
-  'HARM_CATEGORY_SEXUALLY_EXPLICIT',
-  'HARM_CATEGORY_DANGEROUS_CONTENT',
-].map((category) => ({ category, threshold: 'BLOCK_NONE' }));
 
 export function parseRequest(body: JsonObject): ImageRequest {
   const { own, places } = gatherBody(body);
@@ -60,7 +53,7 @@ export function parseRequest(body: JsonObject): ImageRequest {
     system: null,
     modalities: ['IMAGE'],
     shape,
-    safety: config.safety.length === 0 && moderation?.value === 'low' ? LOW_MODERATION : config.safety,
+    safety: config.safety.length === 0 && moderation?.value === 'low' ? LEAST_SAFETY : config.safety,
     count,
     delivery,
     user: delivery.safetyIdentifier ?? (user === '' ? null : user),

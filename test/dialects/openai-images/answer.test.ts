@@ -47,7 +47,7 @@ function delivered(
     drawnAt: 1_790_000_000_999,
     drawMs: 5,
   };
-  return { drawn, picture: { ...picture, ...rest } };
+  return { drawn, picture: { ...picture, ...rest }, paidNanos: 130_000_000 };
 }
 const render = (pictures: Delivered[], fields: JsonObject = {}) =>
   openaiImages.renderAnswer(pictures, openaiImages.parseRequest({ prompt: 'x', ...fields }, imagesCall), imagesCall);
@@ -69,6 +69,7 @@ test('a recorded picture: true type, true pixels, usage by modality, no signatur
       output_tokens: 1395,
       input_tokens_details: { text_tokens: 22, image_tokens: 0 },
       output_tokens_details: { text_tokens: 275, image_tokens: 1120 },
+      cost: 0.13,
     },
   });
   expect((body.data as [JsonObject])[0].b64_json).toBe(vendors);

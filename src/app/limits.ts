@@ -1,0 +1,33 @@
+import type { Config } from '../config.ts';
+import type { LimitParts } from '../http/rate-limit.ts';
+import type { Metrics } from '../metrics.ts';
+import { limitImages } from '../tenants/image-limits.ts';
+import { RateCounter } from '../tenants/rate-counter.ts';
+import type { SpendState } from '../tenants/state.ts';
+
+export interface Limited {
+  /** The state with the limits on pictures before its money. */
+  readonly state: SpendState;
+  readonly limits: LimitParts;
+}
+
+const STRANGERS_PER_MINUTE = 60;
+/** Some 10 MB. */
+const ADDRESSES = 65_536;
+
+export function applyLimits(tenants: Config['tenants'], state: SpendState, metrics: Metrics): Limited {
+  // A clock that is set would give limits away, or keep them shut.
+  const now = (): number => Math.floor(performance.now());
+  const limits = new Map(tenants.map((tenant) => [tenant.id, tenant.limits]));
+  const images = limitImages({ state, limitsOf: (id) => limits.get(id) ?? null, count: metrics.limited, now });
+  return {
+    state: images.state,
+    limits: {
+      requests: new RateCounter({ capacity: Math.max(1, tenants.length), now }),
+      strangers: new RateCounter({ capacity: ADDRESSES, now }),
+      strangersPerMinute: STRANGERS_PER_MINUTE,
+      imageStanding: images.standing,
+      count: metrics.limited,
+    },
+  };
+}

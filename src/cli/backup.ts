@@ -1,0 +1,26 @@
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { backUpLedger } from '../tenants/ledger-backup.ts';
+import { WrongUse } from './command.ts';
+import type { Command } from './command.ts';
+import { locateLedger, LOCATION_OPTIONS } from './location.ts';
+
+export const backup: Command = {
+  name: 'backup',
+  summary: 'a consistent copy of the ledger, of a running gateway too',
+  help: `Usage: npm run plantain -- backup FILE [options]
+
+Writes one moment's ledger to FILE, readable by its owner only; an existing file is never overwritten. To restore it: stop
+the gateway, remove ledger.db, ledger.db-wal and ledger.db-shm from the data directory, put FILE there as ledger.db, start.
+What was spent since the copy is then not counted.
+`,
+  run(words, surroundings) {
+    const { values, positionals } = parseArgs({ args: [...words], options: LOCATION_OPTIONS, allowPositionals: true });
+    const [name, ...others] = positionals;
+    if (name === undefined || others.length > 0) throw new WrongUse('Name one file to write to.');
+    const file = resolve(surroundings.workingDirectory, name);
+    const bytes = backUpLedger(locateLedger(values, surroundings), file);
+    surroundings.print(`${file}: ${bytes} bytes\n`);
+    return 0;
+  },
+};

@@ -1,0 +1,67 @@
+import type { Answer } from '../image/answer.ts';
+import type { AnswerFacts, DrawFacts } from '../image/price.ts';
+import type { Draw } from '../image/request.ts';
+import { isObject, splice } from '../wire/json.ts';
+import type { Json } from '../wire/json.ts';
+
+/** Tools that ask no search engine anything. All others, and those still to come, may. */
+const SEARCHLESS: ReadonlySet<string> = new Set([
+  'functionDeclarations',
+  'codeExecution',
+  'urlContext',
+  'fileSearch',
+  'computerUse',
+  'mcpServers',
+]);
+
+/**
+ * What a price before the fact is made of: bytes of text going up, pictures, and whether the vendor looks things up
+ * itself or reads page by page, which may come to any number of tokens that the model can read.
+ */
+export function weigh(draw: Draw): DrawFacts {
+  const turns = draw.system === null ? draw.turns : [...draw.turns, draw.system];
+  const parts = turns.flatMap((turn) => turn.parts);
+  const openEnded =
+    draw.tools.length > 0 ||
+    draw.more.request.cachedContent !== undefined ||
+    parts.some((part) => part.kind === 'other' || (part.kind === 'picture' && !part.mimeType.startsWith('image/')));
+  let promptBytes = 0;
+  for (const part of parts) {
+    if (part.kind === 'text') promptBytes += Buffer.byteLength(part.text);
+    else if (part.kind === 'other') promptBytes += splice(part.fields).byteLength;
+  }
+  const loose: Json[] = [
+    draw.thinking,
+    [...draw.tools],
+    [...draw.safety],
+    draw.more.request,
+    draw.more.generationConfig,
+    draw.more.imageConfig,
+  ];
+  for (const value of loose) promptBytes += splice(value).byteLength;
+  return {
+    tier: draw.tier,
+    promptBytes,
+    references: parts.filter((part) => part.kind === 'picture').length,
+    openEnded,
+    maySearch: draw.tools.some((tool) => Object.keys(tool).some((name) => !SEARCHLESS.has(name))),
+  };
+}
+
+/** What a reply's true cost is made of. */
+export function weighAnswer(answer: Answer, { tier }: Pick<Draw, 'tier'>): AnswerFacts {
+  return {
+    usage: answer.usage,
+    tier,
+    pictures: answer.parts.filter((part) => part.kind === 'picture' && !part.thought).length,
+    searches: countQueries(answer.grounding),
+  };
+}
+
+/** An empty query is none: https://ai.google.dev/gemini-api/docs/google-search#pricing */
+function countQueries(grounding: Json): number {
+  if (!isObject(grounding)) return 0;
+  const lists = [grounding.webSearchQueries, grounding.imageSearchQueries];
+  return lists.flatMap((list) => (Array.isArray(list) ? list : [])).filter((query) => query !== '' && query !== null)
+    .length;
+}

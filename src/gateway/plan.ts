@@ -1,0 +1,109 @@
+import { cacheKey, keyName } from '../cache/key.ts';
+import type { CacheKey } from '../cache/key.ts';
+import { underKey } from '../cache/idempotency.ts';
+import { decide, notCached } from '../cache/policy.ts';
+import type { Decision } from '../cache/policy.ts';
+import type { Flown } from '../draw.ts';
+import type { GatewayParts, Incoming } from '../gateway.ts';
+import { formatOf } from '../image/delivery.ts';
+import { checkParts } from '../image/limits.ts';
+import type { Model, Target } from '../image/model.ts';
+import { drawsOf } from '../image/request.ts';
+import type { Draw, ImageRequest, PictureFormat } from '../image/request.ts';
+import { underFloor } from '../image/safety.ts';
+import { DEFAULT_TIER, resolveShape } from '../image/size.ts';
+import type { Caller } from '../tenants/authenticate.ts';
+
+/** What is to be done for a request, before anybody does it: nothing is reserved, sent or stored. */
+export interface Planned {
+  readonly request: ImageRequest;
+  /** What the caller is to get; null: the vendor's own bytes. */
+  readonly format: PictureFormat | null;
+  readonly model: Model;
+  readonly target: Target;
+  readonly shape: ReturnType<typeof resolveShape>;
+  /** One for each picture asked for. */
+  readonly pictures: readonly PicturePlan[];
+}
+
+/** One picture of a request: what is drawn, what it is called, what the cache may do for it, and what it holds. */
+export interface PicturePlan {
+  readonly draw: Draw;
+  readonly key: CacheKey;
+  readonly decision: Decision;
+  readonly hit: Flown | null;
+}
+
+export type Asking = Pick<
+  Incoming,
+  'dialect' | 'call' | 'caller' | 'body' | 'directives' | 'idempotencyKey' | 'wish' | 'trace'
+>;
+
+/**
+ * Parses, routes, checks, plans and looks up. `claim`: an Idempotency-Key stands for this request from now on; `check`:
+ * it only must not stand for another. Throws GatewayError.
+ */
+export async function planRequest(parts: GatewayParts, asking: Asking, verb: 'claim' | 'check'): Promise<Planned> {
+  const { dialect, call, caller, trace } = asking;
+  const parsed = dialect.parseRequest(asking.body, call);
+  trace.modelAsked = parsed.model;
+  const format = dialect.native ? null : formatOf(parsed, asking.wish, parts.defaultFormat);
+  const { model, target } = parts.router.route(parsed.model, caller.tenant.models);
+  trace.modelRouted = model.id;
+  const request = withFloor(parsed, caller, dialect.native ? 'safetySettings' : 'safety_settings');
+  checkParts(request, model);
+  const shape = resolveShape(request.shape, model);
+  const plans = await planAll(parts, asking, drawsOf(request, model.id, shape), verb);
+  const pictures = await Promise.all(plans.map(async (plan) => ({ ...plan, hit: await lookUp(parts, plan) })));
+  return { request, format, model, target, shape, pictures };
+}
+
+/** Whether a caller who leaves may come back for the picture: it does where the store would not give it. */
+export function collects({ store, read }: Decision): boolean {
+  return !(store && read);
+}
+
+/** Who may come back for a picture that is drawn for one request alone; null: nobody. */
+export function ownerKey({ decision, key }: Plan, { tenant }: Caller): string | null {
+  return decision.bypass === 'no-store' ? null : `${tenant.id} ${keyName(key)}`;
+}
+
+type Plan = Omit<PicturePlan, 'hit'>;
+
+function withFloor(request: ImageRequest, { tenant }: Caller, field: string): ImageRequest {
+  const { safety, warnings } = underFloor(request.safety, tenant.safetyFloor ?? null, field);
+  const { delivery } = request;
+  return { ...request, safety, delivery: { ...delivery, warnings: [...delivery.warnings, ...warnings] } };
+}
+
+async function planAll(
+  parts: GatewayParts,
+  asking: Asking,
+  draws: readonly Draw[],
+  verb: 'claim' | 'check',
+): Promise<readonly Plan[]> {
+  const plans = await Promise.all(draws.map((draw) => plan(parts, asking, draw)));
+  const { idempotencyKey, caller } = asking;
+  if (idempotencyKey === null) return plans;
+  const pictures = plans.map(({ key }) => key);
+  parts.idempotencyKeys[verb](caller.tenant.id, idempotencyKey, pictures);
+  return plans.map((planned) => ({ ...planned, ...underKey(caller.tenant.id, idempotencyKey, planned) }));
+}
+
+async function plan(parts: GatewayParts, { caller, directives }: Asking, draw: Draw): Promise<Plan> {
+  const { cache } = caller.tenant;
+  const decision = decide({
+    draw,
+    directives,
+    when: cache.when ?? parts.cache.when,
+    ttlSeconds: cache.ttlSeconds ?? parts.cache.ttlSeconds,
+  });
+  return { draw, decision, key: await cacheKey(draw, cache.scope, { tier: DEFAULT_TIER }) };
+}
+
+async function lookUp(parts: GatewayParts, { key, decision }: Plan): Promise<Flown | null> {
+  const hit = decision.read ? await parts.entries.get(key, decision) : null;
+  if (hit !== null) return { drawn: hit.drawn, hit, stored: false };
+  if (!decision.onlyIfCached) return null;
+  throw notCached(decision);
+}

@@ -1,0 +1,94 @@
+import type { Account } from './budget.ts';
+import type { Standing } from './standings.ts';
+import type { SpendState } from './state.ts';
+
+/** A share of a budget is spent. */
+export interface Alert {
+  readonly account: Account;
+  readonly spentNanos: number;
+  /** The share: 0.8 is 80 % of the limit. */
+  readonly threshold: number;
+}
+
+export interface WatchOptions {
+  /** Rising. */
+  readonly thresholds: readonly number[];
+  /** What stands now: the shares that are spent already were told before. */
+  readonly standings: readonly Standing[];
+  readonly onAlert: (alert: Alert) => void;
+  /** A look failed; the next settlement looks again. */
+  readonly onFault: (error: unknown) => void;
+}
+
+/** What was begun in one period may be settled in the next: both are remembered, and one for a clock that went wrong. */
+const PERIODS_KEPT = 3;
+
+/**
+ * The same state, watched: after a settlement is written it looks at the accounts that were charged, and tells each
+ * threshold once for an account, which is a budget in one of its periods. The callers of the state neither wait for that
+ * nor fail by it. What was told is kept in memory only.
+ */
+export function watchBudgets(state: SpendState, options: WatchOptions): SpendState {
+  const { thresholds, standings, onAlert, onFault } = options;
+  if (thresholds.length === 0) return state;
+  const told = new Map<string, Map<string, number>>();
+  const held = new Map<string, readonly Account[]>();
+  const charged = new Map<string, Account>();
+  let looking = false;
+
+  /** The thresholds passed since this was last asked. */
+  function passed({ account, balance }: Standing): readonly number[] {
+    const { level, owner, per, timeZone, models, period, limitNanos } = account;
+    const budget = JSON.stringify([level, owner, per, timeZone, models]);
+    const periods = told.get(budget) ?? new Map<string, number>();
+    told.set(budget, periods);
+    const before = periods.get(period) ?? 0;
+    const now = thresholds.filter((threshold) => balance.spentNanos >= Math.round(threshold * limitNanos)).length;
+    periods.set(period, Math.max(before, now));
+    const [oldest] = periods.keys();
+    if (periods.size > PERIODS_KEPT && oldest !== undefined) periods.delete(oldest);
+    return thresholds.slice(before, now);
+  }
+
+  async function look(): Promise<void> {
+    if (looking) return;
+    looking = true;
+    const accounts = [...charged.values()];
+    charged.clear();
+    try {
+      const balances = await state.spent(accounts.map(({ key }) => key));
+      for (const [index, account] of accounts.entries()) {
+        const balance = balances[index]!;
+        for (const threshold of passed({ account, balance }))
+          onAlert({ account, spentNanos: balance.spentNanos, threshold });
+      }
+    } catch (error) {
+      for (const account of accounts) charged.set(account.key, account);
+      onFault(error);
+      return;
+    } finally {
+      looking = false;
+    }
+    if (charged.size > 0) await look();
+  }
+
+  for (const standing of standings) passed(standing);
+  return {
+    ...state,
+    async reserve(...words) {
+      await state.reserve(...words);
+      for (const { id, accounts } of words[0]) if (accounts.length > 0) held.set(id, accounts);
+    },
+    async settle(...words) {
+      await state.settle(...words);
+      const [id] = words;
+      for (const account of held.get(id) ?? []) charged.set(account.key, account);
+      held.delete(id);
+      if (charged.size > 0) void look();
+    },
+    async release(...words) {
+      await state.release(...words);
+      held.delete(words[0]);
+    },
+  };
+}

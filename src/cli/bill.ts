@@ -50,7 +50,7 @@ function fromCsv(text: string): readonly Read[] {
 }
 
 function readTime(text: string): number | null {
-  const time = /^\d{9,}$/.test(text) ? Number(text) : Date.parse(text);
+  const time = new Date(/^\d{9,}$/.test(text) ? Number(text) : text).getTime();
   return Number.isNaN(time) ? null : time;
 }
 

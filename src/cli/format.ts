@@ -52,6 +52,17 @@ function legible(text: string): string {
   });
 }
 
+/** JSON whose strings steer no terminal either: what JSON itself lets stand is escaped as it escapes the rest. */
+export function legibleJson(value: unknown): string {
+  const text = JSON.stringify(value, null, 2).replaceAll(/(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) =>
+    character
+      .split('')
+      .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+      .join(''),
+  );
+  return `${text}\n`;
+}
+
 /** RFC 4180. Without the totals, which a reader of it makes itself. */
 export function asCsv({ columns, rows }: Table): string {
   const lines = [columns.map(({ name }) => name), ...rows];
@@ -60,6 +71,6 @@ export function asCsv({ columns, rows }: Table): string {
 
 /** What callers wrote must not become a formula: https://owasp.org/www-community/attacks/CSV_Injection */
 function csvCell(text: string, { isNumber }: Column): string {
-  const safe = !isNumber && /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
+  const safe = !isNumber && /^[=+\-@\t\r\n＝＋－＠]/.test(text) ? `'${text}` : text;
   return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }

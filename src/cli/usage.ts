@@ -4,7 +4,7 @@ import { addUp, DIMENSIONS, isDimension, readUsage } from '../tenants/ledger-usa
 import type { UsageRow, UsageSums } from '../tenants/ledger-usage.ts';
 import { readDay, WrongUse } from './command.ts';
 import type { Command, Surroundings } from './command.ts';
-import { asCsv, asTable, usd } from './format.ts';
+import { asCsv, asTable, legibleJson, usd } from './format.ts';
 import type { Table } from './format.ts';
 import { locateLedger, LOCATION_OPTIONS } from './location.ts';
 
@@ -91,5 +91,5 @@ function asJson(by: readonly string[], rows: readonly UsageRow[]): string {
     ...Object.fromEntries(by.map((name, index) => [name, row.by[index]])),
     ...plain(row.sums),
   }));
-  return `${JSON.stringify({ rows: told, total: plain(addUp(rows)) }, null, 2)}\n`;
+  return legibleJson({ rows: told, total: plain(addUp(rows)) });
 }

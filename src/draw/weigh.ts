@@ -24,7 +24,12 @@ export function weigh(draw: Draw): DrawFacts {
   const openEnded =
     draw.tools.length > 0 ||
     draw.more.request.cachedContent !== undefined ||
-    parts.some((part) => part.kind === 'other' || (part.kind === 'picture' && !part.mimeType.startsWith('image/')));
+    parts.some(
+      (part) =>
+        part.kind === 'other' ||
+        (part.kind === 'picture' && (!part.mimeType.startsWith('image/') || isFine(part.more.mediaResolution))),
+    ) ||
+    (isFine(draw.more.generationConfig.mediaResolution) && parts.some(({ kind }) => kind === 'picture'));
   let promptBytes = 0;
   for (const part of parts) {
     if (part.kind === 'text') promptBytes += Buffer.byteLength(part.text);
@@ -45,7 +50,24 @@ export function weigh(draw: Draw): DrawFacts {
     references: parts.filter((part) => part.kind === 'picture').length,
     openEnded,
     maySearch: draw.tools.some((tool) => Object.keys(tool).some((name) => !SEARCHLESS.has(name))),
+    thinkingBudget: readBudget(draw.thinking?.thinkingBudget),
   };
+}
+
+/** A whole number, or its digits as proto3's JSON allows; -1 leaves it to the vendor. What is neither the vendor refuses. */
+function readBudget(budget: Json | undefined): number {
+  const tokens = typeof budget === 'number' || typeof budget === 'string' ? Math.ceil(Number(budget)) : 0;
+  return tokens > 0 ? tokens : 0;
+}
+
+/**
+ * Whether a caller has its pictures read at more tokens than a model's usual: twice or four times as many, by a table
+ * that grows. https://ai.google.dev/gemini-api/docs/media-resolution
+ */
+function isFine(resolution: Json | undefined): boolean {
+  if (resolution === undefined || resolution === null) return false;
+  if (isObject(resolution)) return resolution.numTokens !== undefined || isFine(resolution.level);
+  return resolution !== 'MEDIA_RESOLUTION_UNSPECIFIED' && resolution !== 'MEDIA_RESOLUTION_LOW';
 }
 
 /** What a reply's true cost is made of. */

@@ -36,6 +36,8 @@ export interface DrawFacts {
   readonly openEnded: boolean;
   /** A tool is at hand that may send queries to a search engine. */
   readonly maySearch: boolean;
+  /** Tokens of thinking that the request itself allows; 0: it leaves that to the vendor. */
+  readonly thinkingBudget: number;
 }
 
 /** What a true cost depends on. */
@@ -72,12 +74,12 @@ const PICOS_PER_TOKEN = 1e6;
  * ceiling: a tokenizer that falls back to bytes never makes more tokens of a text than it has bytes of UTF-8.
  */
 export function worstCaseNanos(price: Price, model: Model, facts: DrawFacts): number {
-  const { tier, promptBytes, references, openEnded, maySearch } = facts;
+  const { tier, promptBytes, references, openEnded, maySearch, thinkingBudget } = facts;
   if ('perImageUsd' in price) return pictureNanos(price.perImageUsd, tier);
   const { thinkingTokens, textTokens, pictures, searches } = price.ceiling;
   const tokens = tokenNanos(price.perMillionTokensUsd, {
     input: (openEnded ? model.inputTokenLimit : 0) + promptBytes + FRAME_TOKENS + references * model.referenceTokens,
-    text: thinkingTokens + textTokens,
+    text: Math.max(thinkingTokens, Math.min(thinkingBudget, model.outputTokenLimit)) + textTokens,
     image: pictures * pictureTokens(model, tier),
   });
   return tokens + searchNanos(price, maySearch ? searches : 0);

@@ -10,7 +10,13 @@ function model(id: string, aliases: readonly string[]): Model {
   return { ...BUILT_IN_MODELS[0]!, id, aliases };
 }
 
-const NOTHING_BUT_A_PICTURE = { promptBytes: 0, references: 0, openEnded: false, maySearch: false };
+const NOTHING_BUT_A_PICTURE = {
+  promptBytes: 0,
+  references: 0,
+  openEnded: false,
+  maySearch: false,
+  thinkingBudget: 0,
+};
 
 describe('the built-in models', () => {
   it('are Flash and Pro as their vendor documents them', () => {

@@ -20,7 +20,7 @@ function usage(tokens: Partial<Usage>): Usage {
 
 const NOTHING = usage({});
 /** A request that says all there is. */
-const CLOSED = { openEnded: false, maySearch: false } as const;
+const CLOSED = { openEnded: false, maySearch: false, thinkingBudget: 0 } as const;
 
 describe('the true cost', () => {
   it.each([
@@ -116,13 +116,14 @@ describe('the worst case', () => {
       pictures: fc.nat(2),
       openEnded: fc.boolean(),
       maySearch: fc.boolean(),
+      thinkingBudget: fc.nat(flash.outputTokenLimit),
       queries: fc.nat(ceiling.searches),
       share: fc.double({ min: 0, max: 1, noNaN: true }),
       reported: fc.boolean(),
     });
     fc.assert(
       fc.property(anyCase, ({ price, tier, promptBytes, references, pictures, share, reported, ...asked }) => {
-        const { openEnded, maySearch } = asked;
+        const { openEnded, maySearch, thinkingBudget } = asked;
         const searches = maySearch ? asked.queries : 0;
         const read = openEnded ? flash.inputTokenLimit : 0;
         const image = pictures * flash.imageTokens[tier ?? '1K']!;
@@ -131,14 +132,15 @@ describe('the worst case', () => {
           inputImage: references * flash.referenceTokens,
           outputText: Math.floor(ceiling.textTokens * share) + (reported ? 0 : image),
           outputImage: reported ? image : 0,
-          thinking: Math.floor(ceiling.thinkingTokens * share),
+          thinking: Math.floor(Math.max(ceiling.thinkingTokens, thinkingBudget) * share),
         });
-        const worst = worstCaseNanos(price, flash, { tier, promptBytes, references, openEnded, maySearch });
+        const facts = { tier, promptBytes, references, openEnded, maySearch, thinkingBudget };
+        const worst = worstCaseNanos(price, flash, facts);
         const cost = costNanos(price, flash, { usage: usageOf, tier, pictures, searches });
         expect(Number.isSafeInteger(worst) && Number.isSafeInteger(cost)).toBe(true);
         expect(cost).toBeLessThanOrEqual(worst);
         expect(cost).toBeGreaterThanOrEqual(0);
-        const expected = expectedNanos(price, flash, { tier, promptBytes, references, openEnded, maySearch });
+        const expected = expectedNanos(price, flash, facts);
         expect(expected).toBeLessThanOrEqual(worst);
       }),
     );
@@ -199,7 +201,7 @@ describe('search fees', () => {
   });
 
   it('are set aside for as many queries as the ceiling has, where a tool may search', () => {
-    const facts = { tier: '1K', promptBytes: 10, references: 0, openEnded: true } as const;
+    const facts = { tier: '1K', promptBytes: 10, references: 0, ...CLOSED, openEnded: true } as const;
     const worst = (maySearch: boolean) => worstCaseNanos(googleFlash, flash, { ...facts, maySearch });
     expect(worst(true) - worst(false)).toBe(5 * 14_000_000);
   });

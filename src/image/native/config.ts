@@ -103,6 +103,7 @@ export function readConfig({ request, generationConfig, imageConfig }: Places): 
   if (candidates !== null && candidates.value !== 1) {
     throw unsupportedField(candidates.path, 'one call draws one picture; send 1, or call again.', 'unsupported_value');
   }
+  for (const { value, path } of request.get('serviceTier') ?? []) checkServiceTier(value, path);
   const modalities = take(generationConfig, 'responseModalities', readModalities);
   const thinking = take(generationConfig, 'thinkingConfig', readObject)?.value ?? null;
   return {
@@ -120,6 +121,16 @@ export function readConfig({ request, generationConfig, imageConfig }: Places): 
       imageConfig: takeRest(imageConfig),
     },
   };
+}
+
+/** `priority` costs 1.8 times the price that budgets reckon with: https://ai.google.dev/gemini-api/docs/pricing */
+function checkServiceTier(value: Json, path: string): void {
+  if (isUnspecified(value) || (typeof value === 'string' && /^(standard|flex|unspecified)$/i.test(value))) return;
+  throw unsupportedField(
+    path,
+    'what costs more than the usual price is not paid; send standard or flex.',
+    'unsupported_value',
+  );
 }
 
 /** `…_UNSPECIFIED` is proto3's way of saying nothing. */

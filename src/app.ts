@@ -103,7 +103,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     const upstreams = new Map<string, DrawUpstream>();
     for (const upstream of config.upstreams) upstreams.set(upstream.id, await openUpstream(upstream, closers));
 
-    const limited = applyLimits(config.tenants, watched.state, metrics);
+    const limited = applyLimits(watched.state, metrics);
     const gateway: GatewayParts = {
       entries: new Entries({ heads: memoryTexts(HEAD_BYTES), blobs, parseAnswer: gemini.parseAnswer, now, onTrouble }),
       state: limited.state,

@@ -91,6 +91,7 @@ export async function drawPicture(parts: DrawParts, job: DrawJob): Promise<Flown
     tags: job.tags,
     leaseMs: abandonAfterMs + LEASE_SLACK_MS,
     worstNanos: worstCaseNanos(target.price, model, weigh(draw)),
+    limits: caller.tenant.limits,
     accounts: accountsFor(caller.tenant, model.id, parts.now()),
   };
   await job.reserve(hold);

@@ -1,4 +1,3 @@
-import type { Config } from '../config.ts';
 import type { LimitParts } from '../http/rate-limit.ts';
 import type { Metrics } from '../metrics.ts';
 import { limitImages } from '../tenants/image-limits.ts';
@@ -12,18 +11,19 @@ export interface Limited {
 }
 
 const STRANGERS_PER_MINUTE = 60;
+/** Of those who asked within a minute; some 10 MB. */
+const TENANTS = 65_536;
 /** Some 10 MB. */
 const ADDRESSES = 65_536;
 
-export function applyLimits(tenants: Config['tenants'], state: SpendState, metrics: Metrics): Limited {
+export function applyLimits(state: SpendState, metrics: Metrics): Limited {
   // A clock that is set would give limits away, or keep them shut.
   const now = (): number => Math.floor(performance.now());
-  const limits = new Map(tenants.map((tenant) => [tenant.id, tenant.limits]));
-  const images = limitImages({ state, limitsOf: (id) => limits.get(id) ?? null, count: metrics.limited, now });
+  const images = limitImages({ state, count: metrics.limited, now });
   return {
     state: images.state,
     limits: {
-      requests: new RateCounter({ capacity: Math.max(1, tenants.length), now }),
+      requests: new RateCounter({ capacity: TENANTS, now }),
       strangers: new RateCounter({ capacity: ADDRESSES, now }),
       strangersPerMinute: STRANGERS_PER_MINUTE,
       imageStanding: images.standing,

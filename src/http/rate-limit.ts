@@ -19,7 +19,7 @@ export interface LimitParts {
   /** How many a minute an address may have. */
   readonly strangersPerMinute: number;
   /** Where a tenant stands with its pictures of a minute; null where they are not limited. */
-  readonly imageStanding: (tenant: string) => Standing | null;
+  readonly imageStanding: (tenant: Tenant) => Standing | null;
   readonly count: CountLimit;
 }
 
@@ -72,13 +72,14 @@ export function limitRequests(app: FastifyInstance, parts: LimitParts): RequestL
       );
     },
 
-    headers({ id, limits }) {
+    headers(tenant) {
+      const { id, limits } = tenant;
       // Who is only watched should not be slowed down by its own SDK.
       if (limits?.mode !== 'enforce') return {};
       const quotas: Quota[] = [];
       if (limits.requestsPerMinute !== null)
         quotas.push({ unit: 'requests', ...parts.requests.standing(id, perMinute(limits.requestsPerMinute)) });
-      const images = parts.imageStanding(id);
+      const images = parts.imageStanding(tenant);
       if (images !== null) quotas.push({ unit: 'images', ...images });
       return limitHeaders(quotas);
     },

@@ -1,4 +1,5 @@
 import { GatewayError } from '../errors.ts';
+import type { Tenant } from './authenticate.ts';
 import { perMinute, rateLimited } from './limits.ts';
 import type { CountLimit, Limiter, Limits } from './limits.ts';
 import { EMPTY, fill, standing, waitMs } from './rate-limit.ts';
@@ -7,7 +8,6 @@ import type { Hold, SpendState } from './state.ts';
 
 export interface ImageLimitsOptions {
   readonly state: SpendState;
-  readonly limitsOf: (tenant: string) => Limits | null;
   readonly count: CountLimit;
   /** Whole milliseconds of a clock that never goes back. */
   readonly now: () => number;
@@ -17,7 +17,7 @@ export interface ImageLimits {
   /** The state with the limits before its money: `reserve` takes both or none, and may reject with `rate_limited` too. */
   readonly state: SpendState;
   /** Where a tenant stands with its pictures of a minute; null where they are not limited. */
-  standing(tenant: string): Standing | null;
+  standing(tenant: Pick<Tenant, 'id' | 'limits'>): Standing | null;
 }
 
 /** What one tenant has being drawn, and has had drawn of late. */
@@ -38,7 +38,7 @@ const LANDING_MS = 5_000;
  * joined picture are free, and every way a picture can end gives its place in the air back. What one limit or the
  * budget refuses counts on none of them.
  */
-export function limitImages({ state, limitsOf, count, now }: ImageLimitsOptions): ImageLimits {
+export function limitImages({ state, count, now }: ImageLimitsOptions): ImageLimits {
   const tenants = new Map<string, Images>();
   const places = new Map<string, Images>();
 
@@ -96,7 +96,7 @@ export function limitImages({ state, limitsOf, count, now }: ImageLimitsOptions)
     state: {
       async reserve(holds) {
         const [first] = holds;
-        const limits = first === undefined ? null : limitsOf(first.tenant);
+        const limits = first?.limits ?? null;
         if (first === undefined || limits === null || limits.mode === 'off') return state.reserve(holds);
         const end = admit(holds, first.tenant, limits);
         try {
@@ -119,11 +119,11 @@ export function limitImages({ state, limitsOf, count, now }: ImageLimitsOptions)
       trouble: () => state.trouble(),
       close: () => state.close(),
     },
-    standing(tenant) {
-      const limit = limitsOf(tenant)?.imagesPerMinute ?? null;
+    standing({ id, limits }) {
+      const limit = limits?.imagesPerMinute ?? null;
       if (limit === null) return null;
       const rate = perMinute(limit);
-      const { bucket, pending } = imagesOf(tenant);
+      const { bucket, pending } = imagesOf(id);
       return standing(fill(bucket, rate, pending, now()), rate, now());
     },
   };

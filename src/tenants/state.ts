@@ -1,4 +1,5 @@
 import type { Account, Balance } from './budget.ts';
+import type { Limits } from './limits.ts';
 import type { Tags } from './tags.ts';
 
 export { accountsFor } from './budget.ts';
@@ -24,6 +25,8 @@ export interface Hold {
   readonly leaseMs: number;
   /** Nano-dollars: a true upper bound of what the attempt may cost. */
   readonly worstNanos: number;
+  /** What its tenant may have drawn, as all of its holds say; null: as much as it likes. */
+  readonly limits: Limits | null;
   /** Each of them must have room. May be empty: a tenant without budgets still has its rows in the ledger. */
   readonly accounts: readonly Account[];
 }
@@ -50,7 +53,7 @@ export interface Made {
  */
 export interface SpendState {
   /**
-   * Sets all of the money aside, or none, in one atomic step. Resolves when that is on disk. It is the mark of dispatch
+   * Sets all of the money aside, or none, in one atomic step. All holds of a step are of one tenant. Resolves when that is on disk. It is the mark of dispatch
    * too: the caller may send from here on, and whatever is found held after a crash counts as sent.
    * Rejects with GatewayError `budget_exhausted`, `budget_reserved` or `unavailable`; then nothing was changed.
    */

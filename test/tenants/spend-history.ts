@@ -11,7 +11,7 @@ export const LONG = process.env['PLANTAIN_TEST_LONG'] !== undefined;
 
 export function hold(accounts: readonly Account[], worstNanos: number, over: Partial<Hold> = {}): Hold {
   const who = { tenant: 'acme', keyId: 'k1', model: 'pro', upstream: 'vendor', tier: '1K', user: null, tags: {} };
-  return { id: randomUUID(), ...who, leaseMs: 60_000, worstNanos, accounts, ...over };
+  return { id: randomUUID(), ...who, leaseMs: 60_000, worstNanos, limits: null, accounts, ...over };
 }
 
 /** Accounts nobody used before. */

@@ -17,7 +17,7 @@ try {
     for (let turn = 0; ; turn += 1) {
       const id = `${process.pid}:${worker}:${turn}`;
       const who = { tenant: 'acme', keyId: 'k1', model: 'pro', upstream: 'vendor', tier: null, user: null, tags: {} };
-      const hold = { id, ...who, leaseMs: 60_000, worstNanos: 100, accounts };
+      const hold = { id, ...who, leaseMs: 60_000, worstNanos: 100, limits: null, accounts };
       const taken = await state.reserve([hold]).then(
         () => true,
         () => false,

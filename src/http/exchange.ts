@@ -1,4 +1,4 @@
-import type { ServerResponse } from 'node:http';
+import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import type { Dialect } from '../dialects/dialect.ts';
 import { GatewayError } from '../errors.ts';
 import type { Outcome } from '../errors.ts';
@@ -56,7 +56,7 @@ export interface ExchangeParts {
   readonly log: Log;
   readonly draining: () => boolean;
   /** Where the tenant stands with its limits. */
-  readonly limitHeaders: (tenant: Tenant) => Record<string, string>;
+  readonly limitHeaders: (tenant: Tenant, request: IncomingHttpHeaders) => Record<string, string>;
 }
 
 /** A reply and what to do once it is known whether it arrived. */
@@ -89,7 +89,7 @@ export async function runExchange(
   const readyMs = performance.now() - startedAt;
   const headers = {
     ...answered.reply.headers,
-    ...(facts.caller !== null && parts.limitHeaders(facts.caller.tenant)),
+    ...(facts.caller !== null && parts.limitHeaders(facts.caller.tenant, raw.req.headers)),
     ...(parts.draining() && { connection: 'close' }),
   };
   let arrived = false;

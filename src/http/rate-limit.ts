@@ -29,7 +29,7 @@ export interface RequestLimits {
   /** What to tell a caller whose authentication failed: why, or `rate_limited` when that was too often. */
   refuse(request: FastifyRequest, failure: unknown): unknown;
   /** For every answer to a tenant. */
-  headers(tenant: Tenant): Record<string, string>;
+  headers(tenant: Tenant, request: FastifyRequest['headers']): Record<string, string>;
 }
 
 /** All the callers of a provider may share a prefix; one of them has all of a /64. */
@@ -72,7 +72,7 @@ export function limitRequests(app: FastifyInstance, parts: LimitParts): RequestL
       );
     },
 
-    headers(tenant) {
+    headers(tenant, request) {
       const { id, limits } = tenant;
       // Who is only watched should not be slowed down by its own SDK.
       if (limits?.mode !== 'enforce') return {};
@@ -81,7 +81,9 @@ export function limitRequests(app: FastifyInstance, parts: LimitParts): RequestL
         quotas.push({ unit: 'requests', ...parts.requests.standing(id, perMinute(limits.requestsPerMinute)) });
       const images = parts.imageStanding(tenant);
       if (images !== null) quotas.push({ unit: 'images', ...images });
-      return limitHeaders(quotas);
+      // The one header that every call of Claude's SDKs has, and no other vendor's.
+      const isClaude = request['anthropic-version'] !== undefined;
+      return limitHeaders(quotas, isClaude ? { claudeAt: Date.now() } : 'openai');
     },
   };
 }

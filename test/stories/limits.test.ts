@@ -92,6 +92,10 @@ describe('requests a minute', () => {
       type: 'rate_limit_error',
       code: 'rate_limit_exceeded',
     });
+    const claude = await gateway.post(IMAGES, { prompt: 'a heron', ...SMALL }, { 'anthropic-version': '2023-06-01' });
+    expect(claude.headers.get('anthropic-ratelimit-requests-limit')).toBe('1');
+    expect(Date.parse(claude.headers.get('anthropic-ratelimit-requests-reset')!)).toBeGreaterThan(Date.now());
+    expect(claude.headers.has('x-ratelimit-limit-requests')).toBe(false);
     const native = await gateway.post(NATIVE, PICTURE);
     expect((await bodyOf<GoogleError>(native)).error).toMatchObject({
       status: 'RESOURCE_EXHAUSTED',

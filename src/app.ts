@@ -1,7 +1,8 @@
 import { setMaxListeners } from 'node:events';
 import { join } from 'node:path';
-import { alerting, allPayers, budgetReader } from './app/budgets.ts';
-import { tenantKeys, withEverything } from './app/keys.ts';
+import { adminParts } from './app/admin.ts';
+import { alerting, budgetReader } from './app/budgets.ts';
+import { baseOf } from './app/keys.ts';
 import { watchLedger } from './app/ledger.ts';
 import { applyLimits } from './app/limits.ts';
 import { MemoryBlobs, memoryTexts } from './cache/blobs.ts';
@@ -17,6 +18,7 @@ import { gemini } from './dialects/gemini/dialect.ts';
 import { openaiImages } from './dialects/openai-images/dialect.ts';
 import type { DrawUpstream, Flown } from './draw.ts';
 import type { GatewayParts } from './gateway.ts';
+import { createAdminServer } from './http/admin/admin.ts';
 import { createByteBudget } from './http/byte-budget.ts';
 import { createOperationsServer } from './http/operations.ts';
 import { createServer } from './http/server.ts';
@@ -25,11 +27,12 @@ import type { Log } from './log.ts';
 import { createMetrics } from './metrics.ts';
 import type { Metrics } from './metrics.ts';
 import { startSimulator } from './simulator/server.ts';
-import { createKeyRing } from './tenants/authenticate.ts';
 import { openEmbeddedState } from './tenants/embedded-state.ts';
 import { firstKey } from './tenants/first-key.ts';
 import type { FirstKeyTold } from './tenants/first-key.ts';
 import { KeyPauses } from './tenants/pause.ts';
+import { Registry } from './tenants/registry.ts';
+import type { Payer } from './tenants/state.ts';
 import { createUpstream } from './upstreams/client.ts';
 import { createRouter } from './upstreams/router.ts';
 
@@ -37,6 +40,8 @@ export interface App {
   /** Where the API and the operations port listen, as URLs. */
   readonly apiUrl: string;
   readonly operationsUrl: string;
+  /** Null: there is no admin key, and so no admin port. */
+  readonly adminUrl: string | null;
   /** What to say of the first key; null where tenants are configured. */
   readonly firstKey: FirstKeyTold | null;
   /** Stops taking requests, waits for what is in the air, closes the stores. */
@@ -66,9 +71,15 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     // A key that everybody knows is for this machine alone, even where it costs nothing.
     const simulator = config.simulator && isLoopback(config.listen.host);
     const first = config.tenants.length > 0 ? null : await firstKey({ dataDir: realm, isTerminal, simulator });
-    const entries = first === null ? tenantKeys(config) : [withEverything(first.entry, config)];
-    const keys = createKeyRing(entries);
-    const payers = allPayers(entries);
+    const registry = await Registry.open({
+      store: state.registry,
+      base: baseOf(config, first?.entry ?? null),
+      now,
+      onFault: (error) => log.fault('keys: changes of other instances could not be read', error),
+    });
+    closers.push(async () => registry.close());
+    for (const misfit of registry.roll.misfits()) log.warn('keys: a tenant is refused', { ...misfit });
+    const payers = (): readonly Payer[] => registry.roll.payers();
 
     let evicted = (_byteLength: number): void => undefined;
     const blobs = new MemoryBlobs({ maxBytes: config.cache.memoryBytes, onEvict: (byteLength) => evicted(byteLength) });
@@ -93,7 +104,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
 
     const unwatch = watchLedger(state, ledger, { metrics, log });
     closers.push(async () => unwatch());
-    const watched = await alerting(state, { config: config.alerts, payers, metrics, log, now });
+    const watched = await alerting(state, { config: config.alerts, payers: payers(), metrics, log, now });
     closers.push(watched.close);
 
     const onTrouble = (trouble: EntryTrouble, cause?: unknown): void => {
@@ -136,7 +147,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     const api = createServer({
       gateway,
       dialects: [gemini, openaiImages],
-      keys,
+      keys: registry.roll.keys,
       limits: limited.limits,
       trustProxy: config.trustProxy,
       budget: bodies,
@@ -155,7 +166,16 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     });
     const operationsUrl = await operations.listen({ ...config.operations });
     closers.splice(-1, 0, () => operations.close());
-    return { apiUrl, operationsUrl, firstKey: first?.told ?? null, close };
+    const { keySha256, ...adminAddress } = config.admin;
+    let adminUrl: string | null = null;
+    if (keySha256 !== null) {
+      const admin = createAdminServer(
+        adminParts({ config, keySha256, registry, store: state.registry, state, ledger, metrics, log, now }),
+      );
+      adminUrl = await admin.listen(adminAddress);
+      closers.splice(-1, 0, () => admin.close());
+    }
+    return { apiUrl, operationsUrl, adminUrl, firstKey: first?.told ?? null, close };
   } catch (error) {
     await close();
     throw error;

@@ -4,13 +4,14 @@ import type { FirstKeyTold } from './tenants/first-key.ts';
 export interface Started {
   readonly apiUrl: string;
   readonly operationsUrl: string;
+  readonly adminUrl: string | null;
   readonly firstKey: FirstKeyTold | null;
 }
 
 const PROMPT = 'a fox in snow';
 
 /** What a newcomer needs to read at the start, and nothing else: what draws, a line that works, how to go on. */
-export function banner(config: Config, { apiUrl, operationsUrl, firstKey }: Started): string {
+export function banner(config: Config, { apiUrl, operationsUrl, adminUrl, firstKey }: Started): string {
   const key = firstKey?.where === 'here' ? firstKey.key : '$PLANTAIN_KEY';
   const json = JSON.stringify({ prompt: PROMPT, seed: 7 });
   const native = JSON.stringify({
@@ -18,7 +19,7 @@ export function banner(config: Config, { apiUrl, operationsUrl, firstKey }: Star
     generationConfig: { seed: 7, responseModalities: ['IMAGE'] },
   });
   const lines = [
-    `Plantain listens on ${apiUrl}, metrics on ${operationsUrl}/metrics. ${whatDraws(config)}`,
+    `Plantain listens on ${apiUrl}, metrics on ${operationsUrl}/metrics${adminUrl === null ? '' : `, the admin API on ${adminUrl}`}. ${whatDraws(config)}`,
     ...keyLines(firstKey),
     `A picture:       curl -sD- ${apiUrl}/v1/images/generations -H "Authorization: Bearer ${key}" -H "Content-Type: application/json" -H "Accept: image/png" -d '${json}' -o fox.png`,
     "The same again:  a hit, at no cost. So is Gemini's way of asking for it:",

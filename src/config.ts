@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { isAbsolute, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isLoopback, localUrl, parseBase } from './config/address.ts';
+import { readAdmin } from './config/admin.ts';
 import { readAlerts } from './config/alerts.ts';
 import { budgetsReader, modelsReader, readOrganisations } from './config/budgets.ts';
 import { overrideByEnvironment, secretReader } from './config/environment.ts';
@@ -61,9 +62,10 @@ export function loadConfig({ file: asked, environment, workingDirectory }: Confi
   const readModels = modelsReader(known, report);
   const readBudgets = budgetsReader(readModels, report, pathOf);
   const organisations = readOrganisations(file.organisations, readBudgets, report, pathOf);
-  const tenants = readTenants(file.tenants, organisations, { readSecret, readModels, readBudgets, pathOf }, report);
+  const tenants = readTenants(file.tenants, { readSecret, readModels, readBudgets, organisations, pathOf }, report);
   const budgets = readBudgets(file, []);
   const alerts = readAlerts(file.alerts, readSecret, report);
+  const admin = readAdmin(file, tenants, readSecret, report);
 
   const models = usableModels(known, drawing, simulator);
   // What is left to be used is only known when all else is right.
@@ -75,6 +77,7 @@ export function loadConfig({ file: asked, environment, workingDirectory }: Confi
     source: { file: path, named: name !== null },
     listen,
     operations,
+    admin,
     publicUrl,
     trustProxy,
     dataDir: resolve(workingDirectory, file.dataDir),

@@ -20,6 +20,7 @@ Usage: npm start -- [options]
 Environment (each wins over the file; secrets also as NAME_FILE):
   WISDOM_GATE_KEY, GEMINI_API_KEY or GOOGLE_API_KEY   a vendor's key: with none, the built-in simulator draws
   PORT, HOST, OPERATIONS_PORT, OPERATIONS_HOST        where to listen
+  PLANTAIN_ADMIN_KEY, ADMIN_PORT, ADMIN_HOST          opens the admin API there (127.0.0.1:9465); without the key it is off
   PUBLIC_URL, DATA_DIR, LOG_LEVEL                     how callers reach it, where it keeps its ledger, what it logs
 
 Exit codes: 0 drained and ended, 78 the configuration is wrong, 1 anything else.
@@ -85,7 +86,7 @@ function readArguments() {
 
 function whyNotStarted(error: unknown): string {
   if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE' && 'port' in error)
-    return `Port ${String(error.port)} is taken. Choose another: PORT=8081 npm start (or OPERATIONS_PORT=9465 for metrics).`;
+    return `Port ${String(error.port)} is taken. Choose another: PORT=8081 npm start (OPERATIONS_PORT=9466 for metrics, ADMIN_PORT=9467 for the admin API).`;
   if (error instanceof Error && 'code' in error && error.code === 'EACCES' && 'port' in error)
     return `Port ${String(error.port)} may not be listened on by this user. Choose one above 1023: PORT=8081 npm start.`;
   return `Plantain could not start: ${error instanceof Error ? error.message : String(error)}`;

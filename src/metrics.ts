@@ -66,6 +66,7 @@ export interface Metrics {
   settledLate(): void;
   ledgerDrift(nanos: number): void;
   limited(limiter: string, decision: string): void;
+  admin(route: string, method: string, status: number): void;
   readonly contentType: string;
   render(): Promise<string>;
 }
@@ -166,6 +167,13 @@ export function createMetrics({ version, simulator, gauges }: MetricsOptions): M
     'limiter',
     'decision',
   );
+  const administered = counter(
+    'plantain_admin_requests_total',
+    'Calls of the admin API; 401 and 429 are those without its key.',
+    'route',
+    'method',
+    'status',
+  );
   const limit = gauge('plantain_budget_limit_usd', 'What a budget allows in its period.', ...BUDGET_LABELS);
   const spentOfIt = gauge(
     'plantain_budget_spent_usd',
@@ -223,6 +231,7 @@ export function createMetrics({ version, simulator, gauges }: MetricsOptions): M
     settledLate: () => late.inc(),
     ledgerDrift: (nanos) => drift.set(nanos / 1e9),
     limited: (limiter, decision) => limits.inc({ limiter, decision }),
+    admin: (route, method, status) => administered.inc({ route, method, status }),
     contentType: registry.contentType,
     render,
   };

@@ -8,8 +8,13 @@ const { load } = inDirectory();
 const SIMULATED = 'upstreams: [{ id: test, baseUrl: "simulator:" }]';
 const DEV_KEY: FirstKeyTold = { where: 'here', key: 'sk-plantain-dev', again: true };
 
-function said(yaml: string | null, environment: Record<string, string>, firstKey: FirstKeyTold | null): string {
-  const urls = { apiUrl: 'http://127.0.0.1:8080', operationsUrl: 'http://127.0.0.1:9464' };
+function said(
+  yaml: string | null,
+  environment: Record<string, string>,
+  firstKey: FirstKeyTold | null,
+  adminUrl: string | null = null,
+): string {
+  const urls = { apiUrl: 'http://127.0.0.1:8080', operationsUrl: 'http://127.0.0.1:9464', adminUrl };
   return banner(load(yaml, environment), { ...urls, firstKey });
 }
 
@@ -30,6 +35,13 @@ test('a vendor is named as the one who is paid, and its key is not', () => {
   expect(text).toMatch(/PAID FOR at google/);
   expect(text).toMatch(/^The key: +in \/data\/first-key .*\$1 a day/m);
   expect(text).not.toContain('a-vendors-key');
+});
+
+test('the admin API is named where it is on, and its key is not', () => {
+  expect(said(SIMULATED, {}, null)).not.toContain('admin');
+  const text = said(SIMULATED, { PLANTAIN_ADMIN_KEY: 'an-admin-key-of-24-chars' }, null, 'http://127.0.0.1:9465');
+  expect(text).toContain('the admin API on http://127.0.0.1:9465');
+  expect(text).not.toContain('an-admin-key');
 });
 
 test('the keys of a configuration are never shown', () => {

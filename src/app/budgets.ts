@@ -4,20 +4,10 @@ import type { Log } from '../log.ts';
 import type { BudgetReading, Metrics } from '../metrics.ts';
 import { watchBudgets } from '../tenants/alerts.ts';
 import type { Alert } from '../tenants/alerts.ts';
-import { payersOf } from '../tenants/budget.ts';
 import type { Account } from '../tenants/budget.ts';
-import type { KeyEntry } from '../tenants/authenticate.ts';
 import { standingsOf } from '../tenants/standings.ts';
 import type { Payer, SpendState } from '../tenants/state.ts';
 import { createWebhook } from '../upstreams/webhook.ts';
-
-/** Everybody with a budget, each once. */
-export function allPayers(keys: readonly KeyEntry[]): readonly Payer[] {
-  const payers = new Map<string, Payer>();
-  for (const { tenant } of keys)
-    for (const payer of payersOf(tenant)) payers.set(JSON.stringify([payer.level, payer.id]), payer);
-  return [...payers.values()].filter(({ budgets }) => budgets.length > 0);
-}
 
 /** More owners than this would be more series than a scrape should have: the rest are added up. */
 const MOST_OWNERS = 200;
@@ -27,11 +17,10 @@ const DEADLINE_MS = 1_000;
 /** Reads how all budgets stand, for a scrape. Empty when the ledger does not answer in time, or at all. */
 export function budgetReader(
   state: Pick<SpendState, 'spent'>,
-  payers: readonly Payer[],
+  payersNow: () => readonly Payer[],
   now: () => number,
 ): () => Promise<readonly BudgetReading[]> {
-  const named = new Set(payers.slice(0, MOST_OWNERS).map(ownerOf));
-  const labelsOf = (account: Account): BudgetReading['labels'] => ({
+  const labelsOf = (account: Account, named: ReadonlySet<string>): BudgetReading['labels'] => ({
     level: account.level,
     owner: named.has(ownerOf({ level: account.level, id: account.owner })) ? account.owner : OTHERS,
     per: account.per,
@@ -40,9 +29,11 @@ export function budgetReader(
   });
 
   async function read(): Promise<readonly BudgetReading[]> {
+    const payers = payersNow();
+    const named = new Set(payers.slice(0, MOST_OWNERS).map(ownerOf));
     const readings = new Map<string, BudgetReading>();
     for (const { account, balance } of await standingsOf(state, payers, now())) {
-      const labels = labelsOf(account);
+      const labels = labelsOf(account, named);
       const name = JSON.stringify(Object.values(labels));
       const { limitUsd, spentUsd, heldUsd } = readings.get(name) ?? { limitUsd: 0, spentUsd: 0, heldUsd: 0 };
       readings.set(name, {
@@ -70,6 +61,7 @@ function ownerOf({ level, id }: Pick<Payer, 'level' | 'id'>): string {
 
 export interface AlertParts {
   readonly config: Config['alerts'];
+  /** Those of now: who comes later has spent nothing yet that was told before. */
   readonly payers: readonly Payer[];
   readonly metrics: Metrics;
   readonly log: Log;

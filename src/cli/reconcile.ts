@@ -110,14 +110,12 @@ function refund(list: string, file: string, { print }: Surroundings): number {
   const ledger = openEmbeddedLedger(file, at);
   try {
     const ids = list.split(',').map((id) => id.trim());
-    const results = ledger.commit(ids.map((id) => ({ verb: 'refund', id, at })));
-    let refused = 0;
-    for (const [index, result] of results.entries()) {
-      const nanos = 'told' in result ? (result.told.refundedNanos ?? 0) : 0;
-      if (nanos === 0) refused += 1;
+    const [result] = ledger.commit([{ verb: 'refund', ids, at, ask: null }]);
+    if (result !== undefined && 'failed' in result) throw result.failed;
+    const refunds = result?.told.refunds ?? [];
+    for (const [index, nanos] of refunds.entries())
       print(`${ids[index]}: ${nanos > 0 ? `refunded $${usd(BigInt(nanos))}` : 'nothing is charged as unknown'}\n`);
-    }
-    return refused === 0 ? 0 : 1;
+    return refunds.every((nanos) => nanos > 0) ? 0 : 1;
   } finally {
     ledger.close();
   }

@@ -8,7 +8,8 @@ import { asCsv, asTable, legibleJson, usd } from './format.ts';
 import type { Table } from './format.ts';
 import { locateLedger, LOCATION_OPTIONS } from './location.ts';
 
-const FORMATS = {
+/** How a report can be had; each ends with a line break. */
+export const USAGE_FORMATS = {
   table: (by: readonly string[], rows: readonly UsageRow[]) => asTable(tableOf(by, rows)),
   csv: (by: readonly string[], rows: readonly UsageRow[]) => asCsv(tableOf(by, rows)),
   json: asJson,
@@ -24,7 +25,7 @@ export const usage: Command = {
   --upstream ID      drawn by this upstream only
   --since DAY        from this day of UTC on (2026-11-01), both days included; a picture
   --until DAY        counts on the day it was begun
-  --format FORMAT    ${Object.keys(FORMATS).join(', ')} (default: table)
+  --format FORMAT    ${Object.keys(USAGE_FORMATS).join(', ')} (default: table)
 
 Every attempt at a picture counts once, by how it ended. spent holds unknown: what was charged in full because nobody
 could tell its cost. held is set aside for pictures in the air now (outcome in_air).
@@ -49,8 +50,8 @@ function runUsage(words: readonly string[], surroundings: Surroundings): number 
   const strange = by.find((name) => !isDimension(name));
   if (strange !== undefined)
     throw new WrongUse(`--by must be a list of ${DIMENSIONS.join(', ')}; ${JSON.stringify(strange)} is none.`);
-  const format = Object.entries(FORMATS).find(([name]) => name === values.format)?.[1];
-  if (format === undefined) throw new WrongUse(`--format must be one of ${Object.keys(FORMATS).join(', ')}.`);
+  const format = Object.entries(USAGE_FORMATS).find(([name]) => name === values.format)?.[1];
+  if (format === undefined) throw new WrongUse(`--format must be one of ${Object.keys(USAGE_FORMATS).join(', ')}.`);
   const since = readDay('--since', values.since);
   const until = readDay('--until', values.until);
 

@@ -5,6 +5,11 @@ import type { Config } from './shape.ts';
 export function describeConfig(config: Config): string {
   const shown = {
     ...config,
+    admin: {
+      host: config.admin.host,
+      port: config.admin.port,
+      key: config.admin.keySha256 === null ? null : '(hidden)',
+    },
     upstreams: config.upstreams.map((upstream) => ({ ...upstream, keys: upstream.keys.map(() => '(hidden)') })),
     tenants: config.tenants.map((tenant) => ({
       ...tenant,

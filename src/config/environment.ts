@@ -29,9 +29,10 @@ export function overrideByEnvironment(file: ConfigFile, variables: Variables, re
     report.overridden(path, name);
     return value;
   }
-  const takePort = (name: string, section: 'listen' | 'operations'): number =>
+  type Port = 'listen' | 'operations' | 'admin';
+  const takePort = (name: string, section: Port): number =>
     take(name, [section, 'port'], file[section].port, parsePort, '1 to 65535');
-  const takeHost = (name: string, section: 'listen' | 'operations'): string =>
+  const takeHost = (name: string, section: Port): string =>
     take(
       name,
       [section, 'host'],
@@ -45,6 +46,7 @@ export function overrideByEnvironment(file: ConfigFile, variables: Variables, re
     ...file,
     listen: { host: takeHost('HOST', 'listen'), port: takePort('PORT', 'listen') },
     operations: { host: takeHost('OPERATIONS_HOST', 'operations'), port: takePort('OPERATIONS_PORT', 'operations') },
+    admin: { host: takeHost('ADMIN_HOST', 'admin'), port: takePort('ADMIN_PORT', 'admin') },
     dataDir: take('DATA_DIR', ['dataDir'], file.dataDir, (text) => text, 'a path'),
     logLevel: take(
       'LOG_LEVEL',

@@ -8,6 +8,7 @@ export interface Config {
   readonly source: { readonly file: string; readonly named: boolean };
   readonly listen: Address;
   readonly operations: Address;
+  readonly admin: AdminConfig;
   /** Without a trailing slash. */
   readonly publicUrl: string;
   /** Addresses and CIDR ranges of the proxies whose X-Forwarded-For is believed. */
@@ -45,6 +46,11 @@ export interface Address {
   readonly port: number;
 }
 
+export interface AdminConfig extends Address {
+  /** Of the admin key, in lower-case hex; null: there is none, and the port stays closed. */
+  readonly keySha256: string | null;
+}
+
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
@@ -72,9 +78,12 @@ export interface UpstreamConfig {
 /** Milliseconds, for all tiers or by tier. */
 export type Deadline = number | Readonly<Partial<Record<Tier, number>>>;
 
-export interface TenantConfig {
+export interface TenantConfig extends TenantSettings {
   readonly id: string;
   readonly keys: readonly KeyConfig[];
+}
+
+export interface TenantSettings {
   /** Ids of models; null: all. */
   readonly models: readonly string[] | null;
   /** The id of one of the organisations. */
@@ -95,12 +104,15 @@ export interface LimitsConfig {
   readonly mode: 'enforce' | 'shadow' | 'off';
 }
 
-export interface KeyConfig {
+export interface KeyConfig extends KeySettings {
   /** In lower-case hex. */
   readonly sha256: string;
   /** Names the key without giving it away. */
   readonly id: string;
   readonly revoked: boolean;
+}
+
+export interface KeySettings {
   /** Unix ms; null: never. */
   readonly expiresAt: number | null;
   /** Ids of models, all of them its tenant's; null: as its tenant. */

@@ -5,82 +5,104 @@ import type { ReadSecret } from './environment.ts';
 import { readLimits } from './limits.ts';
 import type { Report } from './mistakes.ts';
 import type { TenantFile } from './schema/tenant.ts';
-import type { KeyConfig, OrganisationConfig, TenantConfig } from './shape.ts';
+import type { KeyConfig, KeySettings, OrganisationConfig, TenantConfig, TenantSettings } from './shape.ts';
 import type { Path, PathOf } from './source.ts';
 
 /** Hex digits of a key's digest that name it: enough to tell keys apart, useless for finding them. */
 const KEY_ID_DIGITS = 12;
 
-export interface TenantReaders {
-  readonly readSecret: ReadSecret;
+export interface SettingsReaders {
   readonly readModels: ReadModels;
   readonly readBudgets: ReadBudgets;
+  readonly organisations: readonly OrganisationConfig[];
+}
+
+export interface TenantReaders extends SettingsReaders {
+  readonly readSecret: ReadSecret;
   readonly pathOf: PathOf;
 }
 
+type TenantKeyFile = TenantFile['keys'][number];
+
 export function readTenants(
   files: readonly TenantFile[],
-  organisations: readonly OrganisationConfig[],
-  { readSecret, readModels, readBudgets, pathOf }: TenantReaders,
+  readers: TenantReaders,
   report: Report,
 ): readonly TenantConfig[] {
+  const { readSecret, pathOf } = readers;
   const ids = new Set<string>();
   const owners = new Map<string, string>();
 
-  function readKey(
-    key: TenantFile['keys'][number],
-    tenant: string,
-    tenantModels: readonly string[] | null,
-  ): readonly KeyConfig[] {
+  function readKey(key: TenantKeyFile, tenant: string, tenantModels: readonly string[] | null): readonly KeyConfig[] {
     const path = pathOf(key);
-    const mistake = (name: string, message: string): void => report.mistake([...path, name], message);
-    const expiresAt = key.expires === undefined ? null : readTime(key.expires);
-    if (Number.isNaN(expiresAt)) mistake('expires', 'there is no such day');
-    const sha256 = digestOf(key, readSecret, mistake);
+    const sha256 = digestOf(key, readSecret, (name, message) => report.mistake([...path, name], message));
+    const settings = readKeySettings(key, path, { id: tenant, models: tenantModels }, readers, report);
     if (sha256 === null) return [];
     const owner = owners.get(sha256);
     if (owner !== undefined)
       report.mistake(path, `${owner === tenant ? 'this tenant' : `the tenant ${owner}`} has this key already`);
     owners.set(sha256, owner ?? tenant);
-    const models = readModels(key.models, path);
-    const denied = models?.find((model) => tenantModels !== null && !tenantModels.includes(model));
-    if (denied !== undefined) mistake('models', `the tenant ${tenant} may not use ${denied}, so none of its keys may`);
-    const budgets = readBudgets(key, path);
-    const id = sha256.slice(0, KEY_ID_DIGITS);
-    return [{ sha256, id, revoked: key.revoked, expiresAt, models, budgets, cache: key.cache ?? null }];
-  }
-
-  function readOrganisation(file: TenantFile, path: Path): string | null {
-    const organisation = file.organisation ?? null;
-    const isKnown = organisation === null || organisations.some(({ id }) => id === organisation);
-    if (!isKnown && !report.isPartial('organisations'))
-      report.mistake(
-        [...path, 'organisation'],
-        `no organisation is called ${organisation}: name it under organisations`,
-      );
-    return organisation;
+    return [{ sha256, id: keyId(sha256), revoked: key.revoked, ...settings }];
   }
 
   return files.map((file): TenantConfig => {
     const path = pathOf(file);
     if (ids.has(file.id)) report.mistake([...path, 'id'], `another tenant is called ${file.id} already`);
     ids.add(file.id);
-    const models = readModels(file.models, path);
+    const settings = readTenantSettings(file, path, readers, report);
     return {
       id: file.id,
-      keys: file.keys.flatMap((key) => readKey(key, file.id, models)),
-      models,
-      organisation: readOrganisation(file, path),
-      budgets: readBudgets(file, path),
-      limits: readLimits(file.limits),
-      safetyFloor: file.safety?.floor ?? null,
-      cache: {
-        scope: file.cache.scope ?? file.id,
-        when: file.cache.when ?? null,
-        ttlSeconds: file.cache.ttlSeconds ?? null,
-      },
+      keys: file.keys.flatMap((key) => readKey(key, file.id, settings.models)),
+      ...settings,
     };
   });
+}
+
+/** A tenant's settings, which stand at `path`. */
+export function readTenantSettings(
+  file: Omit<TenantFile, 'keys'>,
+  path: Path,
+  { readModels, readBudgets, organisations }: SettingsReaders,
+  report: Report,
+): TenantSettings {
+  const organisation = file.organisation ?? null;
+  const isKnown = organisation === null || organisations.some(({ id }) => id === organisation);
+  if (!isKnown && !report.isPartial('organisations'))
+    report.mistake([...path, 'organisation'], `no organisation is called ${organisation}: name it under organisations`);
+  return {
+    models: readModels(file.models, path),
+    organisation,
+    budgets: readBudgets(file, path),
+    limits: readLimits(file.limits),
+    safetyFloor: file.safety?.floor ?? null,
+    cache: {
+      scope: file.cache.scope ?? file.id,
+      when: file.cache.when ?? null,
+      ttlSeconds: file.cache.ttlSeconds ?? null,
+    },
+  };
+}
+
+/** The settings of a tenant's key, which stand at `path`. */
+export function readKeySettings(
+  key: Pick<TenantKeyFile, 'models' | 'budgets' | 'creditUsd' | 'cache' | 'expires'>,
+  path: Path,
+  tenant: Pick<TenantConfig, 'id' | 'models'>,
+  { readModels, readBudgets }: SettingsReaders,
+  report: Report,
+): KeySettings {
+  const mistake = (name: string, message: string): void => report.mistake([...path, name], message);
+  const expiresAt = key.expires === undefined ? null : readTime(key.expires);
+  if (Number.isNaN(expiresAt)) mistake('expires', 'there is no such day');
+  const models = readModels(key.models, path);
+  const denied = models?.find((model) => tenant.models !== null && !tenant.models.includes(model));
+  if (denied !== undefined) mistake('models', `the tenant ${tenant.id} may not use ${denied}, so none of its keys may`);
+  return { expiresAt, models, budgets: readBudgets(key, path), cache: key.cache ?? null };
+}
+
+/** Names a key without giving it away. */
+function keyId(sha256: string): string {
+  return sha256.slice(0, KEY_ID_DIGITS);
 }
 
 function digestOf(

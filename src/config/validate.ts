@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Ajv } from 'ajv';
-import type { ErrorObject } from 'ajv';
+import type { ErrorObject, ValidateFunction } from 'ajv';
 import { explain } from './explain.ts';
 import type { Report } from './mistakes.ts';
 import type { ConfigFile } from './schema.ts';
@@ -10,8 +10,8 @@ const ajv = new Ajv({ allErrors: true, useDefaults: true, verbose: true });
 ajv.addVocabulary(['errorMessage']);
 const isConfigFile = ajv.compile<ConfigFile>(readSchema());
 
-export interface Validated {
-  readonly file: ConfigFile;
+export interface Validated<T> {
+  readonly file: T;
   readonly pathOf: PathOf;
 }
 
@@ -19,21 +19,46 @@ export interface Validated {
  * Reports every mistake in the file's form. What comes back is valid all the same: a setting with a mistake has its
  * default, an item with one is left out, so that everything else can be checked too. Changes `data`.
  */
-export function validate(data: unknown, report: Report): Validated {
+export function validate(data: unknown, report: Report): Validated<ConfigFile> {
+  return { pathOf: pathsIn(data), file: repaired(data ?? {}, report) };
+}
+
+/**
+ * The same for a part of it that stands alone: null when its form is wrong, with every mistake reported. `T` is what a
+ * value of that schema is.
+ */
+export function validator<T>(schema: object): (data: unknown, report: Report) => Validated<T> | null {
+  const isValid = ajv.compile<T>(schema);
+  return (data, report) => {
+    const pathOf = pathsIn(data);
+    if (isValid(data)) return { file: data, pathOf };
+    tell(findingsOf(isValid, data), report);
+    return null;
+  };
+}
+
+function pathsIn(data: unknown): PathOf {
   const paths = new WeakMap<object, Path>();
   notePaths(data, [], paths);
-  return { file: repaired(data ?? {}, report), pathOf: (item) => paths.get(item) ?? [] };
+  return (item) => paths.get(item) ?? [];
 }
 
 function repaired(root: unknown, report: Report): ConfigFile {
   for (let round = 1; !isConfigFile(root); round++) {
-    const findings = (isConfigFile.errors ?? []).map((error) => ({ error, path: pathOf(error, root) }));
-    if (round === 1)
-      for (const { error, path } of findings.filter(noUnionNoise)) report.mistake(...explain(error, path));
+    const findings = findingsOf(isConfigFile, root);
+    if (round === 1) tell(findings, report);
     if (typeof root !== 'object' || root === null || Array.isArray(root)) return repaired({}, report);
     removeFaulty(root, findings, report);
   }
   return root;
+}
+
+function findingsOf({ errors }: Pick<ValidateFunction, 'errors'>, root: unknown): readonly Finding[] {
+  return (errors ?? []).map((error) => ({ error, path: pathOf(error, root) }));
+}
+
+function tell(findings: readonly Finding[], report: Report): void {
+  for (const { error, path } of findings.filter(noUnionNoise)) report.mistake(...explain(error, path));
 }
 
 interface Finding {
@@ -108,6 +133,6 @@ function memberOf(root: unknown, path: Path): unknown {
 }
 
 /** It lies beside `src` and `dist` alike. */
-function readSchema(): object {
+export function readSchema(): object {
   return JSON.parse(readFileSync(new URL('../../config/plantain.schema.json', import.meta.url), 'utf8')) as object;
 }

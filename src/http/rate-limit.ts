@@ -103,6 +103,6 @@ function storeOver(counter: RateCounter): FastifyRateLimitStoreCtor {
 }
 
 /** What a trusted proxy says may be anything. */
-function addressOf({ ip, raw }: FastifyRequest): string {
+export function addressOf({ ip, raw }: FastifyRequest): string {
   return normalizeIP(isIP(ip) === 0 ? (raw.socket.remoteAddress ?? '') : ip, IPV6_PREFIX);
 }

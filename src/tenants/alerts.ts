@@ -20,6 +20,12 @@ export interface WatchOptions {
   readonly onFault: (error: unknown) => void;
 }
 
+/** How many thresholds of an account were told, and the most that was seen spent of it. */
+interface Told {
+  readonly count: number;
+  readonly mostNanos: number;
+}
+
 /** What was begun in one period may be settled in the next: both are remembered, and one for a clock that went wrong. */
 const PERIODS_KEPT = 3;
 
@@ -31,7 +37,7 @@ const PERIODS_KEPT = 3;
 export function watchBudgets(state: SpendState, options: WatchOptions): SpendState {
   const { thresholds, standings, onAlert, onFault } = options;
   if (thresholds.length === 0) return state;
-  const told = new Map<string, Map<string, number>>();
+  const told = new Map<string, Map<string, Told>>();
   const held = new Map<string, readonly Account[]>();
   const charged = new Map<string, Account>();
   let looking = false;
@@ -40,11 +46,15 @@ export function watchBudgets(state: SpendState, options: WatchOptions): SpendSta
   function passed({ account, balance }: Standing): readonly number[] {
     const { level, owner, per, timeZone, models, period, limitNanos } = account;
     const budget = JSON.stringify([level, owner, per, timeZone, models]);
-    const periods = told.get(budget) ?? new Map<string, number>();
+    const periods = told.get(budget) ?? new Map<string, Told>();
     told.set(budget, periods);
-    const before = periods.get(period) ?? 0;
-    const now = thresholds.filter((threshold) => balance.spentNanos >= Math.round(threshold * limitNanos)).length;
-    periods.set(period, Math.max(before, now));
+    const reached = (spentNanos: number): number =>
+      thresholds.filter((threshold) => spentNanos >= Math.round(threshold * limitNanos)).length;
+    const { count, mostNanos } = periods.get(period) ?? { count: 0, mostNanos: 0 };
+    // After a top-up the same share is more money, and is told anew.
+    const before = Math.min(count, reached(mostNanos));
+    const now = reached(balance.spentNanos);
+    periods.set(period, { count: Math.max(before, now), mostNanos: Math.max(mostNanos, balance.spentNanos) });
     const [oldest] = periods.keys();
     if (periods.size > PERIODS_KEPT && oldest !== undefined) periods.delete(oldest);
     return thresholds.slice(before, now);

@@ -53,23 +53,31 @@ const HOW = 'Send it as "Authorization: Bearer KEY", "x-goog-api-key: KEY" or "x
 
 /** Throws Error when a digest is none, or two entries have the same: a key must name one tenant. */
 export function createKeyRing(entries: readonly KeyEntry[]): KeyRing {
-  const ring = new Map<string, KeyEntry[]>();
-  for (const entry of entries) {
-    const sha256 = entry.sha256.toLowerCase();
-    if (!/^[0-9a-f]{64}$/.test(sha256))
-      throw new Error(
-        `The key ${entry.id} of tenant ${entry.tenant.id} needs a SHA-256 digest of 64 hexadecimal digits.`,
-      );
-    const bucket = ring.get(bucketOf(sha256)) ?? [];
-    const same = bucket.find((other) => other.sha256 === sha256);
-    if (same !== undefined)
-      throw new Error(
-        `Tenants ${same.tenant.id} and ${entry.tenant.id} have the same key (${same.id}, ${entry.id}). Give each its own.`,
-      );
-    bucket.push({ ...entry, sha256 });
-    ring.set(bucketOf(sha256), bucket);
-  }
+  const ring = new Map<string, readonly KeyEntry[]>();
+  for (const entry of entries) addToRing(ring, entry);
   return ring;
+}
+
+/** As `createKeyRing` does with each of its entries. */
+export function addToRing(ring: Map<string, readonly KeyEntry[]>, entry: KeyEntry): void {
+  const sha256 = entry.sha256.toLowerCase();
+  if (!/^[0-9a-f]{64}$/.test(sha256))
+    throw new Error(
+      `The key ${entry.id} of tenant ${entry.tenant.id} needs a SHA-256 digest of 64 hexadecimal digits.`,
+    );
+  const bucket = ring.get(bucketOf(sha256)) ?? [];
+  const same = bucket.find((other) => other.sha256 === sha256);
+  if (same !== undefined)
+    throw new Error(
+      `Tenants ${same.tenant.id} and ${entry.tenant.id} have the same key (${same.id}, ${entry.id}). Give each its own.`,
+    );
+  ring.set(bucketOf(sha256), [...bucket, { ...entry, sha256 }]);
+}
+
+export function removeFromRing(ring: Map<string, readonly KeyEntry[]>, sha256: string): void {
+  const rest = (ring.get(bucketOf(sha256)) ?? []).filter((other) => other.sha256 !== sha256);
+  if (rest.length > 0) ring.set(bucketOf(sha256), rest);
+  else ring.delete(bucketOf(sha256));
 }
 
 /** The digest a key is known by. Throws Error for what cannot be sent as a key: nothing, white space, more than 512 characters. */

@@ -14,7 +14,7 @@ export interface Books {
   expireAll(at: number): Expired;
   /** The same for those whose lease is over. */
   expireDue(at: number): Expired;
-  /** Gives back what was charged as `unknown`, now that a bill says it cost nothing: the nano-dollars. */
+  /** Gives back what was charged as `unknown`, now that a bill says it cost nothing: the nano-dollars, 0 for any other hold. */
   refund(id: string, at: number): number;
   balance(accountKey: string): Balance;
 }
@@ -179,8 +179,9 @@ export function booksIn(db: Database): Books {
     },
 
     refund(id, at) {
-      const hold = find(id);
-      if (hold.outcome !== 'unknown') return 0;
+      const row = selectHold.get(id);
+      const hold = row === undefined ? null : holdRow(row);
+      if (hold?.outcome !== 'unknown') return 0;
       end(hold, hold.state, 'refund', { ...NOTHING, outcome: 'refunded' }, at);
       return hold.nanos;
     },

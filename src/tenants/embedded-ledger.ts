@@ -3,7 +3,10 @@ import { GatewayError } from '../errors.ts';
 import type { Balance } from './budget.ts';
 import { booksIn } from './embedded-books.ts';
 import type { Books, Ended, Expired } from './embedded-books.ts';
+import { registryIn } from './embedded-registry.ts';
+import type { EmbeddedRegistry, RegistryRows } from './embedded-registry.ts';
 import { SCHEMA_STEPS } from './embedded-schema.ts';
+import type { AuditEntry, AuditQuery, AuditRow, RegistryWrite } from './registry-store.ts';
 import { inTransaction, isBusy, isStoreFailure, lockDirectory, openDatabase } from './sqlite.ts';
 import type { Database } from './sqlite.ts';
 import type { Hold } from './state.ts';
@@ -14,8 +17,14 @@ export type Operation =
   | { readonly verb: 'settle'; readonly id: string; readonly ended: Ended; readonly at: number }
   | { readonly verb: 'release'; readonly id: string; readonly outcome: string; readonly at: number }
   | { readonly verb: 'expire'; readonly at: number }
-  | { readonly verb: 'refund'; readonly id: string; readonly at: number }
-  | { readonly verb: 'spent'; readonly accountKeys: readonly string[] };
+  | { readonly verb: 'refund'; readonly ids: readonly string[]; readonly at: number; readonly ask: Ask | null }
+  | { readonly verb: 'spent'; readonly accountKeys: readonly string[] }
+  | { readonly verb: 'registry'; readonly since: number }
+  | { readonly verb: 'change'; readonly change: RegistryWrite }
+  | { readonly verb: 'audit'; readonly query: AuditQuery };
+
+/** Who asked for something that is written in the audit trail with it: a row but for what only its end tells. */
+export type Ask = Omit<AuditEntry, 'before' | 'after' | 'amountNanos' | 'result'>;
 
 /** What an operation tells beside that it is done; each verb only what concerns it. */
 export interface Told {
@@ -25,8 +34,13 @@ export interface Told {
   readonly expired?: Expired;
   /** Of `settle`: it came after the hold had expired. */
   readonly late?: boolean;
-  /** Of `refund`: the nano-dollars given back, 0 where nothing was charged as unknown. */
-  readonly refundedNanos?: number;
+  /** Of `refund`: the nano-dollars given back for each, 0 where nothing was charged as unknown. */
+  readonly refunds?: readonly number[];
+  readonly registry?: RegistryRows;
+  /** Of `change`: the new revision; null where a record was not as expected. */
+  readonly revision?: number | null;
+  /** Of `audit`. */
+  readonly audit?: readonly AuditRow[];
 }
 
 export type Result = { readonly told: Told } | { readonly failed: GatewayError };
@@ -57,9 +71,10 @@ export function openEmbeddedLedger(file: string, at: number): EmbeddedLedger {
   try {
     const open = (db = openDatabase(path, SCHEMA_STEPS));
     const books = booksIn(open);
+    const registry = registryIn(open);
     // The directory is ours alone, so whatever is held was held by a run that is dead.
     const expired = inTransaction(open, () => books.expireAll(at));
-    return { expired, commit: (operations) => commit(open, books, operations), close };
+    return { expired, commit: (operations) => commit(open, { books, registry }, operations), close };
   } catch (error) {
     close();
     throw new GatewayError('unavailable', `The ledger ${path} cannot be opened: ${words(error)}.`, {}, error);
@@ -77,13 +92,18 @@ function takeDirectory(directory: string): Database {
   }
 }
 
-function commit(db: Database, books: Books, operations: readonly Operation[]): readonly Result[] {
+interface Tables {
+  readonly books: Books;
+  readonly registry: EmbeddedRegistry;
+}
+
+function commit(db: Database, tables: Tables, operations: readonly Operation[]): readonly Result[] {
   try {
     return inTransaction(db, () =>
       operations.map((operation): Result => {
         db.exec('SAVEPOINT operation');
         try {
-          const told = perform(books, operation);
+          const told = perform(tables, operation);
           db.exec('RELEASE operation');
           return { told };
         } catch (error) {
@@ -102,14 +122,20 @@ function commit(db: Database, books: Books, operations: readonly Operation[]): r
   }
 }
 
-function perform(books: Books, operation: Operation): Told {
+function perform({ books, registry }: Tables, operation: Operation): Told {
   switch (operation.verb) {
     case 'spent':
       return { balances: operation.accountKeys.map((key) => books.balance(key)) };
     case 'expire':
       return { expired: books.expireDue(operation.at) };
     case 'refund':
-      return { refundedNanos: books.refund(operation.id, operation.at) };
+      return { refunds: refund(books, registry, operation) };
+    case 'registry':
+      return { registry: registry.load(operation.since) };
+    case 'change':
+      return { revision: registry.write(operation.change) };
+    case 'audit':
+      return { audit: registry.audit(operation.query) };
     case 'settle':
       return { late: books.settle(operation.id, operation.ended, operation.at) };
     case 'reserve':
@@ -120,6 +146,24 @@ function perform(books: Books, operation: Operation): Told {
       break;
   }
   return {};
+}
+
+function refund(
+  books: Books,
+  registry: EmbeddedRegistry,
+  { ids, at, ask }: Extract<Operation, { readonly verb: 'refund' }>,
+): readonly number[] {
+  const nanos = ids.map((id) => books.refund(id, at));
+  const refunded = ids.flatMap((hold, index) => (nanos[index]! > 0 ? [{ hold, nanos: nanos[index]! }] : []));
+  if (ask !== null)
+    registry.note({
+      ...ask,
+      before: null,
+      after: { refunded },
+      amountNanos: null,
+      result: refunded.length > 0 ? 'done' : 'nothing_to_refund',
+    });
+  return nanos;
 }
 
 function asGatewayError(error: unknown): GatewayError {

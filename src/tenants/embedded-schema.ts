@@ -1,3 +1,5 @@
+import { REGISTRY_STEP } from './embedded-registry.ts';
+
 /**
  * The ledger's tables, as the steps that lead to them: step n takes a file from `user_version` n to n + 1. A step that
  * was published is never changed; a new shape is a new step.
@@ -136,4 +138,5 @@ export const SCHEMA_STEPS: readonly string[] = [
     SELECT date(at / 1000, 'unixepoch'), attribution, outcome, count(*), 0, 0, sum(charged)
     FROM hold WHERE outcome IS NOT NULL GROUP BY 1, 2, 3;
   `,
+  REGISTRY_STEP,
 ];

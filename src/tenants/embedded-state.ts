@@ -4,8 +4,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { GatewayError } from '../errors.ts';
 import type { Expired } from './embedded-books.ts';
-import type { Operation, Told } from './embedded-ledger.ts';
+import type { Ask, Operation, Told } from './embedded-ledger.ts';
 import type { Answers, Opening, PlainError, Question, Start } from './embedded-worker.ts';
+import type { RegistryRecord, RegistryStore } from './registry-store.ts';
 import type { Made, SpendState } from './state.ts';
 
 const FIRST_PAUSE_MS = 100;
@@ -20,6 +21,13 @@ export interface EmbeddedState extends SpendState {
   sweep(): Promise<Expired>;
   /** From now on `events` hears what happens by the way. */
   watch(events: StateEvents): void;
+  /** Tenants and keys of the run time, in the same file. */
+  readonly registry: RegistryStore;
+  /**
+   * Gives back what these holds were charged as unknown, and says so in the audit trail, in one step: the nano-dollars of
+   * each, 0 where nothing was charged as unknown.
+   */
+  refund(holds: readonly string[], ask: Ask): Promise<readonly number[]>;
 }
 
 /** For those who count what happens by the way. */
@@ -138,6 +146,30 @@ export async function openEmbeddedState(options: {
       return balances;
     },
     trouble: () => lost?.message ?? null,
+    async refund(holds, asked) {
+      const { refunds = [] } = await ask({ verb: 'refund', ids: holds, at: now(), ask: asked });
+      return refunds;
+    },
+    registry: {
+      async load(since) {
+        const { registry = { revision: 0, rows: [] } } = await ask({ verb: 'registry', since });
+        const { revision, rows } = registry;
+        return {
+          revision,
+          records: rows.map((row) => ({ revision: row.revision, record: JSON.parse(row.body) as RegistryRecord })),
+        };
+      },
+      async write(change) {
+        const { revision = null } = await ask({ verb: 'change', change });
+        return revision;
+      },
+      async audit(query) {
+        const { audit = [] } = await ask({ verb: 'audit', query });
+        return audit;
+      },
+      // The directory is this process's alone: nobody else changes anything.
+      watch: () => () => undefined,
+    },
     async close() {
       closing.abort();
       clearInterval(sweeping);

@@ -12,10 +12,14 @@ import type { Simulator, SimulatorOptions } from '../../src/simulator/server.ts'
 export const KEY = 'sk-test-acme';
 export const OTHER_KEY = 'sk-test-globex';
 export const UPSTREAM_KEY = 'upstream-secret-7';
+export const ADMIN_KEY = 'admin-secret-0123456789';
 
 export interface TestGateway {
   readonly url: string;
   readonly operationsUrl: string;
+  /** '' where the admin port is off. */
+  readonly adminUrl: string;
+  readonly directory: string;
   readonly simulator: Simulator;
   /** Every line logged so far. */
   readonly logged: () => string;
@@ -30,6 +34,8 @@ export interface TestGatewayOptions {
   readonly config?: Record<string, unknown>;
   /** Merged over the one upstream. */
   readonly upstream?: Record<string, unknown>;
+  /** Opens the admin port. */
+  readonly admin?: boolean;
   /** The gateway's clock, in unix ms. */
   readonly now?: () => number;
 }
@@ -66,7 +72,11 @@ export async function startGateway(options: TestGatewayOptions = {}): Promise<Te
       ...options.config,
     }),
   );
-  const config = loadConfig({ file, environment: { VENDOR_KEY: UPSTREAM_KEY }, workingDirectory: directory });
+  const environment = {
+    VENDOR_KEY: UPSTREAM_KEY,
+    ...(options.admin === true && { PLANTAIN_ADMIN_KEY: ADMIN_KEY }),
+  };
+  const config = loadConfig({ file, environment, workingDirectory: directory });
   let lines = '';
   const sink = new Writable({
     write(chunk: Buffer, _encoding, done) {
@@ -76,12 +86,14 @@ export async function startGateway(options: TestGatewayOptions = {}): Promise<Te
   });
   const anyPort = { host: '127.0.0.1', port: 0 };
   const app = await startApp(
-    { ...config, listen: anyPort, operations: anyPort },
+    { ...config, listen: anyPort, operations: anyPort, admin: { ...config.admin, ...anyPort } },
     { version: 'test', isTerminal: false, log: createLog('info', sink), ...(options.now && { now: options.now }) },
   );
   return {
     url: app.apiUrl,
     operationsUrl: app.operationsUrl,
+    adminUrl: app.adminUrl ?? '',
+    directory,
     simulator,
     logged: () => lines,
     post: (path, body, headers = {}) =>

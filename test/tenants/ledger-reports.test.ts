@@ -121,7 +121,7 @@ describe('usage', () => {
           ...of('release').map(({ hold: { id } }) => ({ verb: 'release', id, outcome: 'not_sent', at }) as const),
           { verb: 'expire', at: at + 1_000 },
           ...of('refund', 'refund and settle').map(
-            ({ hold: { id } }) => ({ verb: 'refund', id, at: at + 2_000 }) as const,
+            ({ hold: { id } }) => ({ verb: 'refund', ids: [id], at: at + 2_000, ask: null }) as const,
           ),
           ...of('late', 'refund and settle').map((each) => settle(each.hold.id, each.cost, each.outcome)),
         ]);

@@ -1,0 +1,50 @@
+import { createTenant, deleteTenant, patchTenant } from '../../tenants/registry-tenant-changes.ts';
+import { notFound } from '../../tenants/registry-lookup.ts';
+import { tenantOf } from '../../tenants/registry-view.ts';
+import { bodyOf } from './body.ts';
+import { pageOf, readLimit, readQuery } from './query.ts';
+import { subjectOf } from './subject.ts';
+import type { AdminRoute, RouteParts } from './route.ts';
+
+export function tenantRoutes({ registry, reader }: RouteParts): readonly AdminRoute[] {
+  return [
+    {
+      path: '/admin/tenants',
+      methods: {
+        async GET({ query }) {
+          const { limit, after } = readQuery(query, ['limit', 'after']);
+          const page = pageOf(registry.roll.tenantIds(), (id) => id, { limit: readLimit(limit), after });
+          const view = registry.view();
+          return { body: { tenants: page.items.map((id) => tenantOf(view, id)), next: page.next } };
+        },
+        async POST({ body, query, who }) {
+          readQuery(query, []);
+          const sent = bodyOf(body);
+          const subject = subjectOf('tenant', sent['id']);
+          const made = await registry.change(who, 'tenant.create', subject, createTenant(reader, sent));
+          return { status: 201, body: made };
+        },
+      },
+    },
+    {
+      path: '/admin/tenants/:id',
+      methods: {
+        async GET({ id, query }) {
+          readQuery(query, []);
+          const tenant = tenantOf(registry.view(), id);
+          if (tenant === null) throw notFound('There is no such tenant.');
+          return { body: { ...tenant, keys: registry.roll.keyIds(id).length } };
+        },
+        async PATCH({ id, body, query, who }) {
+          readQuery(query, []);
+          const change = patchTenant(reader, id, bodyOf(body));
+          return { body: await registry.change(who, 'tenant.change', subjectOf('tenant', id), change) };
+        },
+        async DELETE({ id, query, who }) {
+          readQuery(query, []);
+          return { body: await registry.change(who, 'tenant.delete', subjectOf('tenant', id), deleteTenant(id)) };
+        },
+      },
+    },
+  ];
+}

@@ -1,0 +1,19 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import { openLedgerReader } from './ledger-reader.ts';
+import { readUsage } from './ledger-usage.ts';
+import type { UsageQuery } from './ledger-usage.ts';
+
+export interface UsageTask {
+  readonly file: string;
+  readonly query: UsageQuery;
+}
+
+/** A thread's one task: a report of very many rows takes a while, in which requests are served. */
+const { file, query } = workerData as UsageTask;
+const db = openLedgerReader(file);
+try {
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
+  parentPort!.postMessage(readUsage(db, query));
+} finally {
+  db.close();
+}

@@ -1,0 +1,166 @@
+import { GatewayError } from '../errors.ts';
+import type { Base, BaseKey, BaseTenant } from './registry-keys.ts';
+import { nameOf } from './registry-store.ts';
+import type { AuditEntry, RecordName, RegistryRecord, RegistryStore } from './registry-store.ts';
+import { Roll } from './roll.ts';
+import type { RecordOf } from './roll.ts';
+
+/** Who wants a change, as the audit trail names it. */
+export type Actor = Pick<AuditEntry, 'actor' | 'from' | 'requestId'>;
+
+/** What a change rests on. What it looks at must be unchanged when it is written. */
+export interface View {
+  get<Kind extends RegistryRecord['kind']>(kind: Kind, id: string): RecordOf<Kind> | null;
+  /** Of the configuration. */
+  baseTenant(id: string): BaseTenant | null;
+  baseKey(id: string): { readonly tenant: BaseTenant; readonly key: BaseKey } | null;
+  /** Whether there is such a tenant, with all that its settings name. */
+  works(tenant: string): boolean;
+  readonly now: number;
+}
+
+export interface Change<Reply> extends Pick<AuditEntry, 'subject' | 'before' | 'after' | 'amountNanos'> {
+  readonly records: readonly RegistryRecord[];
+  readonly reply: Reply;
+}
+
+export interface RegistryOptions {
+  readonly store: RegistryStore;
+  readonly base: Base;
+  /** Unix ms. */
+  readonly now: () => number;
+  /** Changes of other instances could not be read; it is tried again. */
+  readonly onFault: (error: unknown) => void;
+}
+
+/** How often a change is decided anew because somebody else was faster. */
+const MOST_TRIES = 20;
+/** Changes that wait for the one before them. */
+const MOST_WAITING = 1_000;
+
+type Seen = Map<string, RecordName & { readonly revision: number }>;
+
+/** The tenants and keys in force, and every change of those made at run time, one after the other. */
+export class Registry {
+  readonly roll: Roll;
+  readonly #options: RegistryOptions;
+  #revision = 0;
+  #turn: Promise<unknown> = Promise.resolve();
+  #waiting = 0;
+  #isReading = false;
+  #unread = false;
+  #unwatch = (): void => undefined;
+
+  private constructor(options: RegistryOptions) {
+    this.roll = new Roll(options.base);
+    this.#options = options;
+  }
+
+  /** Rejects with GatewayError `unavailable` when the store cannot be read. */
+  static async open(options: RegistryOptions): Promise<Registry> {
+    const registry = new Registry(options);
+    await registry.#read();
+    registry.#unwatch = options.store.watch(() => void registry.#refresh());
+    return registry;
+  }
+
+  close(): void {
+    this.#unwatch();
+  }
+
+  /** What is known now, to be shown. */
+  view(): View {
+    return this.#view(this.#options.now(), new Map());
+  }
+
+  /**
+   * Decides a change on what is known now and writes it with its row in the audit trail; what `decide` refuses is a row
+   * too. Rejects with what it throws, or with GatewayError `unavailable`; then nothing was changed.
+   */
+  async change<Reply>(
+    who: Actor,
+    action: string,
+    subject: string,
+    decide: (view: View) => Change<Reply>,
+  ): Promise<Reply> {
+    if (this.#waiting >= MOST_WAITING) throw busy('Too many changes are waiting to be written.');
+    this.#waiting += 1;
+    const turn = this.#turn.then(() => this.#decide(who, action, subject, decide));
+    this.#turn = turn.catch(() => undefined);
+    return turn.finally(() => (this.#waiting -= 1));
+  }
+
+  async #decide<Reply>(
+    who: Actor,
+    action: string,
+    refusedSubject: string,
+    decide: (view: View) => Change<Reply>,
+  ): Promise<Reply> {
+    const { store, now } = this.#options;
+    for (let tries = 0; tries < MOST_TRIES; tries += 1) {
+      const seen: Seen = new Map();
+      const at = now();
+      let change: Change<Reply>;
+      try {
+        change = decide(this.#view(at, seen));
+      } catch (error) {
+        if (!(error instanceof GatewayError)) throw error;
+        const result = error.detail.code ?? error.failure;
+        const nothing = { before: null, after: null, amountNanos: null };
+        const audit = { at, ...who, action, subject: refusedSubject, ...nothing, result };
+        await store.write({ expected: [], records: [], audit });
+        throw error;
+      }
+      const { records, reply, ...told } = change;
+      const audit = { at, ...who, action, ...told, result: 'done' };
+      const revision = await store.write({ expected: [...seen.values()], records, audit });
+      if (revision !== null) {
+        this.roll.apply(records.map((record) => ({ record, revision })));
+        return reply;
+      }
+      await this.#read();
+    }
+    throw busy('Others keep changing the same tenants and keys.');
+  }
+
+  #view(now: number, seen: Seen): View {
+    const { roll } = this;
+    return {
+      now,
+      get: (kind, id) => {
+        seen.set(nameOf({ kind, id }), { kind, id, revision: roll.revisionOf({ kind, id }) });
+        return roll.record(kind, id);
+      },
+      baseTenant: (id) => roll.baseTenants.get(id) ?? null,
+      baseKey: (id) => roll.baseKeys.get(id) ?? null,
+      works: (tenant) => roll.works(tenant),
+    };
+  }
+
+  /** Others may have changed something: one reading at a time, and another where more was told meanwhile. */
+  async #refresh(): Promise<void> {
+    this.#unread = true;
+    if (this.#isReading) return;
+    this.#isReading = true;
+    while (this.#unread) {
+      this.#unread = false;
+      try {
+        await this.#read();
+      } catch (error) {
+        this.#options.onFault(error);
+      }
+    }
+    this.#isReading = false;
+  }
+
+  async #read(): Promise<void> {
+    const { records, revision } = await this.#options.store.load(this.#revision);
+    this.roll.apply(records);
+    // Only here: before a change of our own others may have written some that were not read yet.
+    this.#revision = Math.max(this.#revision, revision);
+  }
+}
+
+function busy(why: string): GatewayError {
+  return new GatewayError('unavailable', `${why} Try again in a moment.`, { retryAfterSeconds: 1, code: 'busy' });
+}

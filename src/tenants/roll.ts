@@ -1,0 +1,168 @@
+import { addToRing, removeFromRing } from './authenticate.ts';
+import type { KeyEntry, KeyRing, Tenant } from './authenticate.ts';
+import { payersOf } from './budget.ts';
+import type { Payer } from './budget.ts';
+import { createResolver, earlier, entryOf } from './registry-keys.ts';
+import type { Base, BaseKey, BaseTenant, Resolver } from './registry-keys.ts';
+import { nameOf } from './registry-store.ts';
+import type { KeyRecord, RecordName, RegistryRecord, Stored } from './registry-store.ts';
+
+export type RecordOf<Kind extends RegistryRecord['kind']> = Extract<RegistryRecord, { readonly kind: Kind }>;
+
+export interface Misfit {
+  readonly tenant: string;
+  readonly why: string;
+}
+
+/** The tenants and keys in force: those of the configuration, and under them those of the run time. */
+export class Roll {
+  /** Changed in place: whoever holds it sees every change at once. */
+  readonly keys: KeyRing;
+  readonly baseTenants: ReadonlyMap<string, BaseTenant>;
+  readonly baseKeys = new Map<string, { readonly tenant: BaseTenant; readonly key: BaseKey }>();
+  readonly #ring = new Map<string, readonly KeyEntry[]>();
+  readonly #records = new Map<string, Stored>();
+  /** Ids of the keys made at run time, by tenant. */
+  readonly #keysOf = new Map<string, Set<string>>();
+  readonly #entries = new Map<string, readonly KeyEntry[]>();
+  readonly #tenants = new Map<string, Tenant>();
+  readonly #baseDigests = new Set<string>();
+  readonly #resolver: Resolver;
+  #payers: readonly Payer[] | null = null;
+
+  constructor(base: Base) {
+    this.keys = this.#ring;
+    this.#resolver = createResolver(base);
+    this.baseTenants = new Map(base.tenants.map((tenant) => [tenant.id, tenant]));
+    for (const tenant of base.tenants)
+      for (const key of tenant.keys) {
+        this.baseKeys.set(key.id, { tenant, key });
+        this.#baseDigests.add(key.sha256);
+      }
+    for (const id of this.baseTenants.keys()) this.#rebuild(id);
+  }
+
+  record<Kind extends RegistryRecord['kind']>(kind: Kind, id: string): RecordOf<Kind> | null {
+    return (this.#records.get(nameOf({ kind, id }))?.record ?? null) as RecordOf<Kind> | null;
+  }
+
+  /** 0: there is no such record. */
+  revisionOf(name: RecordName): number {
+    return this.#records.get(nameOf(name))?.revision ?? 0;
+  }
+
+  /** Takes over what was written; what is known in a later state stays as it is. */
+  apply(stored: readonly Stored[]): void {
+    const changed = new Set<string>();
+    for (const each of stored) {
+      const { record, revision } = each;
+      if (this.revisionOf(record) >= revision) continue;
+      this.#records.set(nameOf(record), each);
+      if (record.kind === 'key' && record.sha256 !== null) {
+        const ids = this.#keysOf.get(record.tenant) ?? new Set();
+        this.#keysOf.set(record.tenant, ids.add(record.id));
+      }
+      changed.add(record.kind === 'tenant' ? record.id : record.tenant);
+      const base = record.kind === 'key' ? this.baseKeys.get(record.id) : undefined;
+      if (base !== undefined) changed.add(base.tenant.id);
+    }
+    for (const tenant of changed) this.#rebuild(tenant);
+  }
+
+  /** Whether there is such a tenant, with all that its settings name. */
+  works(tenant: string): boolean {
+    return this.#tenants.has(tenant);
+  }
+
+  /** Ids of all tenants that are not deleted, in their order. */
+  tenantIds(): readonly string[] {
+    const made = [...this.#records.values()].flatMap(({ record }) =>
+      record.kind === 'tenant' && record.deletedAt === null ? [record.id] : [],
+    );
+    return [...new Set([...this.baseTenants.keys(), ...made])].sort();
+  }
+
+  /** Ids of all keys, or of a tenant's, in their order. */
+  keyIds(tenant: string | null): readonly string[] {
+    const base = [...this.baseKeys].flatMap(
+      ([
+        id,
+        {
+          tenant: { id: owner },
+        },
+      ]) => (tenant === null || owner === tenant ? [id] : []),
+    );
+    const made = tenant === null ? [...this.#keysOf.values()] : [this.#keysOf.get(tenant) ?? new Set<string>()];
+    return [...new Set([...base, ...made.flatMap((ids) => [...ids])])].sort();
+  }
+
+  /** Everybody with a budget, each once. */
+  payers(): readonly Payer[] {
+    if (this.#payers !== null) return this.#payers;
+    const payers = new Map<string, Payer>();
+    for (const [id, tenant] of this.#tenants)
+      for (const seen of [tenant, ...(this.#entries.get(id) ?? []).map((entry) => entry.tenant)])
+        for (const payer of payersOf(seen)) payers.set(JSON.stringify([payer.level, payer.id]), payer);
+    return (this.#payers = [...payers.values()].filter(({ budgets }) => budgets.length > 0));
+  }
+
+  /** Tenants whose keys are refused because the configuration lost what they need. */
+  misfits(): readonly Misfit[] {
+    const missing = [...this.#keysOf.keys()]
+      .filter((id) => !this.baseTenants.has(id) && this.record('tenant', id) === null)
+      .map((tenant) => ({ tenant, why: 'it is not in the configuration any more' }));
+    const homeless = [...this.#records.values()].flatMap(({ record }) =>
+      record.kind === 'tenant' && record.deletedAt === null && !this.works(record.id)
+        ? [{ tenant: record.id, why: `the configuration has no organisation ${record.settings.organisation}` }]
+        : [],
+    );
+    return [...missing, ...homeless];
+  }
+
+  #rebuild(id: string): void {
+    this.#payers = null;
+    for (const { sha256 } of this.#entries.get(id) ?? []) removeFromRing(this.#ring, sha256);
+    this.#entries.delete(id);
+    this.#tenants.delete(id);
+    const base = this.baseTenants.get(id);
+    const made = this.record('tenant', id);
+    const settings = (base ?? made)?.settings;
+    if (settings === undefined || !this.#resolver.fits(settings)) return;
+    const creditNanos = base === undefined ? (made?.creditNanos ?? null) : null;
+    const tenant = this.#resolver.tenant({ id, settings, creditNanos });
+    const isDeleted = base === undefined && made !== null && made.deletedAt !== null;
+    const entries = [...this.#baseEntries(base, tenant), ...this.#madeEntries(id, tenant, isDeleted)];
+    for (const entry of entries) addToRing(this.#ring, entry);
+    this.#entries.set(id, entries);
+    if (!isDeleted) this.#tenants.set(id, tenant);
+  }
+
+  #baseEntries(base: BaseTenant | undefined, tenant: Tenant): readonly KeyEntry[] {
+    return (base?.keys ?? []).map(({ id, sha256, revoked, expiresAt, settings }) => {
+      const over = this.record('key', id);
+      const ends = {
+        revoked: revoked || (over !== null && over.revokedAt !== null),
+        expiresAt: earlier(expiresAt, over?.expiresAt ?? null),
+      };
+      return entryOf({ id, sha256, ...ends }, this.#resolver.narrowed(tenant, { id, settings, creditNanos: null }));
+    });
+  }
+
+  #madeEntries(id: string, tenant: Tenant, isDeleted: boolean): readonly KeyEntry[] {
+    const lines = new Map<string, Tenant>();
+    return [...(this.#keysOf.get(id) ?? [])].flatMap((keyId) => {
+      const key = this.record('key', keyId);
+      const line = key === null ? null : this.record('line', key.line);
+      if (key === null || line === null || !this.#isOwn(key)) return [];
+      const seen = lines.get(line.id) ?? this.#resolver.narrowed(tenant, line);
+      lines.set(line.id, seen);
+      const { sha256, expiresAt, revokedAt } = key;
+      return [entryOf({ id: keyId, sha256, expiresAt, revoked: isDeleted || revokedAt !== null }, seen)];
+    });
+  }
+
+  /** A key of the run time, and not the configuration's by now. */
+  #isOwn(key: KeyRecord): key is KeyRecord & { readonly sha256: string } {
+    return key.sha256 !== null && !this.#baseDigests.has(key.sha256);
+  }
+}

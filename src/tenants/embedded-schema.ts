@@ -1,10 +1,12 @@
+import { MONEY_STEP } from './embedded-schema-money.ts';
+
 /**
  * The ledger's tables, as the steps that lead to them: step n takes a file from `user_version` n to n + 1. A step that
  * was published is never changed; a new shape is a new step.
  *
  * Amounts are nano-dollars, times unix ms, days those of UTC in which a picture was begun. An account's balance, a
  * hold's state and the sums of `usage` are kept for speed: all of them follow from the ledger's rows, which are only
- * ever added to.
+ * ever added to, and from what old rows were rolled up to.
  */
 export const SCHEMA_STEPS: readonly string[] = [
   `
@@ -136,4 +138,5 @@ export const SCHEMA_STEPS: readonly string[] = [
     SELECT date(at / 1000, 'unixepoch'), attribution, outcome, count(*), 0, 0, sum(charged)
     FROM hold WHERE outcome IS NOT NULL GROUP BY 1, 2, 3;
   `,
+  MONEY_STEP,
 ];

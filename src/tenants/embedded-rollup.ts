@@ -167,11 +167,11 @@ export function rollUpsIn(db: Database): RollUps {
   return {
     rollUp({ before, unknownsBefore }, most, at) {
       const words = { before: BigInt(Math.trunc(before)) };
-      const known = "hold WHERE ended_at < :before AND outcome <> 'unknown' ORDER BY ended_at";
+      const known = "hold WHERE ended_at < :before AND outcome <> 'unknown' ORDER BY ended_at, id";
       const told = roll('retention', known, words, most, at);
       if (told === most) return { holds: told, more: true };
       const late = { before: BigInt(Math.trunc(unknownsBefore)) };
-      const untold = "hold WHERE at < :before AND outcome = 'unknown' ORDER BY at";
+      const untold = "hold WHERE at < :before AND outcome = 'unknown' ORDER BY at, id";
       const unknown = roll('retention', untold, late, most - told, at);
       if (told + unknown === most) return { holds: most, more: true };
       const day = new Date(before).toISOString().slice(0, 'yyyy-mm-dd'.length);

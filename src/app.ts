@@ -5,6 +5,7 @@ import { alerting, budgetReader } from './app/budgets.ts';
 import { baseOf } from './app/keys.ts';
 import { watchLedger } from './app/ledger.ts';
 import { applyLimits } from './app/limits.ts';
+import { keepFor } from './app/retention.ts';
 import { MemoryBlobs, memoryTexts } from './cache/blobs.ts';
 import { Entries } from './cache/entry.ts';
 import type { EntryTrouble } from './cache/entry.ts';
@@ -104,6 +105,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
 
     const unwatch = watchLedger(state, ledger, { metrics, log });
     closers.push(async () => unwatch());
+    closers.push(keepFor({ state, config: config.retention, now, log }));
     const watched = await alerting(state, { config: config.alerts, payers: payers(), metrics, log, now });
     closers.push(watched.close);
 

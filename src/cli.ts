@@ -2,14 +2,16 @@ import { backup } from './cli/backup.ts';
 import { WrongUse } from './cli/command.ts';
 import type { Command } from './cli/command.ts';
 import { LOCATION_HELP } from './cli/location.ts';
+import { restore } from './cli/restore.ts';
 import { reconcile } from './cli/reconcile.ts';
+import { forget } from './cli/tenants-forget.ts';
 import { usage } from './cli/usage.ts';
 import { verify } from './cli/verify.ts';
 import { ConfigError } from './config.ts';
 
-const COMMANDS: readonly Command[] = [usage, verify, reconcile, backup];
+const COMMANDS: readonly Command[] = [usage, verify, reconcile, backup, restore, forget];
 
-const HELP = `plantain: what a gateway spent, from its ledger, whether it is running or not
+const HELP = `plantain: what a gateway spent, from its ledger
 
 Usage: npm run plantain -- COMMAND [options]
 

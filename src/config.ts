@@ -50,6 +50,7 @@ export function loadConfig({ file: asked, environment, workingDirectory }: Confi
   const file = overrideByEnvironment(written, environment, report);
   const readSecret = secretReader(environment, workingDirectory, report);
   checkBounds(file, report);
+  checkRetention(file, report);
   checkTrustProxy(file.trustProxy, report);
   const publicUrl = readPublicUrl(file, report);
 
@@ -91,6 +92,7 @@ export function loadConfig({ file: asked, environment, workingDirectory }: Confi
     organisations,
     budgets,
     alerts,
+    retention: file.retention,
     simulator,
     warnings: report.warnings,
   });
@@ -116,6 +118,11 @@ function checkBounds({ listen, operations, bounds }: ConfigFile, report: Report)
     report.mistake(['operations', 'port'], `must not be the port of the API: ${operations.port}`);
   if (bounds.bodyBytes > bounds.bytesInFlight)
     report.mistake(['bounds', 'bytesInFlight'], `must hold one body at least: bodyBytes is ${bounds.bodyBytes}`);
+}
+
+function checkRetention({ retention: { ledgerDays, unknownDays } }: ConfigFile, report: Report): void {
+  if (unknownDays < ledgerDays)
+    report.mistake(['retention', 'unknownDays'], `must be ledgerDays at least: those are ${ledgerDays}`);
 }
 
 function readPublicUrl({ publicUrl, listen }: ConfigFile, report: Report): string {

@@ -96,20 +96,20 @@ export async function drawPicture(parts: DrawParts, job: DrawJob): Promise<Flown
   };
   await job.reserve(hold);
 
-  const startedAt = parts.now();
+  const startedAt = performance.now();
   parts.metrics.upstreamStarted(model.id);
   const sent = await upstream.client.generate(target.model, body, {
     abandonAfterMs,
     admit: parts.admit,
   });
-  const drawMs = parts.now() - startedAt;
+  const drawMs = performance.now() - startedAt;
   const read = await readReply(parts, sent, job, hold);
   parts.metrics.upstreamEnded(model.id, read.outcome, drawMs / 1000);
   const charge = chargeFor(read, job, hold);
   settle(parts, hold, charge);
   alarmOfExcess(parts, hold, charge.nanos);
   noteProhibited(parts, caller, read.answer);
-  if (read.error !== null) throw read.error;
+  if (read.error !== null) throw charge.nanos > 0 ? read.error.costing(charge.nanos) : read.error;
 
   const drawn: Drawn = {
     answer: read.answer,

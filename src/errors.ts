@@ -62,6 +62,8 @@ export interface FailureDetail {
   readonly inPerson?: boolean | undefined;
   /** What the vendor itself said, for callers of the vendor's own dialect. Never about our credentials. */
   readonly vendor?: { readonly status: number; readonly words: unknown } | undefined;
+  /** Nano-dollars: what it cost whoever asked, though nothing came of it. Absent: nothing. */
+  readonly costNanos?: number | undefined;
   /** Extra response headers, such as `allow` on a 405. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
 }
@@ -76,6 +78,11 @@ export class GatewayError extends Error {
     this.name = 'GatewayError';
     this.failure = failure;
     this.detail = detail;
+  }
+
+  /** The same, of a request that cost so many nano-dollars. */
+  costing(costNanos: number): GatewayError {
+    return new GatewayError(this.failure, this.message, { ...this.detail, costNanos }, this.cause);
   }
 
   get status(): number {

@@ -67,6 +67,8 @@ export interface Served {
   readonly pictures: readonly ServedPicture[];
   /** Why there are fewer than asked for; null when all came. */
   readonly missing: GatewayError | null;
+  /** Nano-dollars this caller pays: for what was drawn for it, whether that came or not. The rest is long paid. */
+  readonly costNanos: number;
   /** To be called once: whether the answer reached the caller whole. */
   delivered(ok: boolean): void;
 }
@@ -79,7 +81,7 @@ export interface ServedPicture extends Delivered {
 
 /** The straight path of one request. Throws GatewayError when not a single picture came of it. */
 export async function serve(parts: GatewayParts, incoming: Incoming): Promise<Served> {
-  const { caller, trace } = incoming;
+  const { trace } = incoming;
   const planned = await planRequest(parts, incoming, 'claim');
   const { request, format, model, target, shape, pictures: plans } = planned;
 
@@ -93,13 +95,15 @@ export async function serve(parts: GatewayParts, incoming: Incoming): Promise<Se
 
   const flown = landed.filter((each) => each.status === 'fulfilled').map(({ value }) => value);
   const failure: unknown = landed.find((each) => each.status === 'rejected')?.reason;
-  if (flown.length === 0) throw failure;
-  for (const { how, flown: each } of flown)
-    if (how !== 'drawn') parts.metrics.saved(model.id, caller.tenant.id, each.drawn.costNanos);
+  const lostNanos = crew.lostNanos();
+  if (flown.length === 0) throw failure instanceof GatewayError ? failure.costing(lostNanos) : failure;
+  for (const each of flown) if (each.how !== 'drawn') noteSaving(parts, incoming, planned, each);
+  const paidNanos = flown.reduce((sum, { how, flown: { drawn } }) => sum + (how === 'drawn' ? drawn.costNanos : 0), 0);
   try {
     const pictures = await Promise.all(flown.map((each) => dress(parts, each, format, request)));
     const missing = failure === undefined ? null : asGatewayError(failure);
-    return { request, model, shape, pictures, missing, delivered: crew.leave };
+    const costNanos = paidNanos + lostNanos;
+    return { request, model, shape, pictures, missing, costNanos, delivered: crew.leave };
   } catch (error) {
     // Drawn and paid for: whoever asks again collects it.
     crew.leave(false);
@@ -115,20 +119,47 @@ async function dress(
   { delivery }: ImageRequest,
 ): Promise<ServedPicture> {
   const { drawn } = landed.flown;
-  const paidNanos = landed.how === 'drawn' ? drawn.costNanos : 0;
-  return { ...landed, drawn, paidNanos, picture: await renditions.of(drawn, format, delivery.compression) };
+  return { ...landed, drawn, picture: await renditions.of(drawn, format, delivery.compression) };
 }
 
 type Landed = Pick<ServedPicture, 'how' | 'flown' | 'decision'>;
+
+/** For the metrics and the ledger's usage: what this caller would have paid. */
+function noteSaving(
+  { metrics, state }: GatewayParts,
+  { caller, tags }: Incoming,
+  { request, model, shape }: Planned,
+  { how, flown }: Landed,
+): void {
+  const { costNanos, drawMs, upstream } = flown.drawn;
+  metrics.saved(model.id, caller.tenant.id, costNanos);
+  state.save({
+    how: how === 'joined' ? 'joined' : 'cached',
+    tenant: caller.tenant.id,
+    keyId: caller.keyId,
+    model: model.id,
+    upstream,
+    tier: shape.tier,
+    user: request.user,
+    tags,
+    nanos: costNanos,
+    ms: drawMs,
+  });
+}
 
 /** Finds a seat for every picture that is not there yet; the money for all that this caller leads is taken at once. */
 function board(
   parts: GatewayParts,
   { caller, tags, retainBody }: Incoming,
   { request, model, target, pictures: plans }: Planned,
-): { readonly waiting: Promise<Landed>[]; readonly leave: (delivered: boolean) => void } {
+): {
+  readonly waiting: Promise<Landed>[];
+  readonly leave: (delivered: boolean) => void;
+  readonly lostNanos: () => number;
+} {
   const reservation = new Reservation(parts.state);
   const seats: Seat<Flown>[] = [];
+  let lostNanos = 0;
   const waiting = plans.map(async (planned): Promise<Landed> => {
     const { draw, decision, key, hit } = planned;
     if (hit !== null) {
@@ -158,11 +189,13 @@ function board(
       return { how: seat.role === 'leader' ? 'drawn' : 'joined', flown, decision };
     } catch (error) {
       seat.leave(false);
+      // Who joined pays for nothing, and the failure of a flight is told to all aboard.
+      if (seat.role === 'leader' && error instanceof GatewayError) lostNanos += error.detail.costNanos ?? 0;
       throw error;
     }
   });
   reservation.seal();
-  return { waiting, leave: (delivered) => seats.forEach((seat) => seat.leave(delivered)) };
+  return { waiting, lostNanos: () => lostNanos, leave: (delivered) => seats.forEach((seat) => seat.leave(delivered)) };
 }
 
 /** Counted when the seat is taken, for those too whose picture never comes. */

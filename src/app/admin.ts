@@ -1,4 +1,4 @@
-import { USAGE_FORMATS } from '../cli/usage.ts';
+import { MOST_ROWS, USAGE_FORMATS } from '../cli/usage.ts';
 import type { Config } from '../config.ts';
 import { createSentReader } from '../config/run-time.ts';
 import { GatewayError } from '../errors.ts';
@@ -52,7 +52,7 @@ export function adminParts({ config, store, state, ledger, ...rest }: AdminApp):
         );
       reports += 1;
       try {
-        return USAGE_FORMATS[format](query.by, await usageOf(ledger, query));
+        return USAGE_FORMATS[format](query.by, await usageOf(ledger, query, MOST_ROWS));
       } finally {
         reports -= 1;
       }

@@ -55,7 +55,7 @@ function readTime(text: string): number | null {
 }
 
 /** Exactly: `0.058` is 58,000,000 nano-dollars. */
-function readUsd(text: string): bigint | null {
+export function readUsd(text: string): bigint | null {
   const [, sign = '', whole = '', decimals = ''] = /^(-?)\$?(\d+)(?:\.(\d{1,9}))?$/.exec(text) ?? [];
   if (whole === '') return null;
   const nanos = BigInt(whole + decimals.padEnd(9, '0'));

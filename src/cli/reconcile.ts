@@ -1,11 +1,12 @@
+import { randomUUID } from 'node:crypto';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { openEmbeddedLedger } from '../tenants/embedded-ledger.ts';
-import { openLedgerFile, openLedgerReader } from '../tenants/ledger-reader.ts';
+import { openLedgerReader } from '../tenants/ledger-reader.ts';
 import { readUnknowns } from '../tenants/ledger-unknowns.ts';
 import type { UnknownCharge } from '../tenants/ledger-unknowns.ts';
 import { addUp, LAST_DAY, readUsage } from '../tenants/ledger-usage.ts';
 import { BILL_HELP, readBill } from './bill.ts';
+import { adjust, readAdjustments, refund } from './corrections.ts';
 import { readDay, WrongUse } from './command.ts';
 import type { Command, Surroundings } from './command.ts';
 import { asTable, usd } from './format.ts';
@@ -16,12 +17,17 @@ export const reconcile: Command = {
   summary: "hold the ledger against a vendor's bill, and refund what it did not charge",
   help: `Usage: npm run plantain -- ledger reconcile --bill FILE [options]
        npm run plantain -- ledger reconcile --refund HOLD,HOLD [options]
+       npm run plantain -- ledger reconcile --adjust HOLD=USD,HOLD=USD --reason WORDS [options]
 
   --bill FILE        the vendor's bill
   --upstream ID      compare with what this upstream drew only
   --since DAY        from this day of UTC on (2026-11-01), both days included
   --until DAY
   --refund HOLDS     give back to its budgets what these holds were charged as unknown; the gateway must be stopped
+  --adjust COSTS     charge these holds what they truly cost, as HOLD=0.058: it need not have been unknown, and may be more
+                     or less; the gateway must be stopped
+  --reason WORDS     why, for whoever reads the ledger one day, such as the bill's number
+  --id NAME          of this adjustment: with the same name nothing is adjusted twice (default: a new one each time)
 
 Lists what was charged as unknown: sent, and its cost never learnt. Exit code 0: the ledger is above the bill by no more than
 that; 1: it is not.
@@ -41,11 +47,18 @@ function runReconcile(words: readonly string[], surroundings: Surroundings): num
       since: { type: 'string' },
       until: { type: 'string' },
       refund: { type: 'string' },
+      adjust: { type: 'string' },
+      reason: { type: 'string' },
+      id: { type: 'string' },
     },
   });
-  if ((values.bill === undefined) === (values.refund === undefined))
-    throw new WrongUse('Give either --bill FILE or --refund HOLDS.');
+  if ([values.bill, values.refund, values.adjust].filter((each) => each !== undefined).length !== 1)
+    throw new WrongUse('Give either --bill FILE or --refund HOLDS or --adjust COSTS.');
   if (values.refund !== undefined) return refund(values.refund, locateLedger(values, surroundings), surroundings);
+  if (values.adjust !== undefined) {
+    const asked = readAdjustments(values.adjust, values.reason, values.id ?? randomUUID());
+    return adjust(asked, locateLedger(values, surroundings), surroundings);
+  }
   const since = readDay('--since', values.since);
   const until = readDay('--until', values.until);
   const bill = readBill(resolve(surroundings.workingDirectory, values.bill ?? ''))
@@ -100,23 +113,4 @@ function listed(unknowns: readonly UnknownCharge[]): string {
     ]),
     total: null,
   });
-}
-
-/** Takes the directory as a gateway does, and refuses as one does while it is taken. */
-function refund(list: string, file: string, { print }: Surroundings): number {
-  const at = Date.now();
-  // Opening it below would make one.
-  openLedgerFile(file).close();
-  const ledger = openEmbeddedLedger(file, at);
-  try {
-    const ids = list.split(',').map((id) => id.trim());
-    const [result] = ledger.commit([{ verb: 'refund', ids, at, ask: null }]);
-    if (result !== undefined && 'failed' in result) throw result.failed;
-    const refunds = result?.told.refunds ?? [];
-    for (const [index, nanos] of refunds.entries())
-      print(`${ids[index]}: ${nanos > 0 ? `refunded $${usd(BigInt(nanos))}` : 'nothing is charged as unknown'}\n`);
-    return refunds.every((nanos) => nanos > 0) ? 0 : 1;
-  } finally {
-    ledger.close();
-  }
 }

@@ -12,7 +12,7 @@ export const verify: Command = {
   summary: 'recompute every balance from the rows; exit 1 where one differs',
   help: `Usage: npm run plantain -- ledger verify [options]
 
-Recomputes every account, every hold and every sum of usage from the append-only rows, and checks the file itself. The
+Recomputes every account, every hold and every sum of usage from the append-only rows and what old ones were rolled up to, and checks the file itself. The
 gateway may be running. Exit code 0: all is in order; 1: what is not is listed.
 `,
   run(words, surroundings) {
@@ -24,13 +24,13 @@ gateway may be running. Exit code 0: all is in order; 1: what is not is listed.
         .all()
         .map((row) => String(row['integrity_check']))
         .filter((line) => line !== 'ok');
-      const { rows, drifts, driftNanos } = verifyLedger(db);
+      const { rows, rolledUp, drifts, driftNanos } = verifyLedger(db);
       const faults = [...damage.map((line) => `file: ${line}`), ...drifts];
       for (const fault of faults.slice(0, MOST_TOLD)) surroundings.print(`${fault}\n`);
       if (faults.length > MOST_TOLD) surroundings.print(`… and ${faults.length - MOST_TOLD} more\n`);
       surroundings.print(
         faults.length === 0
-          ? `in order: ${rows} rows, and every balance follows from them\n`
+          ? `in order: ${rows} rows${rolledUp > 0n ? ` and ${rolledUp} rolled up` : ''}, and every balance follows from them\n`
           : `NOT in order: ${faults.length} faults in ${rows} rows, $${usd(driftNanos)} adrift\n`,
       );
       return faults.length === 0 ? 0 : 1;

@@ -3,6 +3,7 @@ import type { Static } from 'typebox';
 import { trustProxy } from './schema/limits.ts';
 import { model } from './schema/model.ts';
 import { alerts } from './schema/alerts.ts';
+import { retention } from './schema/retention.ts';
 import { budgets, organisation, tenant } from './schema/tenant.ts';
 import { address, bytes, host, object, port, section, ttlSeconds, when } from './schema/terms.ts';
 import { upstream } from './schema/upstream.ts';
@@ -84,6 +85,7 @@ export const CONFIG_SCHEMA = object({
   organisations: Type.Array(organisation, { default: [], description: 'Budgets that several tenants share.' }),
   budgets: budgets('Each of them holds for everything this gateway spends.'),
   alerts,
+  retention,
 });
 
 /** The file after validation: every default filled in. */

@@ -35,6 +35,8 @@ export interface Config {
   /** For everything that is spent. */
   readonly budgets: readonly BudgetConfig[];
   readonly alerts: AlertsConfig;
+  /** In days. */
+  readonly retention: { readonly ledgerDays: number; readonly unknownDays: number };
   /** The built-in simulator draws, and nothing else does. */
   readonly simulator: boolean;
   /** One sentence for each thing that was left out. */

@@ -17,7 +17,8 @@ export interface Dialect {
   /** Throws GatewayError naming the field, what is allowed and what to do. */
   parseRequest(body: JsonObject, call: Call): ImageRequest;
   /** `pictures[i]` is what is delivered for `drawn[i]`: the vendor's bytes, or a rendition of them. */
-  renderAnswer(drawn: readonly Delivered[], request: ImageRequest, call: Call): JsonObject;
+  /** `costNanos`: what the caller pays for all of it, in nano-dollars, pictures that failed beside these included. */
+  renderAnswer(drawn: readonly Delivered[], request: ImageRequest, call: Call, costNanos: number): JsonObject;
   renderError(error: GatewayError, call: Call): { readonly status: number; readonly body: JsonObject };
   renderModels(models: readonly Model[], call: Call): JsonObject;
   renderModel(model: Model): JsonObject;
@@ -45,8 +46,6 @@ export interface Call {
 export interface Delivered {
   readonly drawn: Drawn;
   readonly picture: Picture;
-  /** Nano-dollars this caller paid for it: none for what was found or joined. */
-  readonly paidNanos: number;
 }
 
 /** A dialect that upstreams speak too. */

@@ -3,6 +3,7 @@ import type { Dialect } from '../dialects/dialect.ts';
 import { GatewayError } from '../errors.ts';
 import type { Outcome } from '../errors.ts';
 import type { Trace } from '../gateway.ts';
+import { formatUsd } from '../image/price.ts';
 import type { Log, RequestLine } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Caller, Tenant } from '../tenants/authenticate.ts';
@@ -114,6 +115,8 @@ export function errorReply(error: unknown, dialect: Dialect, facts: Facts, log: 
   const failure = error instanceof GatewayError ? error : ownFault(error, facts, log);
   facts.outcome = failure.failure;
   facts.code = failure.detail.code ?? failure.failure;
+  const { costNanos = 0 } = failure.detail;
+  if (costNanos > 0) facts.costUsd = formatUsd(costNanos);
   const { status, body } = dialect.renderError(failure, {
     requestId: facts.requestId,
     pathModel: null,
@@ -128,6 +131,7 @@ export function errorReply(error: unknown, dialect: Dialect, facts: Facts, log: 
       'content-type': 'application/json; charset=utf-8',
       ...(status >= 400 && { 'x-should-retry': String(mayRetry(failure)) }),
       ...(retryAfterSeconds !== undefined && { 'retry-after': String(Math.max(1, Math.ceil(retryAfterSeconds))) }),
+      ...(facts.costUsd !== null && { 'x-plantain-cost-usd': facts.costUsd }),
       ...failure.detail.headers,
     },
     chunks,

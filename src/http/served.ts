@@ -50,7 +50,7 @@ export async function renderPictures(
       byteLength: bytes.byteLength,
     };
   }
-  const { chunks, byteLength } = splice(dialect.renderAnswer(pictures, request, call));
+  const { chunks, byteLength } = splice(dialect.renderAnswer(pictures, request, call, served.costNanos));
   return {
     status: 200,
     headers: { ...headers, 'content-type': 'application/json; charset=utf-8' },
@@ -59,7 +59,7 @@ export async function renderPictures(
   };
 }
 
-function note(facts: Facts, { pictures }: Served): void {
+function note(facts: Facts, { pictures, costNanos }: Served): void {
   const { drawn, picture } = pictures[0]!;
   facts.outcome = pictures.some(({ how }) => how === 'drawn')
     ? 'ok'
@@ -71,7 +71,7 @@ function note(facts: Facts, { pictures }: Served): void {
   facts.size = `${picture.info.width}x${picture.info.height}`;
   facts.pictures = pictures.length;
   facts.cache = statusOf(pictures);
-  facts.costUsd = formatUsd(paid(pictures));
+  facts.costUsd = formatUsd(costNanos);
 }
 
 function pictureHeaders({ pictures, model }: Served, facts: Facts): Record<string, string> {
@@ -85,11 +85,6 @@ function pictureHeaders({ pictures, model }: Served, facts: Facts): Record<strin
     'x-plantain-size': pictures.map(({ picture }) => `${picture.info.width}x${picture.info.height}`).join(', '),
     'server-timing': `upstream;dur=${facts.upstreamMs.toFixed(1)}`,
   };
-}
-
-/** What this caller pays: pictures it joined or found are somebody else's, or long paid. */
-function paid(pictures: readonly ServedPicture[]): number {
-  return pictures.reduce((sum, { paidNanos }) => sum + paidNanos, 0);
 }
 
 /** One member for the whole answer: that of the picture the cache did least for. */

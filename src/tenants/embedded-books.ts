@@ -1,21 +1,25 @@
 import { GatewayError } from '../errors.ts';
 import { refusal } from './budget.ts';
 import type { Account, Balance } from './budget.ts';
+import { attributionsIn } from './embedded-attribution.ts';
 import type { Database } from './sqlite.ts';
-import type { Hold, Made } from './state.ts';
+import type { Adjustment, Hold, Made } from './state.ts';
 
 /** The double entry of the port's verbs: every change of an account is a row of the ledger. Amounts are nano-dollars. */
 export interface Books {
-  reserve(holds: readonly Hold[], at: number): void;
+  /** `clock` as in `Operation`. */
+  reserve(holds: readonly Hold[], at: number, clock: number): void;
   /** Whether it came late: after the hold had expired. */
   settle(id: string, ended: Ended, at: number): boolean;
   release(id: string, outcome: string, at: number): void;
   /** Charges every open hold its worst case, as `unknown`. */
   expireAll(at: number): Expired;
   /** The same for those whose lease is over. */
-  expireDue(at: number): Expired;
+  expireDue(at: number, clock: number): Expired;
   /** Gives back what was charged as `unknown`, now that a bill says it cost nothing: the nano-dollars, 0 for any other hold. */
   refund(id: string, at: number): number;
+  /** Charges what a bill says it cost: by how many nano-dollars that is more than before. */
+  adjust(adjustment: Adjustment, at: number): number;
   balance(accountKey: string): Balance;
 }
 
@@ -40,27 +44,22 @@ interface HoldRow extends Ended {
 }
 
 interface Change {
-  readonly kind: 'reserve' | 'settle' | 'release' | 'expire' | 'refund';
+  readonly kind: 'reserve' | 'settle' | 'release' | 'expire' | 'refund' | 'adjust';
   readonly held: number;
   readonly at: number;
+  readonly why?: Pick<Adjustment, 'adjustment' | 'reason'> | undefined;
 }
 
 const HOLD = 'SELECT id, worst, state, charged, outcome, pictures, tokens FROM hold';
-/** Characters kept of an end user's name: four times what OpenAI lets it have. */
-const MAX_USER = 256;
+const MAX_REASON = 500;
+/** What nobody knew the cost of, before a bill told. */
+const UNTOLD = ['unknown', 'refunded'];
 const NOTHING: Ended = { nanos: 0, outcome: '', pictures: 0, tokens: 0 };
 
 export function booksIn(db: Database): Books {
   const selectAccount = db.prepare('SELECT spent, held FROM account WHERE key = ?');
   const openAccount = db.prepare('INSERT INTO account (key, spent, held) VALUES (?, 0, 0) ON CONFLICT DO NOTHING');
-  const insertAttribution = db.prepare(
-    `INSERT INTO attribution (tenant, key_id, model, upstream, tier, user, tags) VALUES (?, ?, ?, ?, ?, ?, ?)
-     ON CONFLICT DO NOTHING`,
-  );
-  const selectAttribution = db.prepare(
-    `SELECT id FROM attribution
-     WHERE (tenant, key_id, model, upstream, tier, user, tags) = (?, ?, ?, ?, ?, ?, ?)`,
-  );
+  const attribute = attributionsIn(db);
   const insertHold = db.prepare(
     "INSERT INTO hold (id, worst, state, attribution, at, lease_until) VALUES (?, ?, 'held', ?, ?, ?)",
   );
@@ -69,16 +68,17 @@ export function booksIn(db: Database): Books {
   const selectOpen = db.prepare(`${HOLD} WHERE state = 'held'`);
   const selectDue = db.prepare(`${HOLD} WHERE state = 'held' AND lease_until <= ?`);
   const updateHold = db.prepare(
-    'UPDATE hold SET state = ?, charged = ?, outcome = ?, pictures = ?, tokens = ? WHERE id = ?',
+    'UPDATE hold SET state = ?, charged = ?, outcome = ?, pictures = ?, tokens = ?, ended_at = ? WHERE id = ?',
   );
   const updateAccounts = db.prepare(
     `UPDATE account SET held = held + ?, spent = spent + ?
      WHERE key IN (SELECT account FROM hold_account WHERE hold = ?)`,
   );
   const insertRow = db.prepare(
-    `INSERT INTO ledger (at, attribution, hold, kind, delta_held, delta_spent, outcome, pictures, tokens)
-     SELECT ?, attribution, id, ?, ?, ?, ?, ?, ? FROM hold WHERE id = ?`,
+    `INSERT INTO ledger (at, attribution, hold, kind, delta_held, delta_spent, outcome, pictures, tokens, adjustment, reason)
+     SELECT ?, attribution, id, ?, ?, ?, ?, ?, ?, ?, ? FROM hold WHERE id = ?`,
   );
+  const selectAdjustment = db.prepare('SELECT hold, delta_spent FROM ledger WHERE adjustment = ?');
   const addUsage = db.prepare(
     `INSERT INTO usage (day, attribution, outcome, calls, pictures, tokens, spent)
      SELECT date(at / 1000, 'unixepoch'), attribution, ?, ?, ?, ?, ? FROM hold WHERE id = ?
@@ -92,10 +92,12 @@ export function booksIn(db: Database): Books {
   }
 
   /** An account's balance and its row in the ledger, always together. */
-  function post(id: string, { kind, held, at }: Change, { nanos, outcome, pictures, tokens }: Ended): void {
+  function post(id: string, { kind, held, at, why }: Change, { nanos, outcome, pictures, tokens }: Ended): void {
     updateAccounts.run(BigInt(held), BigInt(nanos), id);
     const amounts = [BigInt(held), BigInt(nanos)] as const;
-    insertRow.run(BigInt(Math.trunc(at)), kind, ...amounts, outcome || null, BigInt(pictures), BigInt(tokens), id);
+    const made = [BigInt(pictures), BigInt(tokens)] as const;
+    const told = [why?.adjustment ?? null, why?.reason ?? null] as const;
+    insertRow.run(BigInt(Math.trunc(at)), kind, ...amounts, outcome || null, ...made, ...told, id);
   }
 
   /** What a hold has come to counts once in the usage report, under its last outcome. */
@@ -106,11 +108,11 @@ export function booksIn(db: Database): Books {
   }
 
   /** Takes a hold to what it cost in the end, from whatever it was charged before. */
-  function end(hold: HoldRow, state: State, kind: Change['kind'], ended: Ended, at: number): void {
+  function end(hold: HoldRow, state: State, change: Omit<Change, 'held'>, ended: Ended): void {
     const held = hold.state === 'held' ? -hold.worst : 0;
     post(
       hold.id,
-      { kind, held, at },
+      { ...change, held },
       {
         nanos: ended.nanos - hold.nanos,
         outcome: ended.outcome,
@@ -119,19 +121,15 @@ export function booksIn(db: Database): Books {
       },
     );
     count(hold.id, hold, -1);
-    updateHold.run(state, BigInt(ended.nanos), ended.outcome, BigInt(ended.pictures), BigInt(ended.tokens), hold.id);
+    const sums = [BigInt(ended.pictures), BigInt(ended.tokens), BigInt(Math.trunc(change.at))] as const;
+    updateHold.run(state, BigInt(ended.nanos), ended.outcome, ...sums, hold.id);
     count(hold.id, ended, 1);
   }
 
   function expire(open: readonly HoldRow[], at: number): Expired {
-    for (const hold of open) end(hold, 'expired', 'expire', { ...NOTHING, nanos: hold.worst, outcome: 'unknown' }, at);
+    for (const hold of open)
+      end(hold, 'expired', { kind: 'expire', at }, { ...NOTHING, nanos: hold.worst, outcome: 'unknown' });
     return { holds: open.length, nanos: open.reduce((sum, { worst }) => sum + worst, 0) };
-  }
-
-  function attribute({ tenant, keyId, model, upstream, tier, user, tags }: Hold): bigint {
-    const who = [tenant, keyId, model, upstream, tier ?? '', (user ?? '').slice(0, MAX_USER), JSON.stringify(tags)];
-    insertAttribution.run(...who);
-    return BigInt(Number(selectAttribution.get(...who)?.['id']));
   }
 
   function find(id: string): HoldRow {
@@ -144,7 +142,7 @@ export function booksIn(db: Database): Books {
   return {
     balance,
 
-    reserve(holds, at) {
+    reserve(holds, at, clock) {
       let refused: GatewayError | null = null;
       for (const { account, nanos } of asked(holds)) {
         const no = refusal(account, balance(account.key), nanos);
@@ -154,9 +152,10 @@ export function booksIn(db: Database): Books {
       }
       if (refused !== null) throw refused;
       const begun = BigInt(Math.trunc(at));
+      const leaseUntil = (leaseMs: number): bigint => BigInt(Math.trunc(clock)) + BigInt(Math.ceil(leaseMs));
       for (const hold of holds) {
         const worst = BigInt(nanoDollars(hold.worstNanos));
-        insertHold.run(hold.id, worst, attribute(hold), begun, begun + BigInt(Math.ceil(hold.leaseMs)));
+        insertHold.run(hold.id, worst, attribute(hold), begun, leaseUntil(hold.leaseMs));
         for (const { key } of hold.accounts) {
           openAccount.run(key);
           insertHoldAccount.run(hold.id, key);
@@ -169,25 +168,45 @@ export function booksIn(db: Database): Books {
       const hold = find(id);
       nanoDollars(ended.nanos);
       if (hold.state === 'settled') return false;
-      end(hold, 'settled', 'settle', ended, at);
+      end(hold, 'settled', { kind: 'settle', at }, ended);
       return hold.state === 'expired';
     },
 
     release(id, outcome, at) {
       const hold = find(id);
-      if (hold.state === 'held') end(hold, 'released', 'release', { ...NOTHING, outcome }, at);
+      if (hold.state === 'held') end(hold, 'released', { kind: 'release', at }, { ...NOTHING, outcome });
     },
 
     refund(id, at) {
       const row = selectHold.get(id);
       const hold = row === undefined ? null : holdRow(row);
       if (hold?.outcome !== 'unknown') return 0;
-      end(hold, hold.state, 'refund', { ...NOTHING, outcome: 'refunded' }, at);
+      end(hold, hold.state, { kind: 'refund', at }, { ...NOTHING, outcome: 'refunded' });
       return hold.nanos;
     },
 
+    adjust({ id, adjustment, nanos, reason }, at) {
+      nanoDollars(nanos);
+      const why = { adjustment, reason: reason.trim() };
+      if (adjustment === '' || why.reason === '' || why.reason.length > MAX_REASON)
+        throw cannot(`An adjustment needs an id of its own, and a reason of 1 to ${MAX_REASON} characters.`);
+      const done = selectAdjustment.get(adjustment);
+      if (done !== undefined) {
+        if (done['hold'] === id) return Number(done['delta_spent']);
+        throw cannot(`The adjustment ${adjustment} was made to another hold: give this one an id of its own.`);
+      }
+      const row = selectHold.get(id);
+      if (row === undefined) throw cannot(`There is no hold ${id}: it was rolled up, or never was.`);
+      const hold = holdRow(row);
+      if (hold.state === 'held')
+        throw cannot(`The hold ${id} is still in the air: it can be adjusted when it has ended.`);
+      const outcome = UNTOLD.includes(hold.outcome) ? 'adjusted' : hold.outcome;
+      end(hold, 'settled', { kind: 'adjust', at, why }, { ...hold, nanos, outcome });
+      return nanos - hold.nanos;
+    },
+
     expireAll: (at) => expire(selectOpen.all().map(holdRow), at),
-    expireDue: (at) => expire(selectDue.all(BigInt(Math.trunc(at))).map(holdRow), at),
+    expireDue: (at, clock) => expire(selectDue.all(BigInt(Math.trunc(clock))).map(holdRow), at),
   };
 }
 
@@ -201,6 +220,10 @@ function asked(holds: readonly Hold[]): Iterable<{ readonly account: Account; re
       sums.set(account.key, sum);
     }
   return sums.values();
+}
+
+function cannot(message: string): GatewayError {
+  return new GatewayError('invalid_request', message);
 }
 
 function nanoDollars(nanos: number): number {

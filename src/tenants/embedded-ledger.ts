@@ -5,26 +5,35 @@ import { booksIn } from './embedded-books.ts';
 import type { Books, Ended, Expired } from './embedded-books.ts';
 import { registryIn } from './embedded-registry.ts';
 import type { EmbeddedRegistry, RegistryRows } from './embedded-registry.ts';
+import { rollUpsIn } from './embedded-rollup.ts';
+import type { Rolled, RollUps } from './embedded-rollup.ts';
+import { savedIn } from './embedded-saved.ts';
+import type { SavedBatch } from './embedded-saved.ts';
 import { SCHEMA_STEPS } from './embedded-schema.ts';
-import type { AuditEntry, AuditQuery, AuditRow, RegistryWrite } from './registry-store.ts';
-import { inTransaction, isBusy, isStoreFailure, lockDirectory, openDatabase } from './sqlite.ts';
+import type { Ask, AuditQuery, AuditRow, RegistryWrite } from './registry-store.ts';
+import { inTransaction, isBusy, isStoreFailure, lockDirectory, openDatabase, scrubDatabase } from './sqlite.ts';
 import type { Database } from './sqlite.ts';
-import type { Hold } from './state.ts';
+import type { Adjustment, Hold, RollUp } from './state.ts';
 
-/** A verb of the port, as it travels to the ledger's thread. `at` is in unix ms. */
+/**
+ * A verb of the port, as it travels to the ledger's thread. `at` is in unix ms, for the rows. `clock` is in ms of a clock
+ * that is never set, and the same for all operations of a run: a lease lasts as long as it says, whatever is done to the
+ * clock on the wall. Absent: `at`, from where that is such a clock.
+ */
 export type Operation =
-  | { readonly verb: 'reserve'; readonly holds: readonly Hold[]; readonly at: number }
+  | { readonly verb: 'reserve'; readonly holds: readonly Hold[]; readonly at: number; readonly clock?: number }
   | { readonly verb: 'settle'; readonly id: string; readonly ended: Ended; readonly at: number }
   | { readonly verb: 'release'; readonly id: string; readonly outcome: string; readonly at: number }
-  | { readonly verb: 'expire'; readonly at: number }
+  | { readonly verb: 'expire'; readonly at: number; readonly clock?: number }
   | { readonly verb: 'refund'; readonly ids: readonly string[]; readonly at: number; readonly ask: Ask | null }
+  | { readonly verb: 'adjust'; readonly adjustment: Adjustment; readonly at: number; readonly ask: Ask | null }
+  | { readonly verb: 'rollUp'; readonly which: RollUp; readonly most: number; readonly at: number }
+  | { readonly verb: 'forget'; readonly tenant: string; readonly most: number; readonly at: number }
+  | { readonly verb: 'save'; readonly batch: SavedBatch; readonly at: number }
   | { readonly verb: 'spent'; readonly accountKeys: readonly string[] }
   | { readonly verb: 'registry'; readonly since: number }
   | { readonly verb: 'change'; readonly change: RegistryWrite }
   | { readonly verb: 'audit'; readonly query: AuditQuery };
-
-/** Who asked for something that is written in the audit trail with it: a row but for what only its end tells. */
-export type Ask = Omit<AuditEntry, 'before' | 'after' | 'amountNanos' | 'result'>;
 
 /** What an operation tells beside that it is done; each verb only what concerns it. */
 export interface Told {
@@ -41,6 +50,12 @@ export interface Told {
   readonly revision?: number | null;
   /** Of `audit`. */
   readonly audit?: readonly AuditRow[];
+  /** Of `adjust`: by how many nano-dollars it cost more than was charged. */
+  readonly adjustedNanos?: number;
+  /** Of `rollUp` and `forget`. */
+  readonly rolled?: Rolled;
+  /** Of a scrub: whether the bytes are gone. */
+  readonly scrubbed?: boolean;
 }
 
 export type Result = { readonly told: Told } | { readonly failed: GatewayError };
@@ -51,7 +66,20 @@ export interface EmbeddedLedger {
   readonly expired: Expired;
   /** One commit for all of them. Each sees what those before it did; one that is refused leaves no trace. */
   commit(operations: readonly Operation[]): readonly Result[];
+  /**
+   * Writes the file anew, so that the bytes of what was deleted are in it no more: seconds for a large one, in which no
+   * commit is made. False: a reader still needs the old bytes, ask again. Throws GatewayError `unavailable`.
+   */
+  scrub(): boolean;
   close(): void;
+}
+
+/** Those who perform the operations. */
+interface Clerks {
+  readonly books: Books;
+  readonly rollUps: RollUps;
+  readonly save: (batch: SavedBatch, at: number) => void;
+  readonly registry: EmbeddedRegistry;
 }
 
 const STORE_RETRY_SECONDS = 5;
@@ -70,11 +98,27 @@ export function openEmbeddedLedger(file: string, at: number): EmbeddedLedger {
   };
   try {
     const open = (db = openDatabase(path, SCHEMA_STEPS));
-    const books = booksIn(open);
-    const registry = registryIn(open);
+    const clerks: Clerks = {
+      books: booksIn(open),
+      rollUps: rollUpsIn(open),
+      save: savedIn(open),
+      registry: registryIn(open),
+    };
     // The directory is ours alone, so whatever is held was held by a run that is dead.
-    const expired = inTransaction(open, () => books.expireAll(at));
-    return { expired, commit: (operations) => commit(open, { books, registry }, operations), close };
+    const expired = inTransaction(open, () => clerks.books.expireAll(at));
+    return {
+      expired,
+      commit: (operations) => commit(open, clerks, operations),
+      scrub() {
+        try {
+          return scrubDatabase(open);
+        } catch (error) {
+          const message = `The ledger ${path} could not be written anew, so what was deleted may still be read from its bytes: ${words(error)}. Try again.`;
+          throw new GatewayError('unavailable', message, { retryAfterSeconds: STORE_RETRY_SECONDS }, error);
+        }
+      },
+      close,
+    };
   } catch (error) {
     close();
     throw new GatewayError('unavailable', `The ledger ${path} cannot be opened: ${words(error)}.`, {}, error);
@@ -92,18 +136,13 @@ function takeDirectory(directory: string): Database {
   }
 }
 
-interface Tables {
-  readonly books: Books;
-  readonly registry: EmbeddedRegistry;
-}
-
-function commit(db: Database, tables: Tables, operations: readonly Operation[]): readonly Result[] {
+function commit(db: Database, clerks: Clerks, operations: readonly Operation[]): readonly Result[] {
   try {
     return inTransaction(db, () =>
       operations.map((operation): Result => {
         db.exec('SAVEPOINT operation');
         try {
-          const told = perform(tables, operation);
+          const told = perform(clerks, operation);
           db.exec('RELEASE operation');
           return { told };
         } catch (error) {
@@ -122,14 +161,20 @@ function commit(db: Database, tables: Tables, operations: readonly Operation[]):
   }
 }
 
-function perform({ books, registry }: Tables, operation: Operation): Told {
+function perform({ books, rollUps, save, registry }: Clerks, operation: Operation): Told {
   switch (operation.verb) {
     case 'spent':
       return { balances: operation.accountKeys.map((key) => books.balance(key)) };
     case 'expire':
-      return { expired: books.expireDue(operation.at) };
+      return { expired: books.expireDue(operation.at, operation.clock ?? operation.at) };
     case 'refund':
       return { refunds: refund(books, registry, operation) };
+    case 'adjust':
+      return { adjustedNanos: adjust(books, registry, operation) };
+    case 'rollUp':
+      return { rolled: rollUps.rollUp(operation.which, operation.most, operation.at) };
+    case 'forget':
+      return { rolled: rollUps.forget(operation.tenant, operation.most, operation.at) };
     case 'registry':
       return { registry: registry.load(operation.since) };
     case 'change':
@@ -139,7 +184,10 @@ function perform({ books, registry }: Tables, operation: Operation): Told {
     case 'settle':
       return { late: books.settle(operation.id, operation.ended, operation.at) };
     case 'reserve':
-      books.reserve(operation.holds, operation.at);
+      books.reserve(operation.holds, operation.at, operation.clock ?? operation.at);
+      break;
+    case 'save':
+      save(operation.batch, operation.at);
       break;
     case 'release':
       books.release(operation.id, operation.outcome, operation.at);
@@ -162,6 +210,23 @@ function refund(
       after: { refunded },
       amountNanos: null,
       result: refunded.length > 0 ? 'done' : 'nothing_to_refund',
+    });
+  return nanos;
+}
+
+function adjust(
+  books: Books,
+  registry: EmbeddedRegistry,
+  { adjustment, at, ask }: Extract<Operation, { readonly verb: 'adjust' }>,
+): number {
+  const nanos = books.adjust(adjustment, at);
+  if (ask !== null)
+    registry.note({
+      ...ask,
+      before: null,
+      after: { ...adjustment, changed: nanos },
+      amountNanos: nanos,
+      result: 'done',
     });
   return nanos;
 }

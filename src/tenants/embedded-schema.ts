@@ -1,4 +1,5 @@
 import { REGISTRY_STEP } from './embedded-registry.ts';
+import { MONEY_STEP } from './embedded-schema-money.ts';
 
 /**
  * The ledger's tables, as the steps that lead to them: step n takes a file from `user_version` n to n + 1. A step that
@@ -6,7 +7,7 @@ import { REGISTRY_STEP } from './embedded-registry.ts';
  *
  * Amounts are nano-dollars, times unix ms, days those of UTC in which a picture was begun. An account's balance, a
  * hold's state and the sums of `usage` are kept for speed: all of them follow from the ledger's rows, which are only
- * ever added to.
+ * ever added to, and from what old rows were rolled up to.
  */
 export const SCHEMA_STEPS: readonly string[] = [
   `
@@ -139,4 +140,5 @@ export const SCHEMA_STEPS: readonly string[] = [
     FROM hold WHERE outcome IS NOT NULL GROUP BY 1, 2, 3;
   `,
   REGISTRY_STEP,
+  MONEY_STEP,
 ];

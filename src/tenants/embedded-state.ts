@@ -1,17 +1,26 @@
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { extname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { GatewayError } from '../errors.ts';
 import type { Expired } from './embedded-books.ts';
-import type { Ask, Operation, Told } from './embedded-ledger.ts';
+import type { Operation, Told } from './embedded-ledger.ts';
+import type { SavedBatch } from './embedded-saved.ts';
 import type { Answers, Opening, PlainError, Question, Start } from './embedded-worker.ts';
 import type { RegistryRecord, RegistryStore } from './registry-store.ts';
+import { savedTally } from './saved-tally.ts';
 import type { Made, SpendState } from './state.ts';
 
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 10_000;
 const SWEEP_EVERY_MS = 15_000;
+const SAVE_EVERY_MS = 1_000;
+/** Holds of one step of forgetting: some milliseconds, in which reserves wait. */
+const FORGET_AT_ONCE = 200;
+/** Reports and audits read for seconds; a scrub waits for them. */
+const SCRUB_TRIES = 60;
+const SCRUB_PAUSE_MS = 500;
 const UNCOUNTED: Made = { pictures: 0, tokens: 0 };
 
 /** `expired` is what a dead run had left held: it was charged in full when this was opened. */
@@ -23,11 +32,6 @@ export interface EmbeddedState extends SpendState {
   watch(events: StateEvents): void;
   /** Tenants and keys of the run time, in the same file. */
   readonly registry: RegistryStore;
-  /**
-   * Gives back what these holds were charged as unknown, and says so in the audit trail, in one step: the nano-dollars of
-   * each, 0 where nothing was charged as unknown.
-   */
-  refund(holds: readonly string[], ask: Ask): Promise<readonly number[]>;
 }
 
 /** For those who count what happens by the way. */
@@ -41,14 +45,17 @@ export interface StateEvents {
 /**
  * The state of a single process, in a SQLite file with a thread of its own. The process has the file's directory to
  * itself until it closes the state or ends, however it ends.
- * `now` is in unix ms. `file` may be ':memory:', which forgets everything at the end.
+ * `now` is in unix ms: it dates the rows. Leases are measured by `clock`, in ms, which nobody sets: were they dated, a
+ * clock put forward would charge every picture in the air in full, and one put back would keep lost ones held for ever.
+ * `file` may be ':memory:', which forgets everything at the end.
  * Throws GatewayError `unavailable`: another process has the directory, or the file cannot be used, and why.
  */
 export async function openEmbeddedState(options: {
   readonly file: string;
   readonly now: () => number;
+  readonly clock?: () => number;
 }): Promise<EmbeddedState> {
-  const { file, now } = options;
+  const { file, now, clock = () => performance.now() } = options;
   // The same file beside this one, whether it runs as TypeScript or was emitted as JavaScript.
   const script = new URL(`./embedded-worker${extname(import.meta.filename)}`, import.meta.url);
   const worker = new Worker(script, { name: 'ledger', workerData: { file, at: now() } satisfies Start });
@@ -88,7 +95,7 @@ export async function openEmbeddedState(options: {
     worker.postMessage(message);
   }
 
-  async function ask(operation: Operation): Promise<Told> {
+  async function ask(operation: Question['operation']): Promise<Told> {
     if (lost !== null) throw lost;
     number += 1;
     const promise = Promise.withResolvers<Told>();
@@ -121,13 +128,37 @@ export async function openEmbeddedState(options: {
   }
 
   async function sweep(): Promise<Expired> {
-    const { expired } = await ask({ verb: 'expire', at: now() });
+    const { expired } = await ask({ verb: 'expire', at: now(), clock: clock() });
     if (expired === undefined || expired.holds === 0) return { holds: 0, nanos: 0 };
     events?.expired(expired);
     return expired;
   }
   // What cannot be written now is found again by the next one.
   const sweeping = setInterval(() => void sweep().catch(() => undefined), SWEEP_EVERY_MS).unref();
+
+  const tally = savedTally();
+  const source = randomUUID();
+  let batch: SavedBatch = { source, number: 0, sums: [] };
+  let saving: Promise<void> | null = null;
+
+  /** One batch at a time; one that could not be written is sent again before the next. */
+  async function writeSaved(): Promise<void> {
+    if (batch.sums.length === 0) batch = { source, number: batch.number + 1, sums: tally.take() };
+    if (batch.sums.length === 0) return;
+    await ask({ verb: 'save', batch, at: now() });
+    batch = { ...batch, sums: [] };
+  }
+  const flush = (): Promise<void> => (saving ??= writeSaved().finally(() => (saving = null)));
+  const flushing = setInterval(() => void flush().catch(() => undefined), SAVE_EVERY_MS).unref();
+
+  async function scrub(): Promise<void> {
+    for (let tries = 0; tries < SCRUB_TRIES; tries += 1) {
+      if ((await ask({ verb: 'scrub' })).scrubbed === true) return;
+      await sleep(SCRUB_PAUSE_MS, undefined, { signal: closing.signal }).catch(() => undefined);
+    }
+    const message = 'The tenant is forgotten, but somebody reads the ledger and keeps its old bytes: ask again later.';
+    throw new GatewayError('unavailable', message);
+  }
 
   return {
     expired: opening.value,
@@ -136,7 +167,7 @@ export async function openEmbeddedState(options: {
       events = listener;
     },
     async reserve(holds) {
-      await ask({ verb: 'reserve', holds, at: now() });
+      await ask({ verb: 'reserve', holds, at: now(), clock: clock() });
     },
     settle: (id, nanos, outcome, made = UNCOUNTED) =>
       patiently({ verb: 'settle', id, ended: { nanos, outcome, ...made }, at: now() }),
@@ -145,11 +176,30 @@ export async function openEmbeddedState(options: {
       const { balances = [] } = await ask({ verb: 'spent', accountKeys });
       return balances;
     },
-    trouble: () => lost?.message ?? null,
-    async refund(holds, asked) {
-      const { refunds = [] } = await ask({ verb: 'refund', ids: holds, at: now(), ask: asked });
+    save: (each) => tally.add(each, now()),
+    async adjust(adjustment, asked = null) {
+      const { adjustedNanos = 0 } = await ask({ verb: 'adjust', adjustment, at: now(), ask: asked });
+      return adjustedNanos;
+    },
+    async refund(ids, asked = null) {
+      const { refunds = [] } = await ask({ verb: 'refund', ids, at: now(), ask: asked });
       return refunds;
     },
+    async rollUp(which, most) {
+      const { rolled } = await ask({ verb: 'rollUp', which, most, at: now() });
+      return rolled?.more === true;
+    },
+    async forget(tenant) {
+      // Twice: what is being written may be older than what is in memory.
+      await flush();
+      await flush();
+      for (let more = true; more;) {
+        const { rolled } = await ask({ verb: 'forget', tenant, most: FORGET_AT_ONCE, at: now() });
+        more = rolled?.more === true;
+      }
+      await scrub();
+    },
+    trouble: () => lost?.message ?? null,
     registry: {
       async load(since) {
         const { registry = { revision: 0, rows: [] } } = await ask({ verb: 'registry', since });
@@ -173,7 +223,9 @@ export async function openEmbeddedState(options: {
     async close() {
       closing.abort();
       clearInterval(sweeping);
+      clearInterval(flushing);
       await Promise.allSettled(patient);
+      await Promise.allSettled([flush()]).then(() => Promise.allSettled([flush()]));
       if (lost === null) send('close');
       await ended;
     },

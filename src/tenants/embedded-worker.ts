@@ -18,7 +18,8 @@ export type Opening = Outcome<Expired>;
 /** What it is asked afterwards, and its answers: all those of one commit in one message. */
 export interface Question {
   readonly number: number;
-  readonly operation: Operation;
+  /** To scrub is no commit: the file is written anew. */
+  readonly operation: Operation | { readonly verb: 'scrub' };
 }
 export type Answers = readonly { readonly number: number; readonly outcome: Outcome<Told> }[];
 
@@ -50,7 +51,7 @@ function open(): EmbeddedLedger | null {
 }
 
 function answer(ledger: EmbeddedLedger): void {
-  const waiting: Question[] = [];
+  const waiting: { readonly number: number; readonly operation: Operation }[] = [];
 
   // While a commit waits for the disk, questions queue up at the port. They are all read before the next turn of the
   // event loop gets to its immediates, so together they are the next commit.
@@ -59,8 +60,25 @@ function answer(ledger: EmbeddedLedger): void {
       answerWaiting();
       ledger.close();
       port.close();
-    } else if (waiting.push(question) === 1) setImmediate(answerWaiting);
+      return;
+    }
+    const { number, operation } = question;
+    if (operation.verb === 'scrub') {
+      answerWaiting();
+      scrub(number);
+    } else if (waiting.push({ number, operation }) === 1) setImmediate(answerWaiting);
   });
+
+  function scrub(number: number): void {
+    let outcome: Outcome<Told>;
+    try {
+      outcome = { value: { scrubbed: ledger.scrub() } };
+    } catch (error) {
+      if (!(error instanceof GatewayError)) throw error;
+      outcome = { failed: plain(error) };
+    }
+    port.postMessage([{ number, outcome }] satisfies Answers);
+  }
 
   function answerWaiting(): void {
     const questions = waiting.splice(0);

@@ -94,6 +94,7 @@ export function limitImages({ state, count, now }: ImageLimitsOptions): ImageLim
 
   return {
     state: {
+      ...state,
       async reserve(holds) {
         const [first] = holds;
         const limits = first?.limits ?? null;
@@ -115,9 +116,6 @@ export function limitImages({ state, count, now }: ImageLimitsOptions): ImageLim
         land(id);
         return state.release(id, ...why);
       },
-      spent: (keys) => state.spent(keys),
-      trouble: () => state.trouble(),
-      close: () => state.close(),
     },
     standing({ id, limits }) {
       const limit = limits?.imagesPerMinute ?? null;

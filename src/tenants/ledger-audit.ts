@@ -1,7 +1,7 @@
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { UsageTask } from './embedded-usage.ts';
-import type { UsageQuery, UsageRow } from './ledger-usage.ts';
+import type { UsageQuery, UsageReport } from './ledger-usage.ts';
 import type { Verification } from './ledger-verify.ts';
 
 /** Verifies a ledger's file in a thread of its own, beside the gateway that writes it. */
@@ -10,8 +10,8 @@ export function auditLedger(file: string): Promise<Verification> {
 }
 
 /** What was spent, and on what, by the file of a ledger; read in a thread of its own, as long as that takes. */
-export function usageOf(file: string, query: UsageQuery): Promise<readonly UsageRow[]> {
-  return inThread('embedded-usage', { file, query } satisfies UsageTask);
+export function usageOf(file: string, query: UsageQuery, most: number): Promise<UsageReport> {
+  return inThread('embedded-usage', { file, query, most } satisfies UsageTask);
 }
 
 /** The one message of a thread that has one task. */

@@ -42,12 +42,39 @@ export interface UsageSums {
   readonly unknownNanos: bigint;
   /** The worst cases of what is in the air: outcome `in_air`. */
   readonly heldNanos: bigint;
+  /** Pictures that the cache had, and that another was having drawn: of an outcome of that name, and no attempts. */
+  readonly cached: bigint;
+  readonly joined: bigint;
+  /** Nano-dollars, and ms of waiting, that they cost when they were drawn. */
+  readonly savedNanos: bigint;
+  readonly savedMs: bigint;
+}
+
+/** The dearest groups, and what all the others come to. */
+export interface UsageReport {
+  readonly rows: readonly UsageRow[];
+  /** Null: there are no others. */
+  readonly others: { readonly groups: number; readonly sums: UsageSums } | null;
+  readonly total: UsageSums;
 }
 
 /** Compares greater than every day. */
 export const LAST_DAY = '9999';
 
-const SUMS = ['calls', 'pictures', 'tokens', 'spent', 'unknown', 'held'] as const;
+/** As they are called in SQL. */
+const SUMS = {
+  calls: 'calls',
+  pictures: 'pictures',
+  tokens: 'tokens',
+  spentNanos: 'spent',
+  unknownNanos: 'unknown',
+  heldNanos: 'held',
+  cached: 'cached',
+  joined: 'joined',
+  savedNanos: 'saved_nanos',
+  savedMs: 'saved_ms',
+} as const satisfies Record<keyof UsageSums, string>;
+const SUM_NAMES = Object.entries(SUMS) as readonly (readonly [keyof UsageSums, string])[];
 
 /** Whether there is such a dimension. */
 export function isDimension(name: string): boolean {
@@ -55,7 +82,13 @@ export function isDimension(name: string): boolean {
 }
 
 /** What was spent, and on what: of days in their order, else the dearest first. Reads sums kept by day, not the rows. */
-export function readUsage(db: Database, { by, tenant, upstream, since, until }: UsageQuery): readonly UsageRow[] {
+export function readUsage(db: Database, query: UsageQuery): readonly UsageRow[] {
+  return reportUsage(db, query, Number.MAX_SAFE_INTEGER).rows;
+}
+
+/** The same, of at most `most` groups: callers make up as many tags as they like, and nobody reads all of them. */
+export function reportUsage(db: Database, query: UsageQuery, most: number): UsageReport {
+  const { by, tenant, upstream, since, until } = query;
   const tagPaths: Record<string, string> = {};
   const columns = by.map((name, index) => {
     if (!name.startsWith('tag:')) return `${COLUMNS[name as keyof typeof COLUMNS]} AS by${index}`;
@@ -64,48 +97,58 @@ export function readUsage(db: Database, { by, tenant, upstream, since, until }: 
   });
   const groups = by.map((_, index) => `by${index}`);
   const days = by.flatMap((name, index) => (name === 'day' ? [`by${index}`] : []));
+  const sums = SUM_NAMES.map(([, name]) => `sum(${name}) AS ${name}`).join(', ');
+  const names = [...groups, ...SUM_NAMES.map(([, name]) => name)].join(', ');
   const rows = db
     .prepare(
       `WITH part AS (
          SELECT day, attribution, outcome, calls, pictures, tokens, spent, iif(outcome = 'unknown', spent, 0) AS unknown,
-           0 AS held
+           0 AS held, 0 AS cached, 0 AS joined, 0 AS saved_nanos, 0 AS saved_ms
          FROM usage
          UNION ALL
-         SELECT date(at / 1000, 'unixepoch') AS day, attribution, 'in_air', 1, 0, 0, 0, 0, worst
+         SELECT date(at / 1000, 'unixepoch') AS day, attribution, 'in_air', 1, 0, 0, 0, 0, worst, 0, 0, 0, 0
          FROM hold WHERE state = 'held'
+         UNION ALL
+         SELECT day, attribution, how, 0, 0, 0, 0, 0, 0, iif(how = 'cached', calls, 0), iif(how = 'joined', calls, 0),
+           nanos, ms
+         FROM saved
+       ), grouped AS MATERIALIZED (
+         SELECT ${[...columns, sums].join(', ')}
+         FROM part JOIN attribution AS who ON who.id = attribution
+         WHERE day BETWEEN :since AND :until AND (:tenant IS NULL OR tenant = :tenant)
+           AND (:upstream IS NULL OR upstream = :upstream)
+         GROUP BY ${groups.length === 0 ? 'NULL' : groups.join(', ')}
+         HAVING sum(calls) <> 0 OR sum(cached) <> 0 OR sum(joined) <> 0
        )
-       SELECT ${[...columns, ...SUMS.map((name) => `sum(${name}) AS ${name}`)].join(', ')}
-       FROM part JOIN attribution AS who ON who.id = attribution
-       WHERE day BETWEEN :since AND :until AND (:tenant IS NULL OR tenant = :tenant)
-         AND (:upstream IS NULL OR upstream = :upstream)
-       GROUP BY ${groups.length === 0 ? 'NULL' : groups.join(', ')}
-       HAVING sum(calls) <> 0
-       ORDER BY ${[...days, 'sum(spent) DESC', ...groups].join(', ')}`,
+       SELECT * FROM (
+         SELECT 0 AS groups, ${names} FROM grouped
+         ORDER BY ${[...days, 'spent DESC', 'saved_nanos DESC', ...groups].join(', ')} LIMIT :most
+       )
+       UNION ALL
+       SELECT count(*), ${[...groups.map(() => "''"), sums].join(', ')} FROM grouped`,
     )
-    .all({ since: since ?? '', until: until ?? LAST_DAY, tenant, upstream, ...tagPaths });
-  return rows.map((row) => ({ by: groups.map((name) => String(row[name])), sums: sumsOf(row) }));
+    .all({ since: since ?? '', until: until ?? LAST_DAY, tenant, upstream, most: BigInt(most), ...tagPaths });
+  const totals = rows.pop()!;
+  const told = rows.map((row) => ({ by: groups.map((name) => String(row[name])), sums: sumsOf(row) }));
+  const total = sumsOf(totals);
+  const left = Number(totals['groups']) - told.length;
+  const others = left === 0 ? null : { groups: left, sums: minus(total, addUp(told)) };
+  return { rows: told, others, total };
 }
 
 export function addUp(rows: readonly UsageRow[]): UsageSums {
-  const total = (name: keyof UsageSums): bigint => rows.reduce((sum, { sums }) => sum + sums[name], 0n);
-  return {
-    calls: total('calls'),
-    pictures: total('pictures'),
-    tokens: total('tokens'),
-    spentNanos: total('spentNanos'),
-    unknownNanos: total('unknownNanos'),
-    heldNanos: total('heldNanos'),
-  };
+  return each((name) => rows.reduce((sum, { sums }) => sum + sums[name], 0n));
+}
+
+function minus(all: UsageSums, some: UsageSums): UsageSums {
+  return each((name) => all[name] - some[name]);
 }
 
 function sumsOf(row: Readonly<Record<string, unknown>>): UsageSums {
-  const sum = (name: (typeof SUMS)[number]): bigint => row[name] as bigint;
-  return {
-    calls: sum('calls'),
-    pictures: sum('pictures'),
-    tokens: sum('tokens'),
-    spentNanos: sum('spent'),
-    unknownNanos: sum('unknown'),
-    heldNanos: sum('held'),
-  };
+  // Of no group at all the sum is null.
+  return each((name) => (row[SUMS[name]] as bigint | null) ?? 0n);
+}
+
+function each(value: (name: keyof UsageSums) => bigint): UsageSums {
+  return Object.fromEntries(SUM_NAMES.map(([name]) => [name, value(name)])) as unknown as UsageSums;
 }

@@ -80,6 +80,9 @@ export interface AuditEntry {
   readonly result: string;
 }
 
+/** Who asked for something that is written in the trail with it: a row but for what only its end tells. */
+export type Ask = Omit<AuditEntry, 'before' | 'after' | 'amountNanos' | 'result'>;
+
 export interface AuditRow extends AuditEntry {
   /** Its place in the trail, for the next page. */
   readonly seq: string;

@@ -47,6 +47,17 @@ export function openReadOnly(path: string): Database {
   return new DatabaseSync(path, { readOnly: true, readBigInts: true, timeout: BUSY_MS });
 }
 
+/**
+ * Writes the file anew, and empties its log: what was deleted is in the bytes of neither. False: a reader of an older
+ * state keeps the log from being emptied.
+ */
+export function scrubDatabase(db: Database): boolean {
+  const empty = (): boolean => db.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get()?.['busy'] === 0;
+  if (!empty()) return false;
+  db.exec('VACUUM');
+  return empty();
+}
+
 /** All of the work or none of it. */
 export function inTransaction<T>(db: Database, work: () => T): T {
   db.exec('BEGIN IMMEDIATE');

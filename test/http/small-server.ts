@@ -18,6 +18,7 @@ import type { KeyEntry } from '../../src/tenants/authenticate.ts';
 import { KeyPauses } from '../../src/tenants/pause.ts';
 import { RateCounter } from '../../src/tenants/rate-counter.ts';
 import { createRouter } from '../../src/upstreams/router.ts';
+import { idleBookkeeping } from '../support/idle-bookkeeping.ts';
 
 export const KEY = 'sk-small-server';
 export const REVOKED_KEY = 'sk-small-revoked';
@@ -68,6 +69,7 @@ export async function startSmallServer(
         settle: async () => undefined,
         release: async () => undefined,
         spent: async () => [],
+        ...idleBookkeeping,
         trouble: () => null,
         close: async () => undefined,
       },

@@ -102,7 +102,7 @@ describe('a budget', () => {
   test('is free again to the last cent of what was held and not spent', async () => {
     const limitUsd = 1;
     const config = { ...AT_GOOGLES_PRICE, ...withBudgets({ limitUsd, per: 'day' }) };
-    const gateway = await start({ config, upstream: GOOGLE, simulator: { latencyMs: 300 } });
+    const gateway = await start({ config, upstream: GOOGLE, simulator: { latencyMs: 1_000 } });
     const refused = await askFor(gateway, 30);
     const message = await Promise.all(
       refused

@@ -1,16 +1,16 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { copyFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { startSimulator } from '../../src/simulator/server.ts';
 import type { Simulator } from '../../src/simulator/server.ts';
+import { plantain, usage } from '../support/plantain.ts';
 import { newDirectory, startProcess, writeConfig } from '../support/process.ts';
 import type { GatewayProcess } from '../support/process.ts';
 
 const UPSTREAM_KEY = 'upstream-secret-7';
 const KEY = 'sk-test-acme';
-const PLANTAIN = resolve(import.meta.dirname, '../../src/plantain.js');
+/** For what asks a process of its own. */
+const SLOW = { timeout: 15_000 };
 
 let simulator: Simulator;
 beforeAll(async () => {
@@ -39,43 +39,14 @@ async function stop(gateway: GatewayProcess): Promise<void> {
   expect(await gateway.ended).toBe(0);
 }
 
+const NOTHING_SAVED = { cached: 0, joined: 0, savedUsd: '0.00', savedSeconds: 0 };
+
 const ask = (gateway: GatewayProcess, body: Record<string, unknown> = {}, tags = ''): Promise<Response> =>
   fetch(`${gateway.url}/v1/images/generations`, {
     method: 'POST',
     headers: { authorization: `Bearer ${KEY}`, 'content-type': 'application/json', 'x-plantain-tags': tags },
     body: JSON.stringify({ prompt: 'a fox', image_size: '512', ...body }),
   });
-
-interface Said {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/** The `plantain` command as a process of its own, on the data directory of a gateway. */
-async function plantain(directory: string, ...words: readonly string[]): Promise<Said> {
-  const child = spawn(process.execPath, [PLANTAIN, ...words, '--data-dir', 'data'], {
-    cwd: directory,
-    env: { PATH: process.env['PATH'] },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let [stdout, stderr] = ['', ''];
-  child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
-  child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
-  const [code] = (await once(child, 'close')) as [number];
-  return { code, stdout, stderr };
-}
-
-interface UsageReport {
-  readonly rows: readonly Readonly<Record<string, unknown>>[];
-  readonly total: Readonly<Record<string, unknown>>;
-}
-
-async function usage(directory: string, by: string): Promise<UsageReport> {
-  const { code, stdout } = await plantain(directory, 'usage', '--by', by, '--format', 'json');
-  expect(code).toBe(0);
-  return JSON.parse(stdout) as UsageReport;
-}
 
 describe('the ledger of a running gateway', () => {
   test('says who spent what on what; a joined or cached picture costs nobody anything', async () => {
@@ -91,38 +62,30 @@ describe('the ledger of a running gateway', () => {
     const joined = ask(gateway, { user: 'eve', seed: 5 }, 'team=joined');
     expect([(await leader).status, (await joined).status]).toEqual([200, 200]);
 
+    const drawn = { calls: 2, pictures: 2, tokens: expect.any(Number), spentUsd: '0.116', unknownUsd: '0.00' };
+    const saved = { savedUsd: '0.058', savedSeconds: expect.any(Number) };
+    const none = { calls: 0, pictures: 0, tokens: 0, spentUsd: '0.00', unknownUsd: '0.00', heldUsd: '0.00' };
     const teams = async () => (await usage(directory, 'tag:team,user')).rows;
-    await expect.poll(teams).toEqual([
-      {
-        'tag:team': 'ops',
-        user: '=cmd()',
-        calls: 2,
-        pictures: 2,
-        tokens: expect.any(Number),
-        spentUsd: '0.116',
-        unknownUsd: '0.00',
-        heldUsd: '0.00',
-      },
-      {
-        'tag:team': 'web',
-        user: 'ada',
-        calls: 2,
-        pictures: 2,
-        tokens: expect.any(Number),
-        spentUsd: '0.116',
-        unknownUsd: '0.00',
-        heldUsd: '0.00',
-      },
+    await expect.poll(teams, SLOW).toEqual([
+      { 'tag:team': 'ops', user: '=cmd()', ...drawn, heldUsd: '0.00', ...NOTHING_SAVED },
+      { 'tag:team': 'web', user: 'ada', ...drawn, heldUsd: '0.00', ...NOTHING_SAVED },
+      { 'tag:team': 'joined', user: 'eve', ...none, cached: 0, joined: 1, ...saved },
+      { 'tag:team': 'ops', user: 'bob', ...none, cached: 1, joined: 0, ...saved },
     ]);
     const { stdout: csv } = await plantain(directory, 'usage', '--by', 'user,upstream', '--format', 'csv');
     expect(csv.split('\r\n')).toEqual([
-      'user,upstream,calls,pictures,tokens,spent_usd,unknown_usd,held_usd',
-      expect.stringMatching(/^'=cmd\(\),vendor,2,2,\d+,0\.116,0\.00,0\.00$/),
-      expect.stringMatching(/^ada,vendor,2,2,\d+,0\.116,0\.00,0\.00$/),
+      'user,upstream,calls,pictures,tokens,spent_usd,unknown_usd,held_usd,cached,joined,saved_usd,saved_seconds',
+      expect.stringMatching(/^'=cmd\(\),vendor,2,2,\d+,0\.116,0\.00,0\.00,0,0,0\.00,0\.000$/),
+      expect.stringMatching(/^ada,vendor,2,2,\d+,0\.116,0\.00,0\.00,0,0,0\.00,0\.000$/),
+      expect.stringMatching(/^bob,vendor,0,0,0,0\.00,0\.00,0\.00,1,0,0\.058,\d\.\d{3}$/),
+      expect.stringMatching(/^eve,vendor,0,0,0,0\.00,0\.00,0\.00,0,1,0\.058,\d\.\d{3}$/),
       '',
     ]);
     const { stdout: table } = await plantain(directory, 'usage');
-    expect(table.split('\n')[2]).toMatch(/^total +4 +4 +\d+ +0\.232 +0\.00 +0\.00$/);
+    expect(table.split('\n')[2]).toMatch(/^total +4 +4 +\d+ +0\.232 +0\.00 +0\.00 +1 +1 +0\.116 +\d\.\d{3}$/);
+    const top = await plantain(directory, 'usage', '--by', 'user', '--top', '1');
+    expect(top.stdout).toMatch(/^\(others\) +2 /m);
+    expect(top.stderr).toContain('3 more rows are added up: see --top');
     expect(await plantain(directory, 'ledger', 'verify')).toMatchObject({
       code: 0,
       stdout: expect.stringMatching(/^in order: 8 rows/),
@@ -146,7 +109,7 @@ describe('the ledger of a running gateway', () => {
     const directory = newDirectory();
     const gateway = await start(directory);
     await ask(gateway);
-    await expect.poll(() => usage(directory, 'tenant').then(({ total }) => total['spentUsd'])).toBe('0.058');
+    await expect.poll(() => usage(directory, 'tenant').then(({ total }) => total['spentUsd']), SLOW).toBe('0.058');
     const copied = await plantain(directory, 'backup', 'copy.db');
     expect(copied).toMatchObject({ code: 0 });
     expect(statSync(join(directory, 'copy.db')).mode & 0o777).toBe(0o600);
@@ -176,7 +139,7 @@ describe('the ledger of a running gateway', () => {
     await ask(gateway);
     simulator.rule({ fault: 'reset', times: 1 });
     expect((await ask(gateway)).status).toBe(502);
-    await expect.poll(() => usage(directory, 'tenant').then(({ total }) => total['unknownUsd'])).toBe('0.058');
+    await expect.poll(() => usage(directory, 'tenant').then(({ total }) => total['unknownUsd']), SLOW).toBe('0.058');
 
     const entries = simulator.bill.entries.slice(billed).filter(({ nanoUsd }) => nanoUsd > 0);
     writeFileSync(join(directory, 'bill.json'), JSON.stringify({ entries: entries.slice(0, 1) }));
@@ -208,9 +171,16 @@ describe('the plantain command', () => {
     [['nonsense'], 78, /There is no command/],
     [['usage', '--by', 'colour'], 78, /"colour" is none/],
     [['usage', '--since', '2026-06-31'], 78, /--since must be a day/],
+    [['usage', '--top', '0'], 78, /--top must be a whole number/],
     [['usage', '--colour'], 78, /Unknown option '--colour'/],
     [['backup'], 78, /Name one file/],
-    [['ledger', 'reconcile'], 78, /either --bill FILE or --refund/],
+    [['ledger', 'reconcile'], 78, /either --bill FILE or --refund HOLDS or --adjust COSTS/],
+    [['ledger', 'reconcile', '--adjust', 'x=1'], 78, /Give a --reason/],
+    [['ledger', 'reconcile', '--adjust', 'x=-1', '--reason', 'y'], 78, /"x=-1" is none/],
+    [['ledger', 'reconcile', '--adjust', 'x=1', '--reason', 'y'], 1, /There is no ledger/],
+    [['restore'], 78, /Name one file/],
+    [['tenants', 'forget'], 78, /Name one tenant/],
+    [['tenants', 'forget', 'acme'], 1, /There is no ledger/],
     [['usage'], 1, /There is no ledger .*no gateway has run/],
     [['ledger', 'reconcile', '--refund', 'x'], 1, /There is no ledger/],
   ])('says what is wrong with %j', async (words, code, message) => {
@@ -219,13 +189,18 @@ describe('the plantain command', () => {
     expect(readdirSync(directory)).toEqual([]);
   });
 
-  test.each([[[]], [['usage']], [['ledger', 'verify']], [['ledger', 'reconcile']], [['backup']]])(
-    'explains itself: %j',
-    async (words) => {
-      const { code, stdout } = await plantain(newDirectory(), ...words, '--help');
-      expect(code).toBe(0);
-      expect(stdout).toMatch(/Usage: npm run plantain -- /);
-      expect(stdout).toContain('--data-dir DIR');
-    },
-  );
+  test.each([
+    [[]],
+    [['usage']],
+    [['ledger', 'verify']],
+    [['ledger', 'reconcile']],
+    [['backup']],
+    [['restore']],
+    [['tenants', 'forget']],
+  ])('explains itself: %j', async (words) => {
+    const { code, stdout } = await plantain(newDirectory(), ...words, '--help');
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/Usage: npm run plantain -- /);
+    expect(stdout).toContain('--data-dir DIR');
+  });
 });

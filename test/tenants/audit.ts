@@ -31,7 +31,8 @@ export function audit(file: string): Audit {
       ...all('PRAGMA integrity_check').filter((row) => row['integrity_check'] !== 'ok'),
       ...all('PRAGMA foreign_key_check'),
       ...all(`SELECT key, spent, held, sum(delta_spent), sum(delta_held) FROM account
-        JOIN hold_account ON account = key JOIN ledger USING (hold)
+        JOIN (SELECT account, delta_spent, delta_held FROM hold_account JOIN ledger USING (hold)
+          UNION ALL SELECT account, spent, 0 FROM base_account) ON account = key
         GROUP BY key HAVING spent <> sum(delta_spent) OR held <> sum(delta_held)`),
       ...all(`SELECT key, held FROM account LEFT JOIN hold_account ON account = key
         LEFT JOIN hold ON id = hold AND state = 'held' GROUP BY key HAVING held <> coalesce(sum(worst), 0)`),

@@ -5,10 +5,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { openEmbeddedLedger } from '../../src/tenants/embedded-ledger.ts';
-import type { EmbeddedLedger, Operation } from '../../src/tenants/embedded-ledger.ts';
 import { openEmbeddedState } from '../../src/tenants/embedded-state.ts';
 import type { SpendState } from '../../src/tenants/state.ts';
 import { audit } from './audit.ts';
+import { direct } from './direct-state.ts';
 import { LONG, freshAccounts, history, hold, play } from './spend-history.ts';
 import { describeSpendState } from './spend-state.ts';
 import { spender } from './spender-process.ts';
@@ -19,31 +19,13 @@ const open = (file: string): Promise<SpendState> => openEmbeddedState({ file, no
 
 describeSpendState('the embedded state', () => open(':memory:'));
 
-/** The port straight over the ledger: one commit a verb, no thread, so that it can be stopped and started fast. */
-function direct(ledger: EmbeddedLedger): SpendState {
-  const ask = async (operation: Operation) => {
-    const [result] = ledger.commit([operation]);
-    if (result === undefined || 'failed' in result) throw result?.failed;
-    return result.told;
-  };
-  return {
-    reserve: async (holds) => void (await ask({ verb: 'reserve', holds, at: now() })),
-    settle: async (id, nanos, outcome, made = { pictures: 1, tokens: 2_000 }) =>
-      void (await ask({ verb: 'settle', id, ended: { nanos, outcome, ...made }, at: now() })),
-    release: async (id, outcome = 'released') => void (await ask({ verb: 'release', id, outcome, at: now() })),
-    spent: async (accountKeys) => (await ask({ verb: 'spent', accountKeys })).balances ?? [],
-    trouble: () => null,
-    close: async () => ledger.close(),
-  };
-}
-
-test('I1 to I6, I9, I11: after any history with crashes the balances are the model’s and the rows add up to them', async () => {
+test('I1 to I6, I9, I11, I14: after any history with crashes the balances are the model’s and the rows add up to them', async () => {
   const directory = temporaryDirectory();
   let run = 0;
   await fc.assert(
     fc.asyncProperty(history, async (steps) => {
       const file = join(directory, String((run += 1)), 'ledger.sqlite');
-      const open = async () => direct(openEmbeddedLedger(file, now()));
+      const open = async () => direct(openEmbeddedLedger(file, now()), now);
       await play(steps, open, async (state) => {
         await state.close();
         return open();

@@ -4,6 +4,7 @@ import { GatewayError } from '../../src/errors.ts';
 import { limitImages } from '../../src/tenants/image-limits.ts';
 import type { Limits } from '../../src/tenants/limits.ts';
 import type { Hold, SpendState } from '../../src/tenants/state.ts';
+import { idleBookkeeping } from '../support/idle-bookkeeping.ts';
 
 const NONE: Limits = { requestsPerMinute: null, imagesPerMinute: null, concurrentImages: null, mode: 'enforce' };
 
@@ -20,6 +21,7 @@ function ledger() {
     settle: async () => undefined,
     release: async () => undefined,
     spent: async () => [],
+    ...idleBookkeeping,
     trouble: () => null,
     close: async () => undefined,
   };

@@ -7,8 +7,9 @@ import { temporaryDirectory } from './temporary.ts';
 
 test('I15: what is held past its lease is charged as unknown while the process runs, and corrected when its cost turns up', async () => {
   const file = join(temporaryDirectory(), 'ledger.sqlite');
-  let now = Date.parse('2026-11-22T12:00:00Z');
-  const state = await openEmbeddedState({ file, now: () => now });
+  const now = Date.parse('2026-11-22T12:00:00Z');
+  let clock = 5_000.5;
+  const state = await openEmbeddedState({ file, now: () => now, clock: () => clock });
   const heard: string[] = [];
   state.watch({
     expired: ({ holds, nanos }) => heard.push(`expired ${holds} ${nanos}`),
@@ -23,9 +24,9 @@ test('I15: what is held past its lease is charged as unknown while the process r
   await state.reserve([short, shorter, long]);
   const balance = async () => (await state.spent([accounts[0]!.key]))[0];
 
-  now += 59_999;
+  clock += 59_999;
   expect(await state.sweep()).toEqual({ holds: 0, nanos: 0 });
-  now += 1;
+  clock += 1;
   expect(await state.sweep()).toEqual({ holds: 2, nanos: 130 });
   expect(await state.sweep()).toEqual({ holds: 0, nanos: 0 });
   expect(await balance()).toEqual({ spentNanos: 130, heldNanos: 200 });
@@ -38,6 +39,24 @@ test('I15: what is held past its lease is charged as unknown while the process r
   expect(heard).toEqual(['expired 2 130', 'late']);
   await state.close();
   expect(audit(file).faults).toEqual([]);
+});
+
+test('a lease lasts as long as it says, whatever is done to the clock on the wall', async () => {
+  const day = 86_400_000;
+  let now = Date.parse('2026-11-22T12:00:00Z');
+  let clock = 0;
+  const state = await openEmbeddedState({ file: ':memory:', now: () => now, clock: () => clock });
+  const [first, second] = [hold([], 100, { leaseMs: 60_000 }), hold([], 30, { leaseMs: 60_000 })];
+  await state.reserve([first]);
+  now += 400 * day;
+  expect(await state.sweep()).toEqual({ holds: 0, nanos: 0 });
+  await state.reserve([second]);
+  now -= 800 * day;
+  clock += 59_999;
+  expect(await state.sweep()).toEqual({ holds: 0, nanos: 0 });
+  clock += 1;
+  expect(await state.sweep()).toEqual({ holds: 2, nanos: 130 });
+  await state.close();
 });
 
 test('every row says who caused it, what it is for and who drew it', async () => {

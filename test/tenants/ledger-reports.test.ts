@@ -70,7 +70,7 @@ describe('usage', () => {
     expect(spentBy(usageOf(file, ['tenant'], { until: '2026-11-22' }))).toEqual({ acme: 15n });
     expect(spentBy(usageOf(file, ['key'], { tenant: 'globex' }))).toEqual({ g1: 3n });
     expect(spentBy(usageOf(file, ['key'], { upstream: 'google' }))).toEqual({ k1: 10n });
-    expect(addUp(usageOf(file, []))).toEqual({
+    expect(addUp(usageOf(file, []))).toMatchObject({
       calls: 4n,
       pictures: 1n,
       tokens: 3_000n,

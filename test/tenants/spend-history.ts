@@ -36,8 +36,11 @@ export async function verdictOf(reserving: Promise<void>): Promise<Verdict> {
 
 export type Step =
   | { readonly verb: 'reserve'; readonly tenant: number; readonly model: string; readonly worsts: readonly number[] }
-  | { readonly verb: 'settle'; readonly which: number; readonly nanos: number }
+  | { readonly verb: 'settle'; readonly which: number; readonly nanos: number; readonly outcome: string }
   | { readonly verb: 'release'; readonly which: number }
+  | { readonly verb: 'refund'; readonly which: number }
+  | { readonly verb: 'adjust'; readonly which: number; readonly nanos: number; readonly adjustment: number }
+  | { readonly verb: 'rollUp'; readonly butUnknown: boolean }
   | { readonly verb: 'wait'; readonly hours: number }
   | { readonly verb: 'crash' };
 
@@ -53,8 +56,27 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       worsts: fc.array(amount, { minLength: 1, maxLength: 3 }),
     }),
   },
-  { weight: 4, arbitrary: fc.record({ verb: fc.constant('settle' as const), which: fc.nat(40), nanos: amount }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      verb: fc.constant('settle' as const),
+      which: fc.nat(40),
+      nanos: amount,
+      outcome: fc.constantFrom('ok', 'ok', 'no_image', 'unknown'),
+    }),
+  },
   { weight: 2, arbitrary: fc.record({ verb: fc.constant('release' as const), which: fc.nat(40) }) },
+  { weight: 1, arbitrary: fc.record({ verb: fc.constant('refund' as const), which: fc.nat(40) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      verb: fc.constant('adjust' as const),
+      which: fc.nat(40),
+      nanos: amount,
+      adjustment: fc.nat(5),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ verb: fc.constant('rollUp' as const), butUnknown: fc.boolean() }) },
   { weight: 1, arbitrary: fc.record({ verb: fc.constant('wait' as const), hours: fc.integer({ min: 1, max: 500 }) }) },
   { weight: 1, arbitrary: fc.record({ verb: fc.constant('crash' as const) }) },
 );
@@ -98,6 +120,11 @@ export async function play(
       const expected = model.reserve(holds);
       expect(await verdictOf(state.reserve(holds))).toBe(expected);
       if (expected === 'ok') ids.push(...holds.map(({ id }) => id));
+    } else if (step.verb === 'rollUp') {
+      const which = { before: FOR_EVER, unknownsBefore: step.butUnknown ? 0 : FOR_EVER };
+      // So few at a time that holds are rolled up in several steps.
+      while (await state.rollUp(which, 3));
+      model.rollUp(step.butUnknown);
     } else if (step.verb === 'wait') now += step.hours * 3_600_000;
     else if (step.verb === 'crash') {
       if (restart === null) continue;
@@ -105,13 +132,8 @@ export async function play(
       model.crash();
     } else if (ids.length > 0) {
       const id = ids[step.which % ids.length]!;
-      if (step.verb === 'settle') {
-        model.settle(id, step.nanos);
-        await state.settle(id, step.nanos, 'ok');
-      } else {
-        model.release(id);
-        await state.release(id);
-      }
+      if (model.isRolledUp(id) && step.verb !== 'refund') await expect(playOne(step, id, run, model, state)).rejects.toBeInstanceOf(GatewayError);
+      else await playOne(step, id, run, model, state);
     }
     const balances = await state.spent([...seen.keys()]);
     for (const [index, [key, { limitNanos }]] of [...seen].entries()) {
@@ -122,4 +144,32 @@ export async function play(
     }
   }
   await state.close();
+}
+
+/** Unix ms: whatever has ended did so before. */
+export const FOR_EVER = Date.parse('9999-01-01T00:00:00Z');
+
+/** One step that concerns one hold, on the state and on the model. */
+async function playOne(
+  step: Extract<Step, { readonly which: number }>,
+  id: string,
+  run: string,
+  model: SpendModel,
+  state: SpendState,
+): Promise<void> {
+  const goneBefore = model.isRolledUp(id);
+  if (step.verb === 'settle') {
+    await state.settle(id, step.nanos, step.outcome);
+    model.settle(id, step.nanos, step.outcome);
+  } else if (step.verb === 'release') {
+    await state.release(id);
+    model.release(id);
+  } else if (step.verb === 'refund') expect(await state.refund([id])).toEqual([goneBefore ? 0 : model.refund(id)]);
+  else if (step.verb === 'adjust') {
+    const adjustment = `${run}-${step.adjustment}`;
+    const expected = goneBefore ? null : model.adjust(adjustment, id, step.nanos);
+    const adjusting = state.adjust({ adjustment, id, nanos: step.nanos, reason: 'the bill says so' });
+    if (expected !== null || goneBefore) expect(await adjusting).toBe(expected);
+    else await expect(adjusting).rejects.toMatchObject({ failure: 'invalid_request' });
+  }
 }

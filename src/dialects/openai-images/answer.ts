@@ -5,14 +5,19 @@ import type { ImageRequest } from '../../image/request.ts';
 import { ASPECT_RATIOS, DEFAULT_TIER, resolveShape, TIERS } from '../../image/size.ts';
 import type { Tier } from '../../image/size.ts';
 import type { JsonObject } from '../../wire/json.ts';
-import type { Delivered } from '../dialect.ts';
+import type { Call, Delivered } from '../dialect.ts';
 
 // https://platform.openai.com/docs/api-reference/images/object
 
 const QUALITIES = { '512': 'low', '1K': 'medium', '2K': 'high', '4K': 'high' } as const satisfies Record<Tier, string>;
 
 /** Members OpenAI does not have (`model`, `text`, `grounding`, `cost`) are ignored by all its SDKs. */
-export function renderAnswer(delivered: readonly Delivered[], request: ImageRequest): JsonObject {
+export function renderAnswer(
+  delivered: readonly Delivered[],
+  request: ImageRequest,
+  _call: Call,
+  costNanos: number,
+): JsonObject {
   const first = delivered[0]!;
   const { info } = first.picture;
   const { safetyIdentifier } = request.delivery;
@@ -25,7 +30,7 @@ export function renderAnswer(delivered: readonly Delivered[], request: ImageRequ
     quality: QUALITIES[tierOf(first.drawn.picture.info)],
     model: first.drawn.model,
     ...(safetyIdentifier !== null && { safety_identifier: safetyIdentifier }),
-    usage: renderUsage(delivered),
+    usage: renderUsage(delivered, costNanos),
   };
 }
 
@@ -39,7 +44,7 @@ function renderPicture({ drawn: { answer }, picture }: Delivered): JsonObject {
 }
 
 /** Thinking is billed as text, and OpenAI has no other place for it. `cost` is ours: dollars paid for this request. */
-function renderUsage(delivered: readonly Delivered[]): JsonObject {
+function renderUsage(delivered: readonly Delivered[], costNanos: number): JsonObject {
   const sum = (count: (usage: Usage) => number): number =>
     delivered.reduce((total, { drawn }) => total + count(drawn.answer.usage), 0);
   const input = { text_tokens: sum(({ inputText }) => inputText), image_tokens: sum(({ inputImage }) => inputImage) };
@@ -55,7 +60,7 @@ function renderUsage(delivered: readonly Delivered[]): JsonObject {
     output_tokens: outputTokens,
     input_tokens_details: input,
     output_tokens_details: output,
-    cost: nanosToUsd(delivered.reduce((total, { paidNanos }) => total + paidNanos, 0)),
+    cost: nanosToUsd(costNanos),
   };
 }
 

@@ -1,5 +1,5 @@
 import type { Balance } from '../../tenants/budget.ts';
-import type { Ask } from '../../tenants/embedded-ledger.ts';
+import type { Ask } from '../../tenants/registry-store.ts';
 import type { UsageQuery } from '../../tenants/ledger-usage.ts';
 import type { Actor, Registry } from '../../tenants/registry.ts';
 import type { AuditQuery, AuditRow } from '../../tenants/registry-store.ts';

@@ -170,7 +170,7 @@ describe('what an answer holds', () => {
   test('a native caller gets the very words back', () => {
     const words = answered([picture]);
     const drawn = { answer: parseAnswer(words) } as never;
-    expect(gemini.renderAnswer([{ drawn, picture: {} as never, paidNanos: 0 }], {} as never, {} as never)).toBe(words);
+    expect(gemini.renderAnswer([{ drawn, picture: {} as never }], {} as never, {} as never, 0)).toBe(words);
   });
 
   test('a picture labelled wrongly is labelled by its bytes, and nothing else is touched', () => {

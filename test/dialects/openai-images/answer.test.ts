@@ -47,10 +47,15 @@ function delivered(
     drawnAt: 1_790_000_000_999,
     drawMs: 5,
   };
-  return { drawn, picture: { ...picture, ...rest }, paidNanos: 130_000_000 };
+  return { drawn, picture: { ...picture, ...rest } };
 }
 const render = (pictures: Delivered[], fields: JsonObject = {}) =>
-  openaiImages.renderAnswer(pictures, openaiImages.parseRequest({ prompt: 'x', ...fields }, imagesCall), imagesCall);
+  openaiImages.renderAnswer(
+    pictures,
+    openaiImages.parseRequest({ prompt: 'x', ...fields }, imagesCall),
+    imagesCall,
+    130_000_000 * pictures.length,
+  );
 
 test('a recorded picture: true type, true pixels, usage by modality, no signature', () => {
   const body = render([delivered(1408, 768)], { safety_identifier: 's1' });

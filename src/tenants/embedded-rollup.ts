@@ -1,0 +1,206 @@
+import { GatewayError } from '../errors.ts';
+import type { Database } from './sqlite.ts';
+import type { RollUp } from './state.ts';
+
+/** What a step took away. */
+export interface Rolled {
+  readonly holds: number;
+  /** Whether the next step may find more to do. */
+  readonly more: boolean;
+}
+
+/** Old holds become sums, a step at a time, each of them a part of one commit: a crash leaves whole steps. */
+export interface RollUps {
+  rollUp(which: RollUp, most: number, at: number): Rolled;
+  /** Throws `invalid_request` while the tenant has pictures in the air. */
+  forget(tenant: string, most: number, at: number): Rolled;
+}
+
+type Reason = 'retention' | 'forget';
+type Words = Readonly<Record<string, string | bigint>>;
+
+/** What of an attribution stays with the sums: its keys do until their tenant is forgotten, its users and tags do not. */
+const STAYS = {
+  retention: "tenant, key_id, model, upstream, tier, '', '{}'",
+  forget: "tenant, '', model, upstream, tier, '', '{}'",
+} as const satisfies Record<Reason, string>;
+
+const COLUMNS = 'tenant, key_id, model, upstream, tier, user, tags';
+/** For sums kept by attribution: those of a list of attributions go over to coarse ones. */
+const MOVED = 'SELECT attribution, coarse FROM moving';
+
+export function rollUpsIn(db: Database): RollUps {
+  // A step is rare: its statements are prepared when it is taken.
+  const run = (sql: string, words: Words = {}): number => Number(db.prepare(sql).run(words).changes);
+  const sums = (sql: string, words: Words = {}): Readonly<Record<string, bigint>> => {
+    const statement = db.prepare(sql);
+    statement.setReadBigInts(true);
+    return (statement.get(words) ?? {}) as Readonly<Record<string, bigint>>;
+  };
+
+  db.exec(`CREATE TEMP TABLE moving (attribution INTEGER PRIMARY KEY, coarse INTEGER NOT NULL) STRICT`);
+
+  /** Fills `moving` with the attributions that `list` selects, and what becomes of each. */
+  function move(reason: Reason, list: string, words: Words): number {
+    run('DELETE FROM moving');
+    const listed = `SELECT * FROM attribution WHERE id IN (${list})`;
+    run(
+      `INSERT INTO attribution (${COLUMNS}) SELECT DISTINCT ${STAYS[reason]} FROM (${listed}) WHERE true
+       ON CONFLICT DO NOTHING`,
+      words,
+    );
+    return run(
+      `INSERT INTO moving SELECT fine.id, coarse.id FROM (${listed}) AS fine JOIN attribution AS coarse
+       ON (${COLUMNS.replaceAll(/(\w+)/g, 'coarse.$1')}) = (${STAYS[reason].replaceAll(/\b([a-z]\w*)/g, 'fine.$1')})`,
+      words,
+    );
+  }
+
+  /** Sums in a table by day and attribution go over to what is in `moving`. */
+  function moveSums(table: 'usage' | 'base_usage' | 'saved', kind: string, columns: readonly string[], which: string) {
+    const add = columns.map((column) => `${column} = ${table}.${column} + excluded.${column}`).join(', ');
+    const fine = table === 'saved' ? { into: ', fine', from: ', 0' } : { into: '', from: '' };
+    run(
+      `INSERT INTO ${table} (day, attribution, ${kind}${fine.into}, ${columns.join(', ')})
+       SELECT day, coarse, ${kind}${fine.from}, ${columns.map((column) => `sum(${column})`).join(', ')}
+       FROM ${table} JOIN (${MOVED} WHERE attribution <> coarse) USING (attribution) WHERE ${which} GROUP BY 1, 2, 3
+       ON CONFLICT DO UPDATE SET ${add}`,
+    );
+    run(
+      `DELETE FROM ${table} WHERE attribution IN (SELECT attribution FROM moving WHERE attribution <> coarse)
+       AND ${which}`,
+    );
+  }
+
+  /** What is in `moving` goes, as far as nothing is put down to it any more. */
+  function dropUnused(): void {
+    const used = ['hold', 'usage', 'base_usage', 'saved'].map(
+      (table) => `AND NOT EXISTS (SELECT 1 FROM ${table} WHERE attribution = attribution_row.id)`,
+    );
+    run(
+      `DELETE FROM attribution AS attribution_row
+       WHERE id IN (SELECT attribution FROM moving WHERE attribution <> coarse) ${used.join(' ')}`,
+    );
+  }
+
+  /** Takes away the holds that `from` selects, at most `most`, and keeps what they came to. */
+  function roll(reason: Reason, from: string, words: Words, most: number, at: number): number {
+    const { seq } = sums('SELECT coalesce(max(seq), 0) + 1 AS seq FROM rollup');
+    const holds = run(
+      `INSERT INTO rolling (hold, rollup, day, attribution, rows, outcome, pictures, tokens, spent)
+       SELECT id, ${seq}, day, attribution, rows, outcome, pictures, tokens, spent FROM (
+         SELECT old.*, count(*) AS rows, max(seq), ledger.outcome, sum(pictures) AS pictures, sum(tokens) AS tokens,
+           sum(delta_spent) AS spent
+         FROM (
+           SELECT hold.id, date(hold.at / 1000, 'unixepoch') AS day, hold.attribution FROM ${from} LIMIT :most
+         ) AS old JOIN ledger ON hold = old.id GROUP BY old.id
+       )`,
+      { ...words, most: BigInt(most) },
+    );
+    if (holds === 0) return 0;
+    move(reason, 'SELECT attribution FROM rolling', {});
+    run('UPDATE rolling SET coarse = moving.coarse FROM moving WHERE moving.attribution = rolling.attribution');
+    const taken = sums('SELECT count(*) AS holds, sum(rows) AS rows, sum(spent) AS spent FROM rolling');
+    const accounts = sums(
+      'SELECT coalesce(sum(spent), 0) AS spent FROM rolling JOIN hold_account ON hold_account.hold = rolling.hold',
+    );
+    record(reason, at, { ...taken, accountSpent: accounts['spent']! });
+
+    run(
+      `INSERT INTO base_account (account, spent)
+       SELECT account, sum(spent) FROM rolling JOIN hold_account ON hold_account.hold = rolling.hold GROUP BY 1
+       ON CONFLICT DO UPDATE SET spent = base_account.spent + excluded.spent`,
+    );
+    for (const [table, attribution, sign] of [
+      ['base_usage', 'coarse', ''],
+      ['usage', 'coarse', ''],
+      ['usage', 'attribution', '-'],
+    ] as const)
+      run(
+        `INSERT INTO ${table} (day, attribution, outcome, calls, pictures, tokens, spent)
+         SELECT day, ${attribution}, outcome, ${sign}count(*), ${sign}sum(pictures), ${sign}sum(tokens), ${sign}sum(spent)
+         FROM rolling GROUP BY 1, 2, 3
+         ON CONFLICT DO UPDATE SET calls = ${table}.calls + excluded.calls,
+           pictures = ${table}.pictures + excluded.pictures, tokens = ${table}.tokens + excluded.tokens,
+           spent = ${table}.spent + excluded.spent`,
+      );
+    run(
+      `DELETE FROM usage WHERE attribution IN (SELECT attribution FROM rolling)
+       AND calls = 0 AND pictures = 0 AND tokens = 0 AND spent = 0`,
+    );
+    for (const table of ['ledger', 'hold_account'])
+      run(`DELETE FROM ${table} WHERE hold IN (SELECT hold FROM rolling)`);
+    run('DELETE FROM hold WHERE id IN (SELECT hold FROM rolling)');
+    run('DELETE FROM rolling');
+    // What names a key is needed until the key's own budgets have gone.
+    if (reason === 'retention') dropUnused();
+    return holds;
+  }
+
+  function record(reason: Reason, at: number, taken: Readonly<Record<string, bigint>>): void {
+    run(
+      `INSERT INTO rollup (at, reason, holds, rows, spent, account_spent)
+       VALUES (:at, '${reason}', :holds, :rows, :spent, :accountSpent)`,
+      { at: BigInt(Math.trunc(at)), ...taken },
+    );
+  }
+
+  /** The budgets of keys have the keys' names: they go with them. */
+  function dropKeyAccounts(at: number): void {
+    const keys = db.prepare('SELECT DISTINCT key_id FROM moving JOIN attribution ON id = attribution').all();
+    for (const { key_id } of keys) {
+      const from = `${JSON.stringify(['key', key_id]).slice(0, -1)},`;
+      const words = { from, until: `${from}\u{10ffff}` };
+      // A tenant that is called "key" has accounts that begin alike, and have a word less.
+      const theirs = 'BETWEEN :from AND :until AND json_array_length(%) = 6';
+      const named = (column: string): string => `${column} ${theirs.replace('%', column)}`;
+      const { spent } = sums(
+        `SELECT coalesce(sum(spent), 0) AS spent FROM base_account WHERE ${named('account')}`,
+        words,
+      );
+      const gone = run(`DELETE FROM base_account WHERE ${named('account')}`, words);
+      if (gone > 0) record('forget', at, { holds: 0n, rows: 0n, spent: 0n, accountSpent: -spent! });
+      run(`DELETE FROM account WHERE ${named('key')}`, words);
+    }
+  }
+
+  return {
+    rollUp({ before, unknownsBefore }, most, at) {
+      const words = { before: BigInt(Math.trunc(before)) };
+      const known = "hold WHERE ended_at < :before AND outcome <> 'unknown' ORDER BY ended_at, id";
+      const told = roll('retention', known, words, most, at);
+      if (told === most) return { holds: told, more: true };
+      const late = { before: BigInt(Math.trunc(unknownsBefore)) };
+      const untold = "hold WHERE at < :before AND outcome = 'unknown' ORDER BY at, id";
+      const unknown = roll('retention', untold, late, most - told, at);
+      if (told + unknown === most) return { holds: most, more: true };
+      const day = new Date(before).toISOString().slice(0, 'yyyy-mm-dd'.length);
+      const list = 'SELECT DISTINCT attribution FROM saved WHERE fine = 1 AND day < :day LIMIT :most';
+      const moved = move('retention', list, { day, most: BigInt(most) });
+      moveSums('saved', 'how', ['calls', 'nanos', 'ms'], `day < '${day}'`);
+      dropUnused();
+      return { holds: told + unknown, more: moved === most };
+    },
+
+    forget(tenant, most, at) {
+      const flying = `SELECT 1 FROM hold CROSS JOIN attribution AS who ON who.id = attribution
+        WHERE state = 'held' AND tenant = ? LIMIT 1`;
+      if (db.prepare(flying).get(tenant) !== undefined)
+        throw new GatewayError(
+          'invalid_request',
+          `The tenant ${tenant} has pictures in the air: take its keys away, and ask again when they have landed.`,
+        );
+      const theirs = 'attribution AS who CROSS JOIN hold ON hold.attribution = who.id WHERE tenant = :tenant';
+      const holds = roll('forget', theirs, { tenant }, most, at);
+      if (holds === most) return { holds, more: true };
+      const list = `SELECT id FROM attribution WHERE tenant = :tenant AND NOT (key_id = '' AND user = '' AND tags = '{}') LIMIT :most`;
+      const moved = move('forget', list, { tenant, most: BigInt(most) });
+      dropKeyAccounts(at);
+      for (const table of ['usage', 'base_usage'] as const)
+        moveSums(table, 'outcome', ['calls', 'pictures', 'tokens', 'spent'], 'true');
+      moveSums('saved', 'how', ['calls', 'nanos', 'ms'], 'true');
+      dropUnused();
+      return { holds, more: moved === most };
+    },
+  };
+}

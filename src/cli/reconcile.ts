@@ -1,15 +1,15 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { openEmbeddedLedger } from '../tenants/embedded-ledger.ts';
-import { openLedgerFile, openLedgerReader } from '../tenants/ledger-reader.ts';
+import { openLedgerReader } from '../tenants/ledger-reader.ts';
 import { readUnknowns } from '../tenants/ledger-unknowns.ts';
 import type { UnknownCharge } from '../tenants/ledger-unknowns.ts';
 import { addUp, LAST_DAY, readUsage } from '../tenants/ledger-usage.ts';
 import { BILL_HELP, readBill } from './bill.ts';
+import { refund } from './refund.ts';
 import { readDay, WrongUse } from './command.ts';
 import type { Command, Surroundings } from './command.ts';
 import { asTable, usd } from './format.ts';
-import { locateLedger, LOCATION_OPTIONS } from './location.ts';
+import { locateLedger, LOCATION_HELP, LOCATION_OPTIONS } from './location.ts';
 
 export const reconcile: Command = {
   name: 'ledger reconcile',
@@ -21,17 +21,19 @@ export const reconcile: Command = {
   --upstream ID      compare with what this upstream drew only
   --since DAY        from this day of UTC on (2026-11-01), both days included
   --until DAY
-  --refund HOLDS     give back to its budgets what these holds were charged as unknown; the gateway must be stopped
+  --refund HOLDS     give back to its budgets what these holds were charged as unknown. A running gateway does it itself,
+                     over its admin API: that needs PLANTAIN_ADMIN_KEY, and --admin URL where it is not the usual one
 
 Lists what was charged as unknown: sent, and its cost never learnt. Exit code 0: the ledger is above the bill by no more than
 that; 1: it is not.
 
 ${BILL_HELP}
 `,
+  where: LOCATION_HELP,
   run: runReconcile,
 };
 
-function runReconcile(words: readonly string[], surroundings: Surroundings): number {
+function runReconcile(words: readonly string[], surroundings: Surroundings): number | Promise<number> {
   const { values } = parseArgs({
     args: [...words],
     options: {
@@ -41,11 +43,12 @@ function runReconcile(words: readonly string[], surroundings: Surroundings): num
       since: { type: 'string' },
       until: { type: 'string' },
       refund: { type: 'string' },
+      admin: { type: 'string' },
     },
   });
   if ((values.bill === undefined) === (values.refund === undefined))
     throw new WrongUse('Give either --bill FILE or --refund HOLDS.');
-  if (values.refund !== undefined) return refund(values.refund, locateLedger(values, surroundings), surroundings);
+  if (values.refund !== undefined) return refund(values.refund, values, surroundings);
   const since = readDay('--since', values.since);
   const until = readDay('--until', values.until);
   const bill = readBill(resolve(surroundings.workingDirectory, values.bill ?? ''))
@@ -100,23 +103,4 @@ function listed(unknowns: readonly UnknownCharge[]): string {
     ]),
     total: null,
   });
-}
-
-/** Takes the directory as a gateway does, and refuses as one does while it is taken. */
-function refund(list: string, file: string, { print }: Surroundings): number {
-  const at = Date.now();
-  // Opening it below would make one.
-  openLedgerFile(file).close();
-  const ledger = openEmbeddedLedger(file, at);
-  try {
-    const ids = list.split(',').map((id) => id.trim());
-    const [result] = ledger.commit([{ verb: 'refund', ids, at, ask: null }]);
-    if (result !== undefined && 'failed' in result) throw result.failed;
-    const refunds = result?.told.refunds ?? [];
-    for (const [index, nanos] of refunds.entries())
-      print(`${ids[index]}: ${nanos > 0 ? `refunded $${usd(BigInt(nanos))}` : 'nothing is charged as unknown'}\n`);
-    return refunds.every((nanos) => nanos > 0) ? 0 : 1;
-  } finally {
-    ledger.close();
-  }
 }

@@ -6,7 +6,7 @@ import { readDay, WrongUse } from './command.ts';
 import type { Command, Surroundings } from './command.ts';
 import { asCsv, asTable, legibleJson, usd } from './format.ts';
 import type { Table } from './format.ts';
-import { locateLedger, LOCATION_OPTIONS } from './location.ts';
+import { locateLedger, LOCATION_HELP, LOCATION_OPTIONS } from './location.ts';
 
 /** How a report can be had; each ends with a line break. */
 export const USAGE_FORMATS = {
@@ -30,6 +30,7 @@ export const usage: Command = {
 Every attempt at a picture counts once, by how it ended. spent holds unknown: what was charged in full because nobody
 could tell its cost. held is set aside for pictures in the air now (outcome in_air).
 `,
+  where: LOCATION_HELP,
   run: runUsage,
 };
 

@@ -1,3 +1,8 @@
+import { audit } from './cli/admin/audit.ts';
+import { ADMIN_HELP } from './cli/admin/call.ts';
+import { creditCommands } from './cli/admin/credit.ts';
+import { keyCommands } from './cli/admin/keys.ts';
+import { tenantCommands } from './cli/admin/tenants.ts';
 import { backup } from './cli/backup.ts';
 import { WrongUse } from './cli/command.ts';
 import type { Command } from './cli/command.ts';
@@ -9,15 +14,27 @@ import { usage } from './cli/usage.ts';
 import { verify } from './cli/verify.ts';
 import { ConfigError } from './config.ts';
 
-const COMMANDS: readonly Command[] = [usage, verify, reconcile, backup, restore, forget];
+/** From the ledger's file, whether its gateway is running or not. */
+const OF_THE_LEDGER: readonly Command[] = [usage, verify, reconcile, backup, restore, forget];
+const OF_THE_GATEWAY: readonly Command[] = [...keyCommands, ...tenantCommands, ...creditCommands, audit];
+const COMMANDS: readonly Command[] = [...OF_THE_LEDGER, ...OF_THE_GATEWAY];
 
-const HELP = `plantain: what a gateway spent, from its ledger
+const listed = (commands: readonly Command[]): string =>
+  commands.map(({ name, summary }) => `  ${name.padEnd(18)}${summary}`).join('\n');
+
+const HELP = `plantain: what a gateway spent, and who may spend there
 
 Usage: npm run plantain -- COMMAND [options]
 
-${COMMANDS.map(({ name, summary }) => `  ${name.padEnd(18)}${summary}`).join('\n')}
+From the ledger, whether its gateway is running or not:
+${listed(OF_THE_LEDGER)}
+
+Of a running gateway, over its admin API:
+${listed(OF_THE_GATEWAY)}
 
 ${LOCATION_HELP}
+
+${ADMIN_HELP}
   --help             print this, or with a command that command's own
 `;
 
@@ -37,7 +54,7 @@ export async function main(): Promise<void> {
     else fail(`There is no command ${JSON.stringify(words.join(' ').slice(0, 60))}.\n\n${HELP}`, EXIT_USAGE);
     return;
   }
-  if (isHelp) return void process.stdout.write(`${command.help}\n${LOCATION_HELP}\n`);
+  if (isHelp) return void process.stdout.write(`${command.help}\n${command.where}\n`);
   try {
     process.exitCode = await command.run(words.slice(command.name.split(' ').length), {
       environment: process.env,

@@ -39,7 +39,7 @@ export function adminParts({ config, store, state, ledger, ...rest }: AdminApp):
     reader: createSentReader(config),
     audit: (query) => store.audit(query),
     balances: (accountKeys) => state.spent(accountKeys),
-    refund: (holds, ask) => state.refund(holds, ask),
+    ledger: state,
     async usage(query, format) {
       if (reports >= MOST_REPORTS)
         throw new GatewayError(

@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import { backUpLedger } from '../tenants/ledger-backup.ts';
 import { WrongUse } from './command.ts';
 import type { Command } from './command.ts';
-import { locateLedger, LOCATION_OPTIONS } from './location.ts';
+import { locateLedger, LOCATION_HELP, LOCATION_OPTIONS } from './location.ts';
 
 export const backup: Command = {
   name: 'backup',
@@ -14,6 +14,7 @@ Writes one moment's ledger to FILE, readable by its owner only; an existing file
 the gateway, remove ledger.db, ledger.db-wal and ledger.db-shm from the data directory, put FILE there as ledger.db, start.
 What was spent since the copy is then not counted.
 `,
+  where: LOCATION_HELP,
   run(words, surroundings) {
     const { values, positionals } = parseArgs({ args: [...words], options: LOCATION_OPTIONS, allowPositionals: true });
     const [name, ...others] = positionals;

@@ -13,6 +13,8 @@ export interface Command {
   readonly name: string;
   readonly summary: string;
   readonly help: string;
+  /** The last lines of its help: how it finds what it works on. */
+  readonly where: string;
   /** Given the words after its name; the exit code. */
   readonly run: (words: readonly string[], surroundings: Surroundings) => number | Promise<number>;
 }

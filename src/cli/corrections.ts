@@ -1,21 +1,33 @@
-import { openEmbeddedLedger } from '../tenants/embedded-ledger.ts';
-import type { Operation, Result } from '../tenants/embedded-ledger.ts';
-import { openLedgerFile } from '../tenants/ledger-reader.ts';
+import { isMap } from '../tenants/settings.ts';
 import type { Adjustment } from '../tenants/state.ts';
+import { dollars, words } from './admin/options.ts';
 import { readUsd } from './bill.ts';
 import { WrongUse } from './command.ts';
 import type { Surroundings } from './command.ts';
 import { usd } from './format.ts';
+import { changeLedger } from './ledger-writer.ts';
+import type { WriterOptions } from './ledger-writer.ts';
 
 /** Gives back what was charged as unknown. Exit code 1: of one of them nothing was. */
-export function refund(list: string, file: string, { print }: Surroundings): number {
+export async function refund(list: string, options: WriterOptions, surroundings: Surroundings): Promise<number> {
   const ids = list.split(',').map((id) => id.trim());
-  const [result] = commit(file, (at) => [{ verb: 'refund', ids, at, ask: null }]);
-  if (result !== undefined && 'failed' in result) throw result.failed;
-  const refunds = result?.told.refunds ?? [];
-  for (const [index, nanos] of refunds.entries())
-    print(`${ids[index]}: ${nanos > 0 ? `refunded $${usd(BigInt(nanos))}` : 'nothing is charged as unknown'}\n`);
-  return refunds.every((nanos) => nanos > 0) ? 0 : 1;
+  const amounts = await changeLedger(options, surroundings, {
+    inFile(ledger, at) {
+      const [result] = ledger.commit([{ verb: 'refund', ids, at, ask: null }]);
+      if (result === undefined || 'failed' in result) throw result?.failed;
+      return (result.told.refunds ?? []).map((nanos) => usd(BigInt(nanos)));
+    },
+    async byGateway(api) {
+      const { refunds } = await api.post('/ledger/refund', { holds: ids });
+      return (Array.isArray(refunds) ? refunds.filter(isMap) : []).map((each) => dollars(each['usd']));
+    },
+  });
+  const isNothing = (amount: string): boolean => amount === usd(0n);
+  for (const [index, amount] of amounts.entries())
+    surroundings.print(
+      `${ids[index]}: ${isNothing(amount) ? 'nothing is charged as unknown' : `refunded $${amount}`}\n`,
+    );
+  return amounts.some(isNothing) ? 1 : 0;
 }
 
 /** `HOLD=USD,HOLD=USD` as adjustments whose ids begin with `name`. Throws WrongUse. */
@@ -31,29 +43,38 @@ export function readAdjustments(list: string, reason: string | undefined, name: 
 }
 
 /** Charges holds what they truly cost. Exit code 1: one of them could not be adjusted. */
-export function adjust(adjustments: readonly Adjustment[], file: string, { print }: Surroundings): number {
-  const results = commit(file, (at) =>
-    adjustments.map((adjustment) => ({ verb: 'adjust', adjustment, at, ask: null })),
-  );
-  for (const [index, result] of results.entries()) {
+export async function adjust(
+  adjustments: readonly Adjustment[],
+  options: WriterOptions,
+  surroundings: Surroundings,
+): Promise<number> {
+  const told = await changeLedger(options, surroundings, {
+    inFile(ledger, at) {
+      const asked = adjustments.map((adjustment) => ({ verb: 'adjust', adjustment, at, ask: null }) as const);
+      return ledger
+        .commit(asked)
+        .map((result) =>
+          'told' in result
+            ? { by: usd(BigInt(result.told.adjustedNanos ?? 0)), refused: '' }
+            : { by: '', refused: result.failed.message },
+        );
+    },
+    async byGateway(api) {
+      const sent = adjustments.map(({ adjustment, id, nanos, reason }) => ({
+        id: adjustment,
+        hold: id,
+        usd: nanos / 1e9,
+        reason,
+      }));
+      const answer = await api.post('/ledger/adjust', { adjustments: sent });
+      const found = Array.isArray(answer['adjustments']) ? answer['adjustments'].filter(isMap) : [];
+      return found.map((each) => ({ by: dollars(each['changedUsd']), refused: words(each['refused']) }));
+    },
+  });
+  for (const [index, { by, refused }] of told.entries()) {
     const { id, nanos } = adjustments[index]!;
-    const by = 'told' in result ? (result.told.adjustedNanos ?? 0) : 0;
-    const sign = by < 0 ? '-' : '+';
-    const told = `charged $${usd(BigInt(nanos))} now, ${sign}$${usd(BigInt(Math.abs(by)))}`;
-    print(`${id}: ${'told' in result ? told : result.failed.message}\n`);
+    const change = by.startsWith('-') ? `-$${by.slice(1)}` : `+$${by}`;
+    surroundings.print(`${id}: ${refused === '' ? `charged $${usd(BigInt(nanos))} now, ${change}` : refused}\n`);
   }
-  return results.every((result) => 'told' in result) ? 0 : 1;
-}
-
-/** Takes the directory as a gateway does, and refuses as one does while it is taken. */
-function commit(file: string, operations: (at: number) => readonly Operation[]): readonly Result[] {
-  const at = Date.now();
-  // Opening it below would make one.
-  openLedgerFile(file).close();
-  const ledger = openEmbeddedLedger(file, at);
-  try {
-    return ledger.commit(operations(at));
-  } finally {
-    ledger.close();
-  }
+  return told.every(({ refused }) => refused === '') ? 0 : 1;
 }

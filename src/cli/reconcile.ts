@@ -10,7 +10,8 @@ import { adjust, readAdjustments, refund } from './corrections.ts';
 import { readDay, WrongUse } from './command.ts';
 import type { Command, Surroundings } from './command.ts';
 import { asTable, usd } from './format.ts';
-import { locateLedger, LOCATION_OPTIONS } from './location.ts';
+import { WRITER_OPTIONS } from './ledger-writer.ts';
+import { locateLedger, LOCATION_HELP, LOCATION_OPTIONS } from './location.ts';
 
 export const reconcile: Command = {
   name: 'ledger reconcile',
@@ -23,9 +24,10 @@ export const reconcile: Command = {
   --upstream ID      compare with what this upstream drew only
   --since DAY        from this day of UTC on (2026-11-01), both days included
   --until DAY
-  --refund HOLDS     give back to its budgets what these holds were charged as unknown; the gateway must be stopped
+  --refund HOLDS     give back to its budgets what these holds were charged as unknown. A running gateway does it itself,
+                     over its admin API: that needs PLANTAIN_ADMIN_KEY, and --admin URL where it is not the usual one
   --adjust COSTS     charge these holds what they truly cost, as HOLD=0.058: it need not have been unknown, and may be more
-                     or less; the gateway must be stopped
+                     or less; by a running gateway as well
   --reason WORDS     why, for whoever reads the ledger one day, such as the bill's number
   --id NAME          of this adjustment: with the same name nothing is adjusted twice (default: a new one each time)
 
@@ -34,10 +36,11 @@ that; 1: it is not.
 
 ${BILL_HELP}
 `,
+  where: LOCATION_HELP,
   run: runReconcile,
 };
 
-function runReconcile(words: readonly string[], surroundings: Surroundings): number {
+function runReconcile(words: readonly string[], surroundings: Surroundings): number | Promise<number> {
   const { values } = parseArgs({
     args: [...words],
     options: {
@@ -50,15 +53,14 @@ function runReconcile(words: readonly string[], surroundings: Surroundings): num
       adjust: { type: 'string' },
       reason: { type: 'string' },
       id: { type: 'string' },
+      ...WRITER_OPTIONS,
     },
   });
   if ([values.bill, values.refund, values.adjust].filter((each) => each !== undefined).length !== 1)
     throw new WrongUse('Give either --bill FILE or --refund HOLDS or --adjust COSTS.');
-  if (values.refund !== undefined) return refund(values.refund, locateLedger(values, surroundings), surroundings);
-  if (values.adjust !== undefined) {
-    const asked = readAdjustments(values.adjust, values.reason, values.id ?? randomUUID());
-    return adjust(asked, locateLedger(values, surroundings), surroundings);
-  }
+  if (values.refund !== undefined) return refund(values.refund, values, surroundings);
+  if (values.adjust !== undefined)
+    return adjust(readAdjustments(values.adjust, values.reason, values.id ?? randomUUID()), values, surroundings);
   const since = readDay('--since', values.since);
   const until = readDay('--until', values.until);
   const bill = readBill(resolve(surroundings.workingDirectory, values.bill ?? ''))

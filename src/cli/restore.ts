@@ -4,7 +4,7 @@ import { restoreLedger } from '../tenants/ledger-restore.ts';
 import { WrongUse } from './command.ts';
 import type { Command } from './command.ts';
 import { asTable, usd } from './format.ts';
-import { locateLedger, LOCATION_OPTIONS } from './location.ts';
+import { locateLedger, LOCATION_HELP, LOCATION_OPTIONS } from './location.ts';
 
 export const restore: Command = {
   name: 'restore',
@@ -15,6 +15,7 @@ Verifies FILE, a copy that "backup" made, and puts it in the place of the ledger
 name. The gateway must be stopped. What was spent since the copy was made is not counted any more, and is told by tenant:
 budgets have so much more room again. What was in the air when it was made is charged as unknown at the next start.
 `,
+  where: LOCATION_HELP,
   run(words, surroundings) {
     const { values, positionals } = parseArgs({ args: [...words], options: LOCATION_OPTIONS, allowPositionals: true });
     const [name, ...others] = positionals;

@@ -3,7 +3,7 @@ import { openEmbeddedLedger } from '../tenants/embedded-ledger.ts';
 import { openLedgerFile } from '../tenants/ledger-reader.ts';
 import { WrongUse } from './command.ts';
 import type { Command } from './command.ts';
-import { locateLedger, LOCATION_OPTIONS } from './location.ts';
+import { locateLedger, LOCATION_HELP, LOCATION_OPTIONS } from './location.ts';
 
 const AT_ONCE = 5_000;
 
@@ -17,6 +17,7 @@ users, tags, ids of keys, and every single picture are gone, from the bytes of t
 stays charged. The budgets of its keys go with the keys: take the tenant out of the configuration first, for a key that is
 used again begins anew. Backups are not touched. The gateway must be stopped.
 `,
+  where: LOCATION_HELP,
   run(words, surroundings) {
     const { values, positionals } = parseArgs({ args: [...words], options: LOCATION_OPTIONS, allowPositionals: true });
     const [tenant, ...others] = positionals;

@@ -6,7 +6,7 @@ import { readDay, WrongUse } from './command.ts';
 import type { Command, Surroundings } from './command.ts';
 import { asCsv, asTable, legibleJson, usd } from './format.ts';
 import type { Table } from './format.ts';
-import { locateLedger, LOCATION_OPTIONS } from './location.ts';
+import { locateLedger, LOCATION_HELP, LOCATION_OPTIONS } from './location.ts';
 
 /** How a report can be had; each ends with a line break. */
 export const USAGE_FORMATS = {
@@ -35,6 +35,7 @@ could tell its cost. held is set aside for pictures in the air now (outcome in_a
 cost when they were drawn, and how long that took, is saved; they are no attempts, and the last second of them may be
 missing after a crash.
 `,
+  where: LOCATION_HELP,
   run: runUsage,
 };
 

@@ -3,7 +3,7 @@ import { openLedgerReader } from '../tenants/ledger-reader.ts';
 import { verifyLedger } from '../tenants/ledger-verify.ts';
 import type { Command } from './command.ts';
 import { usd } from './format.ts';
-import { locateLedger, LOCATION_OPTIONS } from './location.ts';
+import { locateLedger, LOCATION_HELP, LOCATION_OPTIONS } from './location.ts';
 
 const MOST_TOLD = 50;
 
@@ -15,6 +15,7 @@ export const verify: Command = {
 Recomputes every account, every hold and every sum of usage from the append-only rows and what old ones were rolled up to, and checks the file itself. The
 gateway may be running. Exit code 0: all is in order; 1: what is not is listed.
 `,
+  where: LOCATION_HELP,
   run(words, surroundings) {
     const { values } = parseArgs({ args: [...words], options: LOCATION_OPTIONS });
     const db = openLedgerReader(locateLedger(values, surroundings));

@@ -132,7 +132,7 @@ function takeDirectory(directory: string): Database {
     const message = isBusy(error)
       ? `The data directory ${directory} is in use by another Plantain process. Stop that one, or give this one another.`
       : `The data directory ${directory} cannot be used: ${words(error)}.`;
-    throw new GatewayError('unavailable', message, {}, error);
+    throw new GatewayError('unavailable', message, isBusy(error) ? { code: 'directory_taken' } : {}, error);
   }
 }
 

@@ -3,12 +3,14 @@ import { changeOf, configured, conflict, keepsOut, ownTenant, TOP_UP } from './r
 import type { Decide } from './registry-lookup.ts';
 import type { TenantRecord } from './registry-store.ts';
 import { shownTenant } from './registry-view.ts';
-import { mergePatch, tenantBody, valueOf } from './settings.ts';
+import { mergePatch, mistaken, tenantBody, valueOf } from './settings.ts';
 import type { JsonMap, SettingsReader } from './settings.ts';
 
 export function createTenant(reader: SettingsReader, sent: JsonMap): Decide {
   return (view) => {
     const { id, settings, creditUsd } = valueOf(reader.tenant(sent));
+    if (id.startsWith('sk-'))
+      throw mistaken('id', 'must not begin as a key does: it is in logs, metrics and the ledger');
     if (view.baseTenant(id) !== null) throw configured(`The tenant ${id}`);
     const known = view.get('tenant', id);
     if (known !== null && known.deletedAt === null) throw conflict('exists', `There is a tenant ${id} already.`, 'id');

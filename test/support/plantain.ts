@@ -11,11 +11,15 @@ export interface Said {
   readonly stderr: string;
 }
 
-/** The `plantain` command as a process of its own, on the data directory of a gateway. */
-export async function plantain(directory: string, ...words: readonly string[]): Promise<Said> {
-  const child = spawn(process.execPath, [PLANTAIN, ...words, '--data-dir', 'data'], {
+/** The `plantain` command as a process of its own, with nothing in its environment but what is given. */
+export async function plantainWith(
+  directory: string,
+  environment: Readonly<Record<string, string>>,
+  ...words: readonly string[]
+): Promise<Said> {
+  const child = spawn(process.execPath, [PLANTAIN, ...words], {
     cwd: directory,
-    env: { PATH: process.env['PATH'] },
+    env: { PATH: process.env['PATH'], ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let [stdout, stderr] = ['', ''];
@@ -23,6 +27,11 @@ export async function plantain(directory: string, ...words: readonly string[]): 
   child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
   const [code] = (await once(child, 'close')) as [number];
   return { code, stdout, stderr };
+}
+
+/** The same on the data directory of a gateway. */
+export function plantain(directory: string, ...words: readonly string[]): Promise<Said> {
+  return plantainWith(directory, {}, ...words, '--data-dir', 'data');
 }
 
 export interface UsageReport {

@@ -132,7 +132,8 @@ export async function play(
       model.crash();
     } else if (ids.length > 0) {
       const id = ids[step.which % ids.length]!;
-      if (model.isRolledUp(id) && step.verb !== 'refund') await expect(playOne(step, id, run, model, state)).rejects.toBeInstanceOf(GatewayError);
+      if (model.isRolledUp(id) && step.verb !== 'refund')
+        await expect(playOne(step, id, run, model, state)).rejects.toBeInstanceOf(GatewayError);
       else await playOne(step, id, run, model, state);
     }
     const balances = await state.spent([...seen.keys()]);

@@ -14,6 +14,7 @@ import { parseBody } from './body.ts';
 import { errorReply, rawRefusal } from './errors.ts';
 import { budgetRoutes } from './budgets.ts';
 import { keyRoutes } from './keys.ts';
+import { correctionRoutes } from './corrections.ts';
 import { ledgerRoutes } from './ledger.ts';
 import type { AdminRoute, RouteParts } from './route.ts';
 import { tenantRoutes } from './tenants.ts';
@@ -90,6 +91,7 @@ export function createAdminServer(parts: AdminParts): FastifyInstance {
     ...keyRoutes(parts),
     ...budgetRoutes(parts),
     ...ledgerRoutes(parts),
+    ...correctionRoutes(parts),
   ];
   const actor = `admin:${parts.keySha256.slice(0, ACTOR_DIGITS)}`;
   for (const { path, methods } of routes) {

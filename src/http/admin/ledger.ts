@@ -3,21 +3,15 @@ import { DIMENSIONS, isDimension } from '../../tenants/ledger-usage.ts';
 import type { UsageQuery } from '../../tenants/ledger-usage.ts';
 import type { AuditRow } from '../../tenants/registry-store.ts';
 import { timeOf } from '../../tenants/registry-view.ts';
-import { mistaken } from '../../tenants/settings.ts';
 import type { JsonMap } from '../../tenants/settings.ts';
-import { bodyOf } from './body.ts';
-import { noMore } from './keys.ts';
 import { readLimit, readQuery, wrong } from './query.ts';
 import type { AdminRoute, RouteParts } from './route.ts';
 
-const MOST_HOLDS = 500;
-/** Holds are UUIDs; a key, or anything else that was sent as one, is not said back. */
-const HOLD = /^[0-9a-f-]{1,64}$/;
 const DAY = /^\d{4}-\d\d-\d\d$/;
 const MOST_DIMENSIONS = 8;
 
-/** What the ledger and the audit trail say, and refunds. */
-export function ledgerRoutes({ registry, usage, audit, refund, now }: RouteParts): readonly AdminRoute[] {
+/** What the ledger and the audit trail say. */
+export function ledgerRoutes({ usage, audit }: RouteParts): readonly AdminRoute[] {
   return [
     {
       path: '/admin/usage',
@@ -44,24 +38,6 @@ export function ledgerRoutes({ registry, usage, audit, refund, now }: RouteParts
         },
       },
     },
-    {
-      path: '/admin/ledger/refund',
-      methods: {
-        async POST({ body, query, who }) {
-          readQuery(query, []);
-          let holds: readonly string[];
-          try {
-            holds = readHolds(bodyOf(body));
-          } catch (error) {
-            return registry.change(who, 'ledger.refund', 'ledger', () => {
-              throw error;
-            });
-          }
-          const nanos = await refund(holds, { at: now(), ...who, action: 'ledger.refund', subject: 'ledger' });
-          return { body: { refunds: holds.map((hold, index) => ({ hold, usd: nanosToUsd(nanos[index] ?? 0) })) } };
-        },
-      },
-    },
   ];
 }
 
@@ -83,18 +59,6 @@ function readDay(name: string, text: string | undefined): string | null {
   const time = DAY.test(text) ? Date.parse(text) : Number.NaN;
   if (!Number.isNaN(time) && timeOf(time).startsWith(text)) return text;
   throw wrong(name, 'must be a day such as 2026-11-22');
-}
-
-function readHolds(body: JsonMap): readonly string[] {
-  noMore(body, ['holds']);
-  const { holds } = body;
-  const found = Array.isArray(holds) ? holds.filter((hold) => typeof hold === 'string' && HOLD.test(hold)) : [];
-  if (Array.isArray(holds) && found.length === holds.length && found.length > 0 && found.length <= MOST_HOLDS)
-    return found.map(String);
-  throw mistaken(
-    'holds',
-    `must be a list of 1 to ${MOST_HOLDS} ids of holds, as "plantain ledger reconcile" lists them`,
-  );
 }
 
 function shown({ at, amountNanos, ...row }: AuditRow): JsonMap {

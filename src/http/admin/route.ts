@@ -1,9 +1,9 @@
 import type { Balance } from '../../tenants/budget.ts';
-import type { Ask } from '../../tenants/registry-store.ts';
 import type { UsageQuery } from '../../tenants/ledger-usage.ts';
 import type { Actor, Registry } from '../../tenants/registry.ts';
 import type { AuditQuery, AuditRow } from '../../tenants/registry-store.ts';
 import type { SettingsReader } from '../../tenants/settings.ts';
+import type { Bookkeeping } from '../../tenants/state.ts';
 
 /** What the routes are over. */
 export interface RouteParts {
@@ -14,8 +14,7 @@ export interface RouteParts {
   readonly balances: (accountKeys: readonly string[]) => Promise<readonly Balance[]>;
   /** A report, written out. */
   readonly usage: (query: UsageQuery, format: 'json' | 'csv') => Promise<string>;
-  /** Gives back what holds were charged as unknown: the nano-dollars of each. */
-  readonly refund: (holds: readonly string[], ask: Ask) => Promise<readonly number[]>;
+  readonly ledger: Pick<Bookkeeping, 'refund' | 'adjust'>;
   /** Unix ms. */
   readonly now: () => number;
 }

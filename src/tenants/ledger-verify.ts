@@ -10,7 +10,7 @@ export interface Verification {
 }
 
 /**
- * Recomputes every hold, every account and every sum of usage from the rows alone, in SQL and not by the code that
+ * Recomputes every hold, every account, every sum of usage and every prepaid credit from the rows alone, in SQL and not by the code that
  * keeps them. Takes seconds for a million rows; writes nothing but a temporary table of its own connection.
  */
 export function verifyLedger(db: Database): Verification {
@@ -70,4 +70,13 @@ const CHECKS = [
      FROM told WHERE outcome IS NOT NULL
    ) GROUP BY day, attribution, outcome
    HAVING sum(calls) <> 0 OR sum(pictures) <> 0 OR sum(tokens) <> 0 OR sum(spent) <> 0`,
+  `SELECT 'credit of ' || subject || ': ' || credit || ' nano-dollars, but ' || added || ' were added to it' AS what,
+      abs(credit - added) AS nanos
+   FROM (
+     SELECT subject, credit, coalesce((SELECT sum(amount) FROM audit WHERE audit.subject = owner.subject), 0) AS added
+     FROM (
+       SELECT iif(kind = 'line', 'key', kind) || ' ' || id AS subject, coalesce(body ->> 'creditNanos', 0) AS credit
+       FROM registry WHERE kind IN ('tenant', 'line')
+     ) AS owner
+   ) WHERE credit <> added`,
 ];

@@ -34,6 +34,7 @@ import type { FirstKeyTold } from './tenants/first-key.ts';
 import { KeyPauses } from './tenants/pause.ts';
 import { Registry } from './tenants/registry.ts';
 import type { Payer } from './tenants/state.ts';
+import type { RegistryStore } from './tenants/registry-store.ts';
 import { createUpstream } from './upstreams/client.ts';
 import { createRouter } from './upstreams/router.ts';
 
@@ -72,8 +73,9 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     // A key that everybody knows is for this machine alone, even where it costs nothing.
     const simulator = config.simulator && isLoopback(config.listen.host);
     const first = config.tenants.length > 0 ? null : await firstKey({ dataDir: realm, isTerminal, simulator });
+    const store: RegistryStore = state.registry;
     const registry = await Registry.open({
-      store: state.registry,
+      store,
       base: baseOf(config, first?.entry ?? null),
       now,
       onFault: (error) => log.fault('keys: changes of other instances could not be read', error),
@@ -172,7 +174,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     let adminUrl: string | null = null;
     if (keySha256 !== null) {
       const admin = createAdminServer(
-        adminParts({ config, keySha256, registry, store: state.registry, state, ledger, metrics, log, now }),
+        adminParts({ config, keySha256, registry, store, state, ledger, metrics, log, now }),
       );
       adminUrl = await admin.listen(adminAddress);
       closers.splice(-1, 0, () => admin.close());

@@ -193,9 +193,32 @@ describe('the environment', () => {
     [{ PUBLIC_URL: 'ftp://x' }, 'PUBLIC_URL: must be an address that begins with http:// or https://'],
     [{ GEMINI_API_KEY_FILE: 'nowhere' }, 'GEMINI_API_KEY: set GEMINI_API_KEY or GEMINI_API_KEY_FILE, not both'],
     [{ GEMINI_API_KEY: '', GEMINI_API_KEY_FILE: 'nowhere' }, 'GEMINI_API_KEY_FILE: the file cannot be read (ENOENT)'],
+    [
+      { PLANTAIN_ADMIN_KEY: 'too-short' },
+      'PLANTAIN_ADMIN_KEY: must have at least 16 characters: make one with "openssl rand -hex 32"',
+    ],
+    [
+      { PLANTAIN_ADMIN_KEY: 'an-admin-key-of-24-chars', ADMIN_PORT: '8080' },
+      'ADMIN_PORT: must not be the port of the API: 8080',
+    ],
+    [{ ADMIN_PORT: 'http' }, 'ADMIN_PORT: must be 1 to 65535, is "http"'],
     [{ GEMINI_API_KEY: 'two words' }, 'GEMINI_API_KEY: a key has no spaces, line breaks or characters beyond ASCII'],
   ])('%j is refused', (environment, message) => {
     expect(mistakes(null, { ...KEY, ...environment })).toEqual([message]);
+  });
+
+  it('has the admin key, of which the configuration keeps and shows no more than that there is one', () => {
+    writeFileSync(join(directory, 'admin'), 'an-admin-key-of-24-chars\n');
+    const config = load('admin: { port: 1 }', { ...KEY, PLANTAIN_ADMIN_KEY_FILE: 'admin', ADMIN_HOST: '::1' });
+    const keySha256 = createHash('sha256').update('an-admin-key-of-24-chars').digest('hex');
+    expect(config.admin).toEqual({ host: '::1', port: 1, keySha256 });
+    expect(describeConfig(config)).toMatch(/admin:\n +host: ::1\n +port: 1\n +key: \(hidden\)\n/);
+    expect(describeConfig(config)).not.toContain(keySha256);
+    expect(load(null, { ...KEY, ADMIN_PORT: '8080' }).admin).toMatchObject({ port: 8080, keySha256: null });
+    const same = 'tenants: [{ id: a, keys: [{ key: an-admin-key-of-24-chars }] }]';
+    expect(mistakes(same, { ...KEY, PLANTAIN_ADMIN_KEY_FILE: 'admin' })).toEqual([
+      'PLANTAIN_ADMIN_KEY: is the key of a tenant too: give the admin API a key of its own',
+    ]);
   });
 
   it('holds keys, or names files that do', () => {

@@ -12,8 +12,9 @@ export interface Verification {
 }
 
 /**
- * Recomputes every hold, every account and every sum of usage from the rows, and what rolled-up rows came to, in SQL and
- * not by the code that keeps them. What the cache saved is no money, and follows from no rows. Takes seconds for a million rows; writes nothing but a temporary table of its own connection.
+ * Recomputes every hold, every account, every sum of usage and every prepaid credit from the rows, and what rolled-up rows
+ * came to, in SQL and not by the code that keeps them. What the cache saved is no money, and follows from no rows. Takes
+ * seconds for a million rows; writes nothing but a temporary table of its own connection.
  */
 export function verifyLedger(db: Database): Verification {
   db.exec(FOLD);
@@ -88,4 +89,13 @@ const CHECKS = [
    WHERE holds <> calls OR spent <> left OR account_spent <> accounts_left`,
   `SELECT 'a roll-up that was not finished: ' || count(*) || ' holds' AS what, 0 AS nanos
    FROM rolling HAVING count(*) > 0`,
+  `SELECT 'credit of ' || subject || ': ' || credit || ' nano-dollars, but ' || added || ' were added to it' AS what,
+      abs(credit - added) AS nanos
+   FROM (
+     SELECT subject, credit, coalesce((SELECT sum(amount) FROM audit WHERE audit.subject = owner.subject), 0) AS added
+     FROM (
+       SELECT iif(kind = 'line', 'key', kind) || ' ' || id AS subject, coalesce(body ->> 'creditNanos', 0) AS credit
+       FROM registry WHERE kind IN ('tenant', 'line')
+     ) AS owner
+   ) WHERE credit <> added`,
 ];

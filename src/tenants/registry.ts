@@ -48,6 +48,7 @@ export class Registry {
   #turn: Promise<unknown> = Promise.resolve();
   #waiting = 0;
   #isReading = false;
+  #closed = false;
   #unread = false;
   #unwatch = (): void => undefined;
 
@@ -65,6 +66,7 @@ export class Registry {
   }
 
   close(): void {
+    this.#closed = true;
     this.#unwatch();
   }
 
@@ -142,12 +144,12 @@ export class Registry {
     this.#unread = true;
     if (this.#isReading) return;
     this.#isReading = true;
-    while (this.#unread) {
+    while (this.#unread && !this.#closed) {
       this.#unread = false;
       try {
         await this.#read();
       } catch (error) {
-        this.#options.onFault(error);
+        if (!this.#closed) this.#options.onFault(error);
       }
     }
     this.#isReading = false;
@@ -155,6 +157,12 @@ export class Registry {
 
   async #read(): Promise<void> {
     const { records, revision } = await this.#options.store.load(this.#revision);
+    if (revision < this.#revision)
+      throw new GatewayError(
+        'unavailable',
+        `Tenants and keys went back from revision ${this.#revision} to ${revision} where they are kept. Put back what was lost, or start anew to go on without it.`,
+        { code: 'store_went_back' },
+      );
     this.roll.apply(records);
     // Only here: before a change of our own others may have written some that were not read yet.
     this.#revision = Math.max(this.#revision, revision);

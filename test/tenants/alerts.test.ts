@@ -64,6 +64,18 @@ describe('a threshold', () => {
     ]);
   });
 
+  test('is told by the limit of the time: anew after a top-up, at once after a cut', async () => {
+    const { spend, told } = await watch();
+    const under = (limitNanos: number): readonly Account[] =>
+      accountsOn(0).map((account) => ({ ...account, limitNanos }));
+    await spend(85);
+    await spend(14, under(200));
+    expect(told().map((each) => (each as readonly unknown[])[1])).toEqual([0.5, 0.8]);
+    await spend(1, under(200));
+    await spend(1, under(110));
+    expect(told().map((each) => (each as readonly unknown[])[1])).toEqual([0.5, 0.8, 0.5, 0.8]);
+  });
+
   test('is told anew in the next period, and what was begun in the last one still counts there', async () => {
     const { spend, told } = await watch();
     await spend(60);

@@ -3,13 +3,16 @@ import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, test } from 'vitest';
 import { authenticate, keyDigest } from '../../src/tenants/authenticate.ts';
 import { openEmbeddedState } from '../../src/tenants/embedded-state.ts';
+import { openLedgerReader } from '../../src/tenants/ledger-reader.ts';
+import { verifyLedger } from '../../src/tenants/ledger-verify.ts';
 import { Registry } from '../../src/tenants/registry.ts';
+import { addCredit } from '../../src/tenants/registry-credit.ts';
 import { createKey, patchKey, revokeKey, rotateKey } from '../../src/tenants/registry-key-changes.ts';
 import type { Base, BaseTenant } from '../../src/tenants/registry-keys.ts';
-import type { RegistryStore } from '../../src/tenants/registry-store.ts';
+import type { RegistryRecord, RegistryStore } from '../../src/tenants/registry-store.ts';
 import { createTenant } from '../../src/tenants/registry-tenant-changes.ts';
 import { keyOf } from '../../src/tenants/registry-view.ts';
-import { EMPTY, keyIn, reader, registryContract, who } from './registry-contract.ts';
+import { EMPTY, keyIn, reader, registryContract, tenantRecord, who } from './registry-contract.ts';
 import type { OpenedStore } from './registry-contract.ts';
 import { temporaryDirectory } from './temporary.ts';
 
@@ -128,6 +131,56 @@ describe('the configuration and the run time', () => {
     const { key, id } = await make(before, 'acme');
     const after = await over(store, { ...EMPTY, tenants: [baseTenant('zeta', key)] });
     expect(callerOf(after, key)).toMatchObject({ keyId: id, tenant: { id: 'zeta' } });
+  });
+});
+
+test('10,000 tenants with a key each are there after a start, and a key is found without a search', async () => {
+  const state = await openEmbeddedState({ file: ':memory:', now: Date.now });
+  const digests = Array.from({ length: 10_000 }, (_, index) => keyDigest(`sk-${index}`));
+  const records = digests.flatMap((sha256, index): RegistryRecord[] => {
+    const [id, tenant] = [sha256.slice(0, 12), `tenant-${index}`];
+    const settings = { name: null, models: null, budgets: [], cache: null };
+    const ends = { createdAt: 1, expiresAt: null, revokedAt: null, replacedBy: null };
+    return [
+      tenantRecord(tenant, 5_000_000_000),
+      { kind: 'line', id, tenant, settings, creditNanos: 1_000_000_000 },
+      { kind: 'key', id, line: id, tenant, sha256, ...ends },
+    ];
+  });
+  const entry = { at: 1, ...who, action: 'tenant.create', subject: 'all', before: null, after: null };
+  await state.registry.write({ expected: [], records, audit: { ...entry, amountNanos: null, result: 'done' } });
+  const registry = await over(state.registry, EMPTY);
+  for (const index of [0, 5_000, 9_999]) expect(callerOf(registry, `sk-${index}`).tenant.id).toBe(`tenant-${index}`);
+  expect(Math.max(...[...registry.roll.keys.values()].map((bucket) => bucket.length))).toBeLessThanOrEqual(2);
+  expect(registry.roll.payers()).toHaveLength(20_000);
+  await state.close();
+}, 60_000);
+
+test('credit that is not the sum of what was added is a fault of the ledger', async () => {
+  const file = join(temporaryDirectory(), 'ledger.db');
+  const state = await openEmbeddedState({ file, now: Date.now });
+  const registry = await over(state.registry, EMPTY);
+  await registry.change(who, 'tenant.create', 'tenant', createTenant(reader, { id: 'acme', creditUsd: 5 }));
+  const made = await registry.change(who, 'key.create', 'key', createKey(reader, { tenant: 'acme', creditUsd: 2 }));
+  await registry.change(who, 'key.rotate', 'key', rotateKey(keyIn(made, 'id'), 0));
+  await registry.change(who, 'credit.add', 'key', addCredit({ key: keyIn(made, 'id') }, 500_000_000));
+  await registry.change(who, 'credit.add', 'tenant', addCredit({ tenant: 'acme' }, -1_000_000_000));
+  await state.close();
+  const verified = () => {
+    const db = openLedgerReader(file);
+    try {
+      return verifyLedger(db);
+    } finally {
+      db.close();
+    }
+  };
+  expect(verified().drifts).toEqual([]);
+  const db = new DatabaseSync(file);
+  db.exec("UPDATE registry SET body = json_set(body, '$.creditNanos', 9000000000) WHERE kind = 'tenant'");
+  db.close();
+  expect(verified()).toMatchObject({
+    drifts: [expect.stringMatching(/^credit of tenant acme: 9/)],
+    driftNanos: 5_000_000_000n,
   });
 });
 

@@ -1,4 +1,8 @@
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { request as http } from 'node:http';
+import type { IncomingMessage, RequestOptions } from 'node:http';
+import { request as https } from 'node:https';
 import { resolve } from 'node:path';
 import type { JsonMap } from '../../tenants/settings.ts';
 import { isMap } from '../../tenants/settings.ts';
@@ -37,7 +41,7 @@ export function adminApi({ admin }: { readonly admin?: string | undefined }, sur
     throw new WrongUse('This needs the admin key of the gateway: set PLANTAIN_ADMIN_KEY, or PLANTAIN_ADMIN_KEY_FILE.');
 
   async function call(method: string, path: string, body?: JsonMap): Promise<JsonMap> {
-    let reply: { readonly isGood: boolean; readonly text: string };
+    let reply: Reply;
     try {
       reply = await send(method, path, body);
     } catch (error) {
@@ -49,16 +53,13 @@ export function adminApi({ admin }: { readonly admin?: string | undefined }, sur
     return answer;
   }
 
-  async function send(method: string, path: string, body?: JsonMap): Promise<{ isGood: boolean; text: string }> {
-    const reply = await fetch(`${base}/admin${path}`, {
-      method,
-      headers: { authorization: `Bearer ${key}`, ...(body !== undefined && { 'content-type': 'application/json' }) },
-      ...(body !== undefined && { body: JSON.stringify(body) }),
-      // Whoever it sends us to would get the key.
-      redirect: 'manual',
-      signal: AbortSignal.timeout(PATIENCE_MS),
-    });
-    return { isGood: reply.ok, text: await reply.text() };
+  function send(method: string, path: string, body?: JsonMap): Promise<Reply> {
+    const headers = {
+      authorization: `Bearer ${key}`,
+      ...(body !== undefined && { 'content-type': 'application/json' }),
+    };
+    const text = body === undefined ? '' : JSON.stringify(body);
+    return exchange(`${base}/admin${path}`, { method, headers, signal: AbortSignal.timeout(PATIENCE_MS) }, text);
   }
 
   return {
@@ -87,8 +88,24 @@ export function adminKey({ environment, workingDirectory }: Surroundings): strin
   return file === '' ? null : readFileSync(resolve(workingDirectory, file), 'utf8').trim();
 }
 
+interface Reply {
+  readonly isGood: boolean;
+  readonly text: string;
+}
+
+/** One request of a process that has no other to make. Follows nobody elsewhere: whoever that is would get the key. */
+async function exchange(url: string, options: RequestOptions, body: string): Promise<Reply> {
+  const sent = (url.startsWith('https:') ? https : http)(url, options);
+  sent.end(body);
+  const [reply] = (await once(sent, 'response', { signal: options.signal })) as [IncomingMessage];
+  const chunks: Buffer[] = [];
+  for await (const chunk of reply) chunks.push(chunk as Buffer);
+  const { statusCode = 0 } = reply;
+  return { isGood: statusCode >= 200 && statusCode < 300, text: Buffer.concat(chunks).toString() };
+}
+
 function unreachable(base: string, error: unknown): Error {
-  if (error instanceof Error && error.name === 'TimeoutError')
+  if (error instanceof Error && ['TimeoutError', 'AbortError'].includes(error.name))
     return new Error(`The gateway at ${base} did not answer within ${PATIENCE_MS / 1000} seconds.`, { cause: error });
   return new Error(
     `Nothing answers at ${base}: either no gateway is running, or it was started without PLANTAIN_ADMIN_KEY, which keeps ` +

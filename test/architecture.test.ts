@@ -19,13 +19,15 @@ const NEVER_LOADED = /^config\/schema(\/|\.ts$)/;
 const MAY_USE = {
   wire: [],
   errors: [],
+  // The one client of a store that several rooms may share; made by the process, and passed in.
+  redis: ['errors'],
   image: ['wire', 'errors'],
   dialects: ['image', 'wire', 'errors'],
   cache: ['image', 'wire', 'errors'],
-  tenants: ['image', 'wire', 'errors'],
+  tenants: ['image', 'wire', 'errors', 'redis'],
   upstreams: ['image', 'wire', 'errors'],
   simulator: ['image', 'wire'],
-  config: ['image', 'wire', 'errors'],
+  config: ['image', 'wire', 'errors', 'redis'],
   log: ['errors'],
   metrics: ['errors'],
   draw: ['dialects', 'cache', 'tenants', 'upstreams', 'image', 'wire', 'errors', 'log', 'metrics'],
@@ -37,6 +39,7 @@ const PROCESS = ['app', 'banner', 'cli', 'launch', 'main', 'plantain', 'start'];
 /** Each foreign package has one owner: a file, or a folder that is about nothing else. */
 const OWNERS: Record<string, RegExp> = {
   '@fastify/rate-limit': /^http\/rate-limit\.ts$/,
+  '@redis/client': /^redis\/connection\.ts$/,
   ajv: /^config\//,
   'close-with-grace': /^main\.ts$/,
   fastify: /^http\//,

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { alerting, allPayers, budgetReader } from './app/budgets.ts';
 import { tenantKeys, withEverything } from './app/keys.ts';
 import { watchLedger } from './app/ledger.ts';
-import { applyLimits } from './app/limits.ts';
+import { limitParts } from './app/limits.ts';
+import { openState } from './app/state.ts';
 import { MemoryBlobs, memoryTexts } from './cache/blobs.ts';
 import { Entries } from './cache/entry.ts';
 import type { EntryTrouble } from './cache/entry.ts';
@@ -26,7 +27,6 @@ import { createMetrics } from './metrics.ts';
 import type { Metrics } from './metrics.ts';
 import { startSimulator } from './simulator/server.ts';
 import { createKeyRing } from './tenants/authenticate.ts';
-import { openEmbeddedState } from './tenants/embedded-state.ts';
 import { firstKey } from './tenants/first-key.ts';
 import type { FirstKeyTold } from './tenants/first-key.ts';
 import { KeyPauses } from './tenants/pause.ts';
@@ -57,8 +57,9 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
   // A simulated picture must never answer a real request: what the simulator does has a realm of its own.
   const realm = config.simulator ? join(config.dataDir, 'simulator') : config.dataDir;
   const ledger = join(realm, 'ledger.db');
-  const state = await openEmbeddedState({ file: ledger, now });
-  const closers: (() => Promise<void>)[] = [() => state.close()];
+  const opened = await openState(config, { file: ledger, now, log });
+  const { state } = opened;
+  const closers: (() => Promise<void>)[] = [opened.close];
   const close = async (): Promise<void> => {
     for (const each of closers.toReversed()) await each();
   };
@@ -80,20 +81,31 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     const metrics: Metrics = createMetrics({
       version,
       simulator: config.simulator,
+      store: opened.kind,
       gauges: {
         cacheBytes: () => blobs.byteLength,
         flights: () => flights.size,
         waiters: () => flights.waiting,
         bytesInFlight: () => bodies.held + replies.held,
         keysPaused: () => pauses.paused,
+        stateUp: () => state.trouble() === null,
+        untold: opened.untold,
         budgets: budgetReader(state, payers, now),
       },
     });
     evicted = () => metrics.evicted('room');
 
-    const unwatch = watchLedger(state, ledger, { metrics, log });
+    opened.watch(metrics);
+    const unwatch = watchLedger(ledger, { metrics, log });
     closers.push(async () => unwatch());
-    const watched = await alerting(state, { config: config.alerts, payers, metrics, log, now });
+    const watched = await alerting(state, {
+      config: config.alerts,
+      payers,
+      metrics,
+      log,
+      now,
+      known: opened.lastKnown,
+    });
     closers.push(watched.close);
 
     const onTrouble = (trouble: EntryTrouble, cause?: unknown): void => {
@@ -103,7 +115,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     const upstreams = new Map<string, DrawUpstream>();
     for (const upstream of config.upstreams) upstreams.set(upstream.id, await openUpstream(upstream, closers));
 
-    const limited = applyLimits(watched.state, metrics);
+    const limited = opened.limited(watched.state, metrics);
     const gateway: GatewayParts = {
       entries: new Entries({ heads: memoryTexts(HEAD_BYTES), blobs, parseAnswer: gemini.parseAnswer, now, onTrouble }),
       state: limited.state,
@@ -137,7 +149,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       gateway,
       dialects: [gemini, openaiImages],
       keys,
-      limits: limited.limits,
+      limits: limitParts(limited, metrics),
       trustProxy: config.trustProxy,
       budget: bodies,
       bodyBytes: config.bounds.bodyBytes,

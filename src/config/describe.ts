@@ -5,6 +5,7 @@ import type { Config } from './shape.ts';
 export function describeConfig(config: Config): string {
   const shown = {
     ...config,
+    state: config.state === 'embedded' ? config.state : config.state.shown,
     upstreams: config.upstreams.map((upstream) => ({ ...upstream, keys: upstream.keys.map(() => '(hidden)') })),
     tenants: config.tenants.map((tenant) => ({
       ...tenant,

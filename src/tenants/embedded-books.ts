@@ -1,12 +1,16 @@
 import { GatewayError } from '../errors.ts';
-import { refusal } from './budget.ts';
-import type { Account, Balance } from './budget.ts';
+import { askedOf, nanoDollars, refusalOf } from './admission.ts';
+import type { Balance } from './budget.ts';
 import type { Database } from './sqlite.ts';
 import type { Hold, Made } from './state.ts';
 
 /** The double entry of the port's verbs: every change of an account is a row of the ledger. Amounts are nano-dollars. */
 export interface Books {
   reserve(holds: readonly Hold[], at: number): void;
+  /** Writes a hold down that has been admitted elsewhere, whatever the limits say. */
+  record(hold: Recorded, at: number): void;
+  /** Where a hold stands; null when it was never written down. */
+  stateOf(id: string): HoldState | null;
   /** Whether it came late: after the hold had expired. */
   settle(id: string, ended: Ended, at: number): boolean;
   release(id: string, outcome: string, at: number): void;
@@ -14,6 +18,8 @@ export interface Books {
   expireAll(at: number): Expired;
   /** The same for those whose lease is over. */
   expireDue(at: number): Expired;
+  /** The same for those of them that are held still. */
+  expire(ids: readonly string[], at: number): Expired;
   /** Gives back what was charged as `unknown`, now that a bill says it cost nothing: the nano-dollars. */
   refund(id: string, at: number): number;
   balance(accountKey: string): Balance;
@@ -31,12 +37,15 @@ export interface Expired {
   readonly nanos: number;
 }
 
-type State = 'held' | 'settled' | 'released' | 'expired';
+export type HoldState = 'held' | 'settled' | 'released' | 'expired';
+
+/** A hold as the books keep it: of its accounts no more than their names. */
+export type Recorded = Omit<Hold, 'accounts' | 'limits'> & { readonly accounts: readonly { readonly key: string }[] };
 
 interface HoldRow extends Ended {
   readonly id: string;
   readonly worst: number;
-  readonly state: State;
+  readonly state: HoldState;
 }
 
 interface Change {
@@ -106,7 +115,7 @@ export function booksIn(db: Database): Books {
   }
 
   /** Takes a hold to what it cost in the end, from whatever it was charged before. */
-  function end(hold: HoldRow, state: State, kind: Change['kind'], ended: Ended, at: number): void {
+  function end(hold: HoldRow, state: HoldState, kind: Change['kind'], ended: Ended, at: number): void {
     const held = hold.state === 'held' ? -hold.worst : 0;
     post(
       hold.id,
@@ -128,10 +137,21 @@ export function booksIn(db: Database): Books {
     return { holds: open.length, nanos: open.reduce((sum, { worst }) => sum + worst, 0) };
   }
 
-  function attribute({ tenant, keyId, model, upstream, tier, user, tags }: Hold): bigint {
+  function attribute({ tenant, keyId, model, upstream, tier, user, tags }: Recorded): bigint {
     const who = [tenant, keyId, model, upstream, tier ?? '', (user ?? '').slice(0, MAX_USER), JSON.stringify(tags)];
     insertAttribution.run(...who);
     return BigInt(Number(selectAttribution.get(...who)?.['id']));
+  }
+
+  function record(hold: Recorded, at: number): void {
+    const begun = BigInt(Math.trunc(at));
+    const worst = BigInt(nanoDollars(hold.worstNanos));
+    insertHold.run(hold.id, worst, attribute(hold), begun, begun + BigInt(Math.ceil(hold.leaseMs)));
+    for (const { key } of hold.accounts) {
+      openAccount.run(key);
+      insertHoldAccount.run(hold.id, key);
+    }
+    post(hold.id, { kind: 'reserve', held: hold.worstNanos, at }, NOTHING);
   }
 
   function find(id: string): HoldRow {
@@ -145,25 +165,13 @@ export function booksIn(db: Database): Books {
     balance,
 
     reserve(holds, at) {
-      let refused: GatewayError | null = null;
-      for (const { account, nanos } of asked(holds)) {
-        const no = refusal(account, balance(account.key), nanos);
-        // Waiting helps against what others hold, but not where another account is exhausted: that is the answer.
-        if (no?.failure === 'budget_exhausted') throw no;
-        refused ??= no;
-      }
+      const refused = refusalOf(askedOf(holds), balance);
       if (refused !== null) throw refused;
-      const begun = BigInt(Math.trunc(at));
-      for (const hold of holds) {
-        const worst = BigInt(nanoDollars(hold.worstNanos));
-        insertHold.run(hold.id, worst, attribute(hold), begun, begun + BigInt(Math.ceil(hold.leaseMs)));
-        for (const { key } of hold.accounts) {
-          openAccount.run(key);
-          insertHoldAccount.run(hold.id, key);
-        }
-        post(hold.id, { kind: 'reserve', held: hold.worstNanos, at }, NOTHING);
-      }
+      for (const hold of holds) record(hold, at);
     },
+
+    record,
+    stateOf: (id) => (selectHold.get(id)?.['state'] as HoldState | undefined) ?? null,
 
     settle(id, ended, at) {
       const hold = find(id);
@@ -187,31 +195,23 @@ export function booksIn(db: Database): Books {
 
     expireAll: (at) => expire(selectOpen.all().map(holdRow), at),
     expireDue: (at) => expire(selectDue.all(BigInt(Math.trunc(at))).map(holdRow), at),
+    expire: (ids, at) =>
+      expire(
+        ids
+          .map((id) => selectHold.get(id))
+          .filter((row) => row !== undefined)
+          .map(holdRow)
+          .filter(({ state }) => state === 'held'),
+        at,
+      ),
   };
-}
-
-/** What is asked of each account by all of the holds together: they fit together or not at all. */
-function asked(holds: readonly Hold[]): Iterable<{ readonly account: Account; readonly nanos: number }> {
-  const sums = new Map<string, { readonly account: Account; nanos: number }>();
-  for (const hold of holds)
-    for (const account of hold.accounts) {
-      const sum = sums.get(account.key) ?? { account, nanos: 0 };
-      sum.nanos = nanoDollars(sum.nanos + nanoDollars(hold.worstNanos));
-      sums.set(account.key, sum);
-    }
-  return sums.values();
-}
-
-function nanoDollars(nanos: number): number {
-  if (Number.isSafeInteger(nanos) && nanos >= 0) return nanos;
-  throw new GatewayError('internal', 'An amount of money is no whole number of nano-dollars.');
 }
 
 function holdRow(row: Readonly<Record<string, unknown>>): HoldRow {
   return {
     id: String(row['id']),
     worst: Number(row['worst']),
-    state: row['state'] as State,
+    state: row['state'] as HoldState,
     nanos: Number(row['charged']),
     outcome: typeof row['outcome'] === 'string' ? row['outcome'] : '',
     pictures: Number(row['pictures']),

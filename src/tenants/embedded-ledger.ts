@@ -3,7 +3,10 @@ import { GatewayError } from '../errors.ts';
 import type { Balance } from './budget.ts';
 import { booksIn } from './embedded-books.ts';
 import type { Books, Ended, Expired } from './embedded-books.ts';
+import { mirrorIn } from './embedded-mirror.ts';
+import type { Mirror } from './embedded-mirror.ts';
 import { SCHEMA_STEPS } from './embedded-schema.ts';
+import type { MirrorOperation, MirrorTold } from './mirror.ts';
 import { inTransaction, isBusy, isStoreFailure, lockDirectory, openDatabase } from './sqlite.ts';
 import type { Database } from './sqlite.ts';
 import type { Hold } from './state.ts';
@@ -15,10 +18,11 @@ export type Operation =
   | { readonly verb: 'release'; readonly id: string; readonly outcome: string; readonly at: number }
   | { readonly verb: 'expire'; readonly at: number }
   | { readonly verb: 'refund'; readonly id: string; readonly at: number }
-  | { readonly verb: 'spent'; readonly accountKeys: readonly string[] };
+  | { readonly verb: 'spent'; readonly accountKeys: readonly string[] }
+  | MirrorOperation;
 
 /** What an operation tells beside that it is done; each verb only what concerns it. */
-export interface Told {
+export interface Told extends MirrorTold {
   /** Of `spent`, in the order asked. */
   readonly balances?: readonly Balance[];
   /** Of `expire`: holds whose lease was over. */
@@ -43,10 +47,11 @@ export interface EmbeddedLedger {
 const STORE_RETRY_SECONDS = 5;
 
 /**
- * Opens or makes the ledger in `file` (or ':memory:') and charges what a dead run left held.
+ * Opens or makes the ledger in `file` (or ':memory:') and charges what a dead run left held; not so a `mirror`, which
+ * follows a Redis and writes down what is decided there.
  * Throws GatewayError `unavailable`: another process has the directory, or the file cannot be used, and why.
  */
-export function openEmbeddedLedger(file: string, at: number): EmbeddedLedger {
+export function openEmbeddedLedger(file: string, at: number, mirror = false): EmbeddedLedger {
   const path = file === ':memory:' ? file : resolve(file);
   const lock = path === ':memory:' ? null : takeDirectory(dirname(path));
   let db: Database | undefined;
@@ -58,8 +63,9 @@ export function openEmbeddedLedger(file: string, at: number): EmbeddedLedger {
     const open = (db = openDatabase(path, SCHEMA_STEPS));
     const books = booksIn(open);
     // The directory is ours alone, so whatever is held was held by a run that is dead.
-    const expired = inTransaction(open, () => books.expireAll(at));
-    return { expired, commit: (operations) => commit(open, books, operations), close };
+    const expired = mirror ? { holds: 0, nanos: 0 } : inTransaction(open, () => books.expireAll(at));
+    const desk = { books, mirror: mirror ? mirrorIn(open, books) : null };
+    return { expired, commit: (operations) => commit(open, desk, operations), close };
   } catch (error) {
     close();
     throw new GatewayError('unavailable', `The ledger ${path} cannot be opened: ${words(error)}.`, {}, error);
@@ -77,13 +83,18 @@ function takeDirectory(directory: string): Database {
   }
 }
 
-function commit(db: Database, books: Books, operations: readonly Operation[]): readonly Result[] {
+interface Desk {
+  readonly books: Books;
+  readonly mirror: Mirror | null;
+}
+
+function commit(db: Database, desk: Desk, operations: readonly Operation[]): readonly Result[] {
   try {
     return inTransaction(db, () =>
       operations.map((operation): Result => {
         db.exec('SAVEPOINT operation');
         try {
-          const told = perform(books, operation);
+          const told = perform(desk, operation);
           db.exec('RELEASE operation');
           return { told };
         } catch (error) {
@@ -102,7 +113,7 @@ function commit(db: Database, books: Books, operations: readonly Operation[]): r
   }
 }
 
-function perform(books: Books, operation: Operation): Told {
+function perform({ books, mirror }: Desk, operation: Operation): Told {
   switch (operation.verb) {
     case 'spent':
       return { balances: operation.accountKeys.map((key) => books.balance(key)) };
@@ -118,6 +129,9 @@ function perform(books: Books, operation: Operation): Told {
     case 'release':
       books.release(operation.id, operation.outcome, operation.at);
       break;
+    default:
+      if (mirror === null) throw new GatewayError('internal', 'This ledger follows no Redis.');
+      return mirror.perform(operation);
   }
   return {};
 }

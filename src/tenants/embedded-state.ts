@@ -1,11 +1,8 @@
-import { once } from 'node:events';
-import { extname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Worker } from 'node:worker_threads';
 import { GatewayError } from '../errors.ts';
 import type { Expired } from './embedded-books.ts';
 import type { Operation, Told } from './embedded-ledger.ts';
-import type { Answers, Opening, PlainError, Question, Start } from './embedded-worker.ts';
+import { openLedgerThread } from './embedded-thread.ts';
 import type { Made, SpendState } from './state.ts';
 
 const FIRST_PAUSE_MS = 100;
@@ -41,53 +38,11 @@ export async function openEmbeddedState(options: {
   readonly now: () => number;
 }): Promise<EmbeddedState> {
   const { file, now } = options;
-  // The same file beside this one, whether it runs as TypeScript or was emitted as JavaScript.
-  const script = new URL(`./embedded-worker${extname(import.meta.filename)}`, import.meta.url);
-  const worker = new Worker(script, { name: 'ledger', workerData: { file, at: now() } satisfies Start });
-  const ended = new Promise((resolve) => worker.once('exit', resolve));
-  const [opening] = (await once(worker, 'message')) as [Opening];
-  if ('failed' in opening) {
-    await ended;
-    throw revived(opening.failed);
-  }
-
-  const asked = new Map<number, PromiseWithResolvers<Told>>();
+  const thread = await openLedgerThread({ file, at: now(), mirror: false });
+  const { ask } = thread;
   const patient = new Set<Promise<void>>();
   const closing = new AbortController();
-  let lost: GatewayError | null = null;
-  let number = 0;
   let events: StateEvents | null = null;
-
-  worker.on('message', (answers: Answers) => {
-    for (const answer of answers) {
-      const promise = asked.get(answer.number);
-      asked.delete(answer.number);
-      if ('failed' in answer.outcome) promise?.reject(revived(answer.outcome.failed));
-      else promise?.resolve(answer.outcome.value);
-    }
-  });
-  worker.on('error', (error) => lose(error));
-  worker.on('exit', () => lose());
-
-  function lose(cause?: unknown): void {
-    lost ??= new GatewayError('unavailable', 'The ledger is closed: nothing that costs money can be done.', {}, cause);
-    for (const { reject } of asked.values()) reject(lost);
-    asked.clear();
-  }
-
-  function send(message: Question | 'close'): void {
-    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
-    worker.postMessage(message);
-  }
-
-  async function ask(operation: Operation): Promise<Told> {
-    if (lost !== null) throw lost;
-    number += 1;
-    const promise = Promise.withResolvers<Told>();
-    asked.set(number, promise);
-    send({ number, operation });
-    return promise.promise;
-  }
 
   async function askUntilDone(operation: Operation): Promise<Told> {
     for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
@@ -96,7 +51,7 @@ export async function openEmbeddedState(options: {
         return await ask(operation);
       } catch (error) {
         const passing = error instanceof GatewayError && error.failure === 'unavailable';
-        if (!passing || lastTry || lost !== null) throw error;
+        if (!passing || lastTry || thread.trouble() !== null) throw error;
         // Closing wakes it early, for the last try.
         await sleep(pause, undefined, { signal: closing.signal }).catch(() => undefined);
       }
@@ -122,7 +77,7 @@ export async function openEmbeddedState(options: {
   const sweeping = setInterval(() => void sweep().catch(() => undefined), SWEEP_EVERY_MS).unref();
 
   return {
-    expired: opening.value,
+    expired: thread.expired,
     sweep,
     watch(listener) {
       events = listener;
@@ -137,17 +92,12 @@ export async function openEmbeddedState(options: {
       const { balances = [] } = await ask({ verb: 'spent', accountKeys });
       return balances;
     },
-    trouble: () => lost?.message ?? null,
+    trouble: () => thread.trouble(),
     async close() {
       closing.abort();
       clearInterval(sweeping);
       await Promise.allSettled(patient);
-      if (lost === null) send('close');
-      await ended;
+      await thread.close();
     },
   };
-}
-
-function revived({ failure, message, detail, cause }: PlainError): GatewayError {
-  return new GatewayError(failure, message, detail, cause ?? undefined);
 }

@@ -76,7 +76,7 @@ export function membership(parts: MembershipParts): Membership {
   /** From the loss or the beginning of a connection until this instance and Redis agree, nothing is admitted. */
   function enter(why: string): void {
     if (closing.signal.aborted) return;
-    if (ready || reason !== why) events.noted('warn', `state: ${why}`);
+    if (ready) events.noted('warn', `state: ${why}`);
     ready = false;
     reason = why;
     entering ??= comeIn().finally(() => (entering = null));

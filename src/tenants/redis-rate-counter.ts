@@ -15,8 +15,8 @@ export interface RedisRateCounterOptions {
   readonly now: () => number;
 }
 
-/** Every request waits for this, hits too: a limit is not worth more. */
-const DEADLINE_MS = 150;
+/** Every request waits for this, hits too. Three missed in a row, and nobody does any more. */
+const DEADLINE_MS = 500;
 
 /** One bucket for each name, shared by all instances. What Redis does not count in time is counted here. */
 export class RedisRateCounter implements RateTaker {

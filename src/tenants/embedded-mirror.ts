@@ -187,6 +187,7 @@ export function mirrorIn(db: Database, books: Books): Mirror {
         case 'journal':
           return { errand: Number(insertErrand.run(JSON.stringify(operation.errand)).lastInsertRowid) };
         case 'done':
+          replayAll(operation.entries);
           for (const number of operation.errands) deleteErrand.run(BigInt(number));
           return {};
         case 'buried':

@@ -64,7 +64,8 @@ export type MirrorOperation =
   | { readonly verb: 'replay'; readonly entries: readonly Entry[]; readonly position: Position | null }
   | { readonly verb: 'adopt'; readonly snapshot: Snapshot }
   | { readonly verb: 'journal'; readonly errand: Errand }
-  | { readonly verb: 'done'; readonly errands: readonly number[] }
+  /** Redis knows of these errands; `entries` are the changes they made. */
+  | { readonly verb: 'done'; readonly errands: readonly number[]; readonly entries: readonly Entry[] }
   | { readonly verb: 'buried'; readonly run: string }
   /** Holds begun at or after a time, and all that are open. */
   | { readonly verb: 'holds'; readonly since: number; readonly ids: readonly string[] | null }

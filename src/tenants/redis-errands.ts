@@ -4,7 +4,7 @@ import { RedisFailure } from '../redis.ts';
 import type { LedgerThread } from './embedded-thread.ts';
 import type { Errand, KnownHold, Memory } from './mirror.ts';
 import { LostEpoch } from './redis-store.ts';
-import type { RedisStore } from './redis-store.ts';
+import type { Ran, RedisStore } from './redis-store.ts';
 
 export interface ErrandParts {
   readonly store: RedisStore;
@@ -124,36 +124,38 @@ export class Errands {
       this.#wake = Promise.withResolvers();
       const batch = [...this.#pending.entries().take(AT_A_TIME)];
       const told = await Promise.all(
-        batch.map(async ([number, pending]) => ((await this.#tell(pending)) ? [number] : [])),
+        batch.map(async ([number, pending]) => ({ number, ran: await this.#tell(pending) })),
       );
-      const errands = told.flat();
+      const errands = told.filter(({ ran }) => ran !== null).map(({ number }) => number);
+      const entries = told.map(({ ran }) => ran?.entry ?? null).filter((entry) => entry !== null);
       for (const number of errands) this.#pending.delete(number);
+      // From here on they are known to this file too, should Redis forget them before they come back in its ledger.
       // Should this not be written, they are told again, which changes nothing.
-      if (errands.length > 0) this.#parts.thread.ask({ verb: 'done', errands }).catch(() => undefined);
+      if (errands.length > 0) this.#parts.thread.ask({ verb: 'done', errands, entries }).catch(() => undefined);
       pause = errands.length === batch.length ? FIRST_PAUSE_MS : Math.min(2 * pause, LONGEST_PAUSE_MS);
       if (errands.length < batch.length) await Promise.race([sleep(pause), this.#wake.promise]);
     }
   }
 
-  /** False: it is to be told again. */
-  async #tell({ errand, done }: Pending): Promise<boolean> {
+  /** Null: it is to be told again. */
+  async #tell({ errand, done }: Pending): Promise<Ran | null> {
     const { store, onLostEpoch, onLate, onRefused } = this.#parts;
     try {
-      let { found, late } = await store.run(errand, () => this.#known(errand));
-      const known = found ? null : await this.#known(errand);
+      let ran = await store.run(errand, () => this.#known(errand));
+      const known = ran.found ? null : await this.#known(errand);
       if (known !== null) {
         // Redis has lost it: in a failover, say.
         await store.assert([known]);
-        ({ found, late } = await store.run(errand, () => Promise.resolve(known)));
+        ran = await store.run(errand, () => Promise.resolve(known));
       }
-      if (late) onLate();
-      if (found) done.resolve();
+      if (ran.late) onLate();
+      if (ran.found) done.resolve();
       else done.reject(new GatewayError('internal', 'A charge was made that no money was ever set aside for.'));
-      return true;
+      return ran;
     } catch (error) {
       if (error instanceof LostEpoch) onLostEpoch();
       else if (!(error instanceof RedisFailure) || error.kind === 'refused') onRefused(error);
-      return false;
+      return null;
     }
   }
 

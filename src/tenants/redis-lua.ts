@@ -18,6 +18,8 @@ import type { Script } from '../redis.ts';
 const LIBRARY = `
 local P = KEYS[1]
 local DAY = 86400000
+-- The least that an account is kept, whatever an instance's clock says of its period.
+local KEPT = 40 * DAY
 -- Not in the form 1e+15, and never -0, which is no integer to HINCRBY.
 local function str(n) return string.format('%.0f', n + 0) end
 local function clock()
@@ -48,7 +50,7 @@ local function admit(hold, tenant, run, begun, t)
     local key = P .. 'a:' .. a[1]
     names[i] = a[1]
     redis.call('HINCRBY', key, 'h', str(hold.worst))
-    if a[2] > 0 and redis.call('PTTL', key) < 0 then redis.call('PEXPIREAT', key, str(a[2])) end
+    if a[2] > 0 and redis.call('PTTL', key) < 0 then redis.call('PEXPIREAT', key, str(math.max(a[2], t + KEPT))) end
   end
   redis.call('HSET', P .. 'h:' .. hold.id, 's', 'held', 'w', str(hold.worst), 'c', '0', 'a', table.concat(names, '\\n'),
     'n', tenant, 'r', run, 't', str(begun), 'j', hold.json)

@@ -58,8 +58,9 @@ if lost then return lost end
 local nanos = tonumber(ARGV[4])
 local was, changed = finish(ARGV[2], ARGV[3], nanos, ARGV[5], tonumber(ARGV[6]), tonumber(ARGV[7]))
 if not was then return { 'UNKNOWN' } end
-if changed then tell(clock(), ARGV[8]) end
-return { 'OK', was, changed and 1 or 0 }
+local t = clock()
+if changed then tell(t, ARGV[8]) end
+return { 'OK', was, changed and 1 or 0, str(t) }
 `,
 );
 
@@ -225,7 +226,7 @@ for _, a in ipairs(cjson.decode(ARGV[1])) do
     raised = raised + 1
     redis.call('HINCRBY', key, 's', str(more))
     redis.call('HSET', key, 'b', str(a[2]))
-    if a[3] > 0 then redis.call('PEXPIREAT', key, str(a[3])) end
+    if a[3] > 0 then redis.call('PEXPIREAT', key, str(math.max(a[3], clock() + KEPT))) end
   end
 end
 if raised > 0 and redis.call('EXISTS', P .. 'epoch') == 1 then tell(clock(), cjson.encode({ verb = 'resync' })) end

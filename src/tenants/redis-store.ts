@@ -22,6 +22,17 @@ export interface Reserved {
   readonly balances: readonly Balance[];
 }
 
+export interface Ran {
+  /** False: Redis knows no such hold. */
+  readonly found: boolean;
+  /** It came after the hold had expired. */
+  readonly late: boolean;
+  /** The change it made; null: none. */
+  readonly entry: Entry | null;
+}
+
+const DONE: Ran = { found: true, late: false, entry: null };
+
 export interface Followed {
   /** Of the last entry there is. */
   readonly number: number;
@@ -84,26 +95,28 @@ export class RedisStore {
     };
   }
 
-  /** Does an errand; repeated, it changes nothing. False: Redis knows no such hold. `known` is asked for a refund. */
-  async run(errand: Errand, known: () => Promise<KnownHold | null>): Promise<{ found: boolean; late: boolean }> {
+  /** Does an errand; repeated, it changes nothing. `known` is asked for a refund. */
+  async run(errand: Errand, known: () => Promise<KnownHold | null>): Promise<Ran> {
     if (errand.verb === 'withdraw') {
       await this.#ask(SCRIPTS.withdraw, JSON.stringify(errand.ids));
-      return { found: true, late: false };
+      return DONE;
     }
     if (errand.verb === 'refund') {
       const hold = await known();
-      if (hold === null) return { found: false, late: false };
+      if (hold === null) return { ...DONE, found: false };
       const accounts = hold.hold.accounts.map(({ key }) => key).join('\n');
       await this.#ask(SCRIPTS.refund, errand.id, String(hold.ended.nanos), accounts, JSON.stringify(errand));
-      return { found: true, late: false };
+      return DONE;
     }
     const [state, ended] =
       errand.verb === 'settle'
         ? (['settled', errand.ended] as const)
         : (['released', { nanos: 0, outcome: errand.outcome, pictures: 0, tokens: 0 }] as const);
     const amounts = [ended.nanos, ended.outcome, ended.pictures, ended.tokens].map(String);
-    const [word, was, changed] = await this.#ask(SCRIPTS.end, errand.id, state, ...amounts, JSON.stringify(errand));
-    return { found: word === 'OK', late: was === 'expired' && changed === 1 };
+    const reply = await this.#ask(SCRIPTS.end, errand.id, state, ...amounts, JSON.stringify(errand));
+    const [word, was, changed, at] = reply;
+    const entry = changed === 1 ? { at: Number(at), change: errand } : null;
+    return { found: word === 'OK', late: was === 'expired' && entry !== null, entry };
   }
 
   async spent(accountKeys: readonly string[]): Promise<readonly Balance[]> {

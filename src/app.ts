@@ -4,8 +4,9 @@ import { adminParts } from './app/admin.ts';
 import { alerting, budgetReader } from './app/budgets.ts';
 import { baseOf } from './app/keys.ts';
 import { watchLedger } from './app/ledger.ts';
-import { applyLimits } from './app/limits.ts';
+import { limitParts } from './app/limits.ts';
 import { keepFor } from './app/retention.ts';
+import { openState } from './app/state.ts';
 import { MemoryBlobs, memoryTexts } from './cache/blobs.ts';
 import { Entries } from './cache/entry.ts';
 import type { EntryTrouble } from './cache/entry.ts';
@@ -28,7 +29,6 @@ import type { Log } from './log.ts';
 import { createMetrics } from './metrics.ts';
 import type { Metrics } from './metrics.ts';
 import { startSimulator } from './simulator/server.ts';
-import { openEmbeddedState } from './tenants/embedded-state.ts';
 import { firstKey } from './tenants/first-key.ts';
 import type { FirstKeyTold } from './tenants/first-key.ts';
 import { KeyPauses } from './tenants/pause.ts';
@@ -64,8 +64,9 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
   // A simulated picture must never answer a real request: what the simulator does has a realm of its own.
   const realm = config.simulator ? join(config.dataDir, 'simulator') : config.dataDir;
   const ledger = join(realm, 'ledger.db');
-  const state = await openEmbeddedState({ file: ledger, now });
-  const closers: (() => Promise<void>)[] = [() => state.close()];
+  const opened = await openState(config, { file: ledger, now, log });
+  const { state } = opened;
+  const closers: (() => Promise<void>)[] = [opened.close];
   const close = async (): Promise<void> => {
     for (const each of closers.toReversed()) await each();
   };
@@ -73,7 +74,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     // A key that everybody knows is for this machine alone, even where it costs nothing.
     const simulator = config.simulator && isLoopback(config.listen.host);
     const first = config.tenants.length > 0 ? null : await firstKey({ dataDir: realm, isTerminal, simulator });
-    const store: RegistryStore = state.registry;
+    const store: RegistryStore = opened.registry;
     const registry = await Registry.open({
       store,
       base: baseOf(config, first?.entry ?? null),
@@ -94,21 +95,32 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     const metrics: Metrics = createMetrics({
       version,
       simulator: config.simulator,
+      store: opened.kind,
       gauges: {
         cacheBytes: () => blobs.byteLength,
         flights: () => flights.size,
         waiters: () => flights.waiting,
         bytesInFlight: () => bodies.held + replies.held,
         keysPaused: () => pauses.paused,
+        stateUp: () => state.trouble() === null,
+        untold: opened.untold,
         budgets: budgetReader(state, payers, now),
       },
     });
     evicted = () => metrics.evicted('room');
 
-    const unwatch = watchLedger(state, ledger, { metrics, log });
+    opened.watch(metrics);
+    const unwatch = watchLedger(ledger, { metrics, log });
     closers.push(async () => unwatch());
     closers.push(keepFor({ state, config: config.retention, now, log }));
-    const watched = await alerting(state, { config: config.alerts, payers: payers(), metrics, log, now });
+    const watched = await alerting(state, {
+      config: config.alerts,
+      payers: payers(),
+      metrics,
+      log,
+      now,
+      known: opened.lastKnown,
+    });
     closers.push(watched.close);
 
     const onTrouble = (trouble: EntryTrouble, cause?: unknown): void => {
@@ -118,7 +130,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     const upstreams = new Map<string, DrawUpstream>();
     for (const upstream of config.upstreams) upstreams.set(upstream.id, await openUpstream(upstream, closers));
 
-    const limited = applyLimits(watched.state, metrics);
+    const limited = opened.limited(watched.state, metrics);
     const gateway: GatewayParts = {
       entries: new Entries({ heads: memoryTexts(HEAD_BYTES), blobs, parseAnswer: gemini.parseAnswer, now, onTrouble }),
       state: limited.state,
@@ -152,7 +164,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       gateway,
       dialects: [gemini, openaiImages],
       keys: registry.roll.keys,
-      limits: limited.limits,
+      limits: limitParts(limited, metrics),
       trustProxy: config.trustProxy,
       budget: bodies,
       bodyBytes: config.bounds.bodyBytes,

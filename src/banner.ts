@@ -25,6 +25,7 @@ export function banner(config: Config, { apiUrl, operationsUrl, adminUrl, firstK
     "The same again:  a hit, at no cost. So is Gemini's way of asking for it:",
     `                 curl -sD- ${apiUrl}/v1beta/models/${config.images.defaultModel}:generateContent -H "x-goog-api-key: ${key}" -H "Content-Type: application/json" -d '${native}' -o fox.json`,
     `OpenAI SDK:      OPENAI_BASE_URL=${apiUrl}/v1 OPENAI_API_KEY=${key} node your-script.js   (Gemini SDK: GOOGLE_GEMINI_BASE_URL=${apiUrl})`,
+    ...stateLines(config),
     ...(isStandIn(config) ? ['Real pictures:   WISDOM_GATE_KEY=... npm start   (or GEMINI_API_KEY=...)'] : []),
   ];
   return `${[...lines, ...config.warnings.map((warning) => `Note: ${warning}`)].join('\n')}\n`;
@@ -42,6 +43,13 @@ function whatDraws(config: Config): string {
 /** The simulator draws in place of a vendor whose key is missing, and not because a configuration names it. */
 function isStandIn(config: Config): boolean {
   return config.simulator && !config.source.named;
+}
+
+function stateLines({ state }: Config): string[] {
+  if (state === 'embedded') return [];
+  return [
+    `Budgets, limits: shared through ${state.shown}; the log says how much of the last moment a crash of it may lose.`,
+  ];
 }
 
 function keyLines(told: FirstKeyTold | null): string[] {

@@ -14,6 +14,7 @@ import { mergeModels, modelId, usableModels } from './config/models.ts';
 import type { ConfigFile } from './config/schema.ts';
 import { SIMULATOR_URL } from './config/shape.ts';
 import type { Config, UpstreamConfig } from './config/shape.ts';
+import { readState } from './config/state.ts';
 import { parseSource } from './config/source.ts';
 import { readTenants } from './config/tenants.ts';
 import { BUILT_IN_SIMULATOR, readUpstreams } from './config/upstreams.ts';
@@ -49,6 +50,7 @@ export function loadConfig({ file: asked, environment, workingDirectory }: Confi
   const { file: written, pathOf } = validate(source.data, report);
   const file = overrideByEnvironment(written, environment, report);
   const readSecret = secretReader(environment, workingDirectory, report);
+  const state = readState(file.state, readSecret, report);
   checkBounds(file, report);
   checkRetention(file, report);
   checkTrustProxy(file.trustProxy, report);
@@ -84,6 +86,7 @@ export function loadConfig({ file: asked, environment, workingDirectory }: Confi
     dataDir: resolve(workingDirectory, file.dataDir),
     logLevel,
     bounds,
+    state,
     images: { defaultFormat: file.images.defaultFormat, defaultModel },
     cache,
     upstreams: drawing,

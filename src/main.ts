@@ -19,6 +19,7 @@ Usage: npm start -- [options]
 
 Environment (each wins over the file; secrets also as NAME_FILE):
   WISDOM_GATE_KEY, GEMINI_API_KEY or GOOGLE_API_KEY   a vendor's key: with none, the built-in simulator draws
+  REDIS_URL                                           the Redis that several instances share for budgets and limits
   PORT, HOST, OPERATIONS_PORT, OPERATIONS_HOST        where to listen
   PLANTAIN_ADMIN_KEY, ADMIN_PORT, ADMIN_HOST          opens the admin API there (127.0.0.1:9465); without the key it is off
   PUBLIC_URL, DATA_DIR, LOG_LEVEL                     how callers reach it, where it keeps its ledger, what it logs

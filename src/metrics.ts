@@ -33,6 +33,10 @@ export interface Gauges {
   waiters(): number;
   bytesInFlight(): number;
   keysPaused(): number;
+  /** Whether the store of budgets can be had. */
+  stateUp(): boolean;
+  /** Settlements it has still to be told. */
+  untold(): number;
   /** Empty when it cannot be told in time. */
   budgets(): Promise<readonly BudgetReading[]>;
 }
@@ -64,6 +68,8 @@ export interface Metrics {
   budgetExcess(model: string, tenant: string, nanos: number): void;
   keyPaused(tenant: string): void;
   settledLate(): void;
+  storeOp(store: string, op: string, outcome: string, seconds: number): void;
+  ledgerResynced(): void;
   ledgerDrift(nanos: number): void;
   limited(limiter: string, decision: string): void;
   admin(route: string, method: string, status: number): void;
@@ -74,10 +80,12 @@ export interface Metrics {
 export interface MetricsOptions {
   readonly version: string;
   readonly simulator: boolean;
+  /** Where budgets live. */
+  readonly store: 'embedded' | 'redis';
   readonly gauges: Gauges;
 }
 
-export function createMetrics({ version, simulator, gauges }: MetricsOptions): Metrics {
+export function createMetrics({ version, simulator, store, gauges }: MetricsOptions): Metrics {
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
@@ -111,6 +119,9 @@ export function createMetrics({ version, simulator, gauges }: MetricsOptions): M
   asked('plantain_singleflight_flights', 'Pictures being drawn right now.', gauges.flights);
   asked('plantain_singleflight_waiters', 'Callers waiting for what somebody else asked for first.', gauges.waiters);
   asked('plantain_keys_paused', 'Keys paused right now for prohibited prompts.', gauges.keysPaused);
+  const upOf = (): number => (gauges.stateUp() ? 1 : 0);
+  asked('plantain_store_up', 'Whether budgets can be had from their store: 1, or 0.', upOf, { store });
+  asked('plantain_ledger_untold', 'Charges the store of budgets has still to be told.', gauges.untold);
   asked('plantain_bytes_in_flight', 'Bytes of request and reply bodies held right now.', gauges.bytesInFlight);
 
   const requests = counter('plantain_http_requests_total', 'Requests answered.', 'route', 'method', 'status');
@@ -157,6 +168,18 @@ export function createMetrics({ version, simulator, gauges }: MetricsOptions): M
     'Pictures that nobody settled, in the air when a run died or past their lease, charged in full as unknown.',
   );
   const late = counter('plantain_budget_late_settles_total', 'Charges that came in after their hold had expired.');
+  const storeOps = histogram(
+    'plantain_store_op_duration_seconds',
+    'Time an operation of a store took, by what came of it: ok, refused, late or down.',
+    OWN_SECONDS,
+    'store',
+    'op',
+    'outcome',
+  );
+  const resyncs = counter(
+    'plantain_ledger_resyncs_total',
+    'Times this instance took balances over from the shared store without having seen all that made them.',
+  );
   const drift = gauge(
     'plantain_ledger_drift_usd',
     'Dollars by which balances differ from the rows they are made of, at the last check: anything but 0 is a fault.',
@@ -229,6 +252,8 @@ export function createMetrics({ version, simulator, gauges }: MetricsOptions): M
     budgetExcess: (model, tenant, nanos) => excess.inc({ model, tenant }, nanos / 1e9),
     keyPaused: (tenant) => pauses.inc({ tenant }),
     settledLate: () => late.inc(),
+    storeOp: (store, op, outcome, seconds) => storeOps.observe({ store, op, outcome }, seconds),
+    ledgerResynced: () => resyncs.inc(),
     ledgerDrift: (nanos) => drift.set(nanos / 1e9),
     limited: (limiter, decision) => limits.inc({ limiter, decision }),
     admin: (route, method, status) => administered.inc({ route, method, status }),

@@ -3,11 +3,11 @@ import type { Config } from '../config.ts';
 import { createSentReader } from '../config/run-time.ts';
 import { GatewayError } from '../errors.ts';
 import type { AdminParts } from '../http/admin/admin.ts';
-import type { EmbeddedState } from '../tenants/embedded-state.ts';
 import { usageOf } from '../tenants/ledger-audit.ts';
 import { RateCounter } from '../tenants/rate-counter.ts';
 import type { Registry } from '../tenants/registry.ts';
 import type { RegistryStore } from '../tenants/registry-store.ts';
+import type { SpendState } from '../tenants/state.ts';
 import type { AppOptions } from '../app.ts';
 import type { Metrics } from '../metrics.ts';
 
@@ -22,7 +22,7 @@ export interface AdminApp {
   readonly keySha256: string;
   readonly registry: Registry;
   readonly store: RegistryStore;
-  readonly state: EmbeddedState;
+  readonly state: SpendState;
   /** The file of its ledger. */
   readonly ledger: string;
   readonly metrics: Metrics;

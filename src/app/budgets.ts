@@ -66,12 +66,14 @@ export interface AlertParts {
   readonly metrics: Metrics;
   readonly log: Log;
   readonly now: () => number;
+  /** What is spent at the start, for those who must not wait for a store. */
+  readonly known: Pick<SpendState, 'spent'>;
 }
 
 /** The state, watched for budgets that run out: told to the metrics, the log and the webhook. */
 export async function alerting(
   state: SpendState,
-  { config, payers, metrics, log, now }: AlertParts,
+  { config, payers, metrics, log, now, known }: AlertParts,
 ): Promise<{ readonly state: SpendState; readonly close: () => Promise<void> }> {
   const { thresholds } = config;
   const onLost = (reason: string): void => log.warn('alerts: a webhook was not delivered', { reason });
@@ -93,7 +95,7 @@ export async function alerting(
 
   const watched = watchBudgets(state, {
     thresholds,
-    standings: thresholds.length === 0 ? [] : await standingsOf(state, payers, now()),
+    standings: thresholds.length === 0 ? [] : await standingsOf(known, payers, now()),
     onAlert,
     onFault(error) {
       // A state that is closed, or lost, has said so itself.

@@ -1,31 +1,24 @@
 import { formatUsd } from '../image/price.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
-import type { EmbeddedState } from '../tenants/embedded-state.ts';
 import { auditLedger } from '../tenants/ledger-audit.ts';
+
+/** Pictures that nobody settled, and the nano-dollars they were charged. */
+export interface Expired {
+  readonly holds: number;
+  readonly nanos: number;
+}
 
 const FIRST_AUDIT_MS = 10_000;
 const AUDIT_EVERY_MS = 300_000;
 /** Of the time it takes: an audit of a very large ledger must not keep a core busy. */
 const AUDIT_PAUSE = 100;
 
-/** Counts and tells what the ledger does by itself, and verifies it every five minutes, a very large one less often; until the function is called. */
+/** Verifies the ledger every five minutes, a very large one less often; until the function is called. */
 export function watchLedger(
-  state: EmbeddedState,
   file: string,
   { metrics, log }: { readonly metrics: Metrics; readonly log: Log },
 ): () => void {
-  const told = (message: string, { holds: pictures, nanos }: EmbeddedState['expired']): void => {
-    if (pictures === 0) return;
-    metrics.holdsExpired(pictures);
-    log.warn(message, { pictures, costUsd: formatUsd(nanos) });
-  };
-  told('ledger: pictures in the air when the last run ended were charged as unknown', state.expired);
-  state.watch({
-    expired: (expired) => told('ledger: pictures that nobody settled in time were charged as unknown', expired),
-    settledLate: () => metrics.settledLate(),
-  });
-
   let stopped = false;
   async function audit(): Promise<void> {
     const startedAt = performance.now();

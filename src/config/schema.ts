@@ -33,10 +33,10 @@ export const CONFIG_SCHEMA = object({
     default: 'info',
     description: 'The least that is logged.',
   }),
-  state: Type.Enum(['embedded'], {
+  state: Type.String({
     default: 'embedded',
-    description: 'Where budgets and leases live.',
-    errorMessage: 'must be embedded: this version keeps its state in the data directory only',
+    description:
+      'Where budgets, limits and leases live. embedded: in the data directory, for one process; redis://host:6379: in a Redis that several of them share.',
   }),
   bounds: section('Limits of the process.', {
     bodyBytes: bytes(64 << 20, 'The largest request body.'),

@@ -25,6 +25,8 @@ export interface Config {
     readonly ttlSeconds: number;
     readonly memoryBytes: number;
   };
+  /** Where budgets, limits and leases live: in the data directory, or in a Redis. `url` may hold a password. */
+  readonly state: 'embedded' | { readonly url: string; readonly shown: string };
   /** Those that can be used: with a key, or the built-in simulator. */
   readonly upstreams: readonly UpstreamConfig[];
   /** Those with a target on one of the upstreams, and with no other targets. */

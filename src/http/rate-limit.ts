@@ -6,14 +6,14 @@ import { GatewayError } from '../errors.ts';
 import type { Tenant } from '../tenants/authenticate.ts';
 import { perMinute, rateLimited } from '../tenants/limits.ts';
 import type { CountLimit } from '../tenants/limits.ts';
-import type { RateCounter } from '../tenants/rate-counter.ts';
+import type { RateCounter, RateTaker, Taken } from '../tenants/rate-counter.ts';
 import type { Standing } from '../tenants/rate-limit.ts';
 import { limitHeaders } from './limit-headers.ts';
 import type { Quota } from './limit-headers.ts';
 
 export interface LimitParts {
   /** By tenant. */
-  readonly requests: RateCounter;
+  readonly requests: RateTaker;
   /** Failed authentications, by address. */
   readonly strangers: RateCounter;
   /** How many a minute an address may have. */
@@ -89,11 +89,14 @@ export function limitRequests(app: FastifyInstance, parts: LimitParts): RequestL
 }
 
 /** The plugin's idea of a store: how many came in the window, and how long until there is room. */
-function storeOver(counter: RateCounter): FastifyRateLimitStoreCtor {
+function storeOver(counter: RateTaker): FastifyRateLimitStoreCtor {
   return class implements FastifyRateLimitStore {
     incr(...[name, told, periodMs, limit]: Parameters<FastifyRateLimitStore['incr']>): void {
-      const { waitMs, remaining, resetMs } = counter.take(name, { limit, periodMs });
-      told(null, waitMs > 0 ? { current: limit + 1, ttl: waitMs } : { current: limit - remaining, ttl: resetMs });
+      const tell = ({ waitMs, remaining, resetMs }: Taken): void =>
+        told(null, waitMs > 0 ? { current: limit + 1, ttl: waitMs } : { current: limit - remaining, ttl: resetMs });
+      const taken = counter.take(name, { limit, periodMs });
+      if (taken instanceof Promise) taken.then(tell, (error: Error) => told(error));
+      else tell(taken);
     }
 
     child(): this {

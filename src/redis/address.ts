@@ -1,7 +1,8 @@
 /** Where a Redis is. `url` may hold a password; `shown` never does. */
 export type RedisAddress = { readonly url: string; readonly shown: string } | { readonly problem: string };
 
-const NEEDED = 'must be redis://host:6379, or rediss:// for TLS, with :password@ and /database where need be';
+const NEEDED =
+  'must be redis://host:6379 (rediss:// for TLS), with :password@ before the host and /number behind it where need be';
 
 /** Reads `redis[s]://[[user]:password@]host[:port][/database]`: https://www.iana.org/assignments/uri-schemes/prov/redis */
 export function parseRedisAddress(text: string): RedisAddress {

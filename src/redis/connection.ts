@@ -16,12 +16,15 @@ export interface ConnectionOptions {
 
 type Client = ReturnType<typeof make>;
 
-/** How often a silent connection is asked whether it lives. */
+/** How often a connection is asked whether it lives. */
 const PROBE_MS = 500;
-/** An answer this late means that the server is not well: until it comes nothing else is sent. */
-const STALLED_MS = 1_000;
-/** A connection that was silent for so long is given up for a new one: its host may be gone. */
-const GIVE_UP_MS = 5_000;
+/**
+ * Looks that found the answer missing: a server that is not well, to which nothing else is sent until it comes; and one
+ * whose host may be gone, so that the connection is given up for a new one. Counted by looks and not by the clock: while
+ * this process itself stood still, nobody looked.
+ */
+const STALLED_LOOKS = 3;
+const GIVE_UP_LOOKS = 10;
 const CONNECT_MS = 3_000;
 /** Deadlines missed in a row until nothing more is sent before the server has answered again. */
 const LATE_IN_A_ROW = 3;
@@ -35,9 +38,9 @@ export class Connection {
   readonly #options: ConnectionOptions;
   readonly #watch: NodeJS.Timeout;
   #client: Client;
-  /** When it was last heard of (ms of a clock that never goes back), and since when an answer is missing. */
-  #heardAt = performance.now();
-  #probedAt: number | null = null;
+  #probing = false;
+  /** How often in a row it was found not connected, or without an answer to the probe. */
+  #silentLooks = 0;
   #lateInARow = 0;
   #connected = false;
   #closed = false;
@@ -52,7 +55,7 @@ export class Connection {
   /** Why nothing can be asked now; null when it can. */
   get trouble(): string | null {
     if (!this.#connected) return this.#reason;
-    if (this.#lateInARow >= LATE_IN_A_ROW || this.#silentMs() > STALLED_MS) return 'it does not answer in time';
+    if (this.#lateInARow >= LATE_IN_A_ROW || this.#silentLooks >= STALLED_LOOKS) return 'it does not answer in time';
     return null;
   }
 
@@ -87,9 +90,8 @@ export class Connection {
   #connect(): Client {
     const { url, name } = this.#options;
     const client = make(url, name);
-    this.#heardAt = performance.now();
-    this.#probedAt = null;
-    this.#lateInARow = 0;
+    this.#probing = false;
+    this.#heard();
     client.on('ready', () => {
       if (client !== this.#client || this.#closed) return;
       this.#connected = true;
@@ -106,10 +108,14 @@ export class Connection {
 
   async #within(deadlineMs: number, reply: Promise<Reply | void>): Promise<Reply> {
     const late = Promise.withResolvers<never>();
+    let last: NodeJS.Immediate | undefined;
     const timer = setTimeout(() => {
-      this.#lateInARow += 1;
-      if (this.#lateInARow >= LATE_IN_A_ROW) this.#probe();
-      late.reject(new RedisFailure('late', `Redis did not answer within ${deadlineMs} ms.`, true));
+      // What has arrived while this process was busy is read first, and was in time.
+      last = setImmediate(() => {
+        this.#lateInARow += 1;
+        if (this.#lateInARow >= LATE_IN_A_ROW) this.#probe();
+        late.reject(new RedisFailure('late', `Redis did not answer within ${deadlineMs} ms.`, true));
+      });
     }, deadlineMs);
     try {
       const value = await Promise.race([reply, late.promise]);
@@ -127,32 +133,28 @@ export class Connection {
       throw new RedisFailure('down', `Redis cannot be asked: ${reasonOf(error)}.`, !unsent);
     } finally {
       clearTimeout(timer);
+      clearImmediate(last);
     }
   }
 
   #heard(): void {
-    this.#heardAt = performance.now();
+    this.#silentLooks = 0;
     this.#lateInARow = 0;
   }
 
-  /** How long an answer to the probe is missing. */
-  #silentMs(): number {
-    return this.#probedAt === null ? 0 : performance.now() - this.#probedAt;
-  }
-
   #look(): void {
-    const silentMs = this.#connected ? this.#silentMs() : performance.now() - this.#heardAt;
-    if (silentMs > GIVE_UP_MS) this.reconnect(this.#connected ? 'it stopped answering' : this.#reason);
+    if (this.#probing || !this.#connected) this.#silentLooks += 1;
+    if (this.#silentLooks >= GIVE_UP_LOOKS) this.reconnect(this.#connected ? 'it stopped answering' : this.#reason);
     else this.#probe();
   }
 
   #probe(): void {
-    if (!this.#connected || this.#probedAt !== null) return;
+    if (!this.#connected || this.#probing) return;
     const client = this.#client;
-    this.#probedAt = performance.now();
+    this.#probing = true;
     const end = (): void => {
       if (client !== this.#client) return;
-      this.#probedAt = null;
+      this.#probing = false;
       this.#heard();
     };
     // An error is an answer; a lost connection is told by its own event.
@@ -163,7 +165,7 @@ export class Connection {
     this.#reason = reason;
     if (!this.#connected) return;
     this.#connected = false;
-    this.#heardAt = performance.now();
+    this.#probing = false;
     this.#options.onLost(reason);
   }
 }

@@ -1,6 +1,6 @@
 import { GatewayError } from '../errors.ts';
-import { refusal } from './budget.ts';
-import type { Account, Balance } from './budget.ts';
+import { askedOf, nanoDollars, refusalOf } from './admission.ts';
+import type { Balance } from './budget.ts';
 import { attributionsIn } from './embedded-attribution.ts';
 import type { Database } from './sqlite.ts';
 import type { Adjustment, Hold, Made } from './state.ts';
@@ -9,6 +9,10 @@ import type { Adjustment, Hold, Made } from './state.ts';
 export interface Books {
   /** `clock` as in `Operation`. */
   reserve(holds: readonly Hold[], at: number, clock: number): void;
+  /** Writes a hold down that has been admitted elsewhere, whatever the limits say. */
+  record(hold: Recorded, at: number): void;
+  /** Where a hold stands; null when it was never written down. */
+  stateOf(id: string): HoldState | null;
   /** Whether it came late: after the hold had expired. */
   settle(id: string, ended: Ended, at: number): boolean;
   release(id: string, outcome: string, at: number): void;
@@ -16,10 +20,14 @@ export interface Books {
   expireAll(at: number): Expired;
   /** The same for those whose lease is over. */
   expireDue(at: number, clock: number): Expired;
+  /** The same for those of them that are held still. */
+  expire(ids: readonly string[], at: number): Expired;
   /** Gives back what was charged as `unknown`, now that a bill says it cost nothing: the nano-dollars, 0 for any other hold. */
   refund(id: string, at: number): number;
   /** Charges what a bill says it cost: by how many nano-dollars that is more than before. */
   adjust(adjustment: Adjustment, at: number): number;
+  /** The same number, and nothing is done. */
+  foresee(adjustment: Adjustment): number;
   balance(accountKey: string): Balance;
 }
 
@@ -35,12 +43,15 @@ export interface Expired {
   readonly nanos: number;
 }
 
-type State = 'held' | 'settled' | 'released' | 'expired';
+export type HoldState = 'held' | 'settled' | 'released' | 'expired';
+
+/** A hold as the books keep it: of its accounts no more than their names. */
+export type Recorded = Omit<Hold, 'accounts' | 'limits'> & { readonly accounts: readonly { readonly key: string }[] };
 
 interface HoldRow extends Ended {
   readonly id: string;
   readonly worst: number;
-  readonly state: State;
+  readonly state: HoldState;
 }
 
 interface Change {
@@ -108,7 +119,7 @@ export function booksIn(db: Database): Books {
   }
 
   /** Takes a hold to what it cost in the end, from whatever it was charged before. */
-  function end(hold: HoldRow, state: State, change: Omit<Change, 'held'>, ended: Ended): void {
+  function end(hold: HoldRow, state: HoldState, change: Omit<Change, 'held'>, ended: Ended): void {
     const held = hold.state === 'held' ? -hold.worst : 0;
     post(
       hold.id,
@@ -132,6 +143,17 @@ export function booksIn(db: Database): Books {
     return { holds: open.length, nanos: open.reduce((sum, { worst }) => sum + worst, 0) };
   }
 
+  function record(hold: Recorded, at: number, clock = at): void {
+    const worst = BigInt(nanoDollars(hold.worstNanos));
+    const leaseUntil = BigInt(Math.trunc(clock)) + BigInt(Math.ceil(hold.leaseMs));
+    insertHold.run(hold.id, worst, attribute(hold), BigInt(Math.trunc(at)), leaseUntil);
+    for (const { key } of hold.accounts) {
+      openAccount.run(key);
+      insertHoldAccount.run(hold.id, key);
+    }
+    post(hold.id, { kind: 'reserve', held: hold.worstNanos, at }, NOTHING);
+  }
+
   function find(id: string): HoldRow {
     const row = selectHold.get(id);
     if (row === undefined)
@@ -139,30 +161,36 @@ export function booksIn(db: Database): Books {
     return holdRow(row);
   }
 
+  /** What an adjustment would change, by its id; `hold` is null where it was made already. */
+  function foresee({ id, adjustment, nanos, reason }: Adjustment) {
+    nanoDollars(nanos);
+    const why = { adjustment, reason: reason.trim() };
+    if (adjustment === '' || why.reason === '' || why.reason.length > MAX_REASON)
+      throw cannot(`An adjustment needs an id of its own, and a reason of 1 to ${MAX_REASON} characters.`);
+    const done = selectAdjustment.get(adjustment);
+    if (done !== undefined) {
+      if (done['hold'] === id) return { hold: null, changed: Number(done['delta_spent']), why };
+      throw cannot(`The adjustment ${adjustment} was made to another hold: give this one an id of its own.`);
+    }
+    const row = selectHold.get(id);
+    if (row === undefined) throw cannot(`There is no hold ${id}: it was rolled up, or never was.`);
+    const hold = holdRow(row);
+    if (hold.state === 'held')
+      throw cannot(`The hold ${id} is still in the air: it can be adjusted when it has ended.`);
+    return { hold, changed: nanos - hold.nanos, why };
+  }
+
   return {
     balance,
 
     reserve(holds, at, clock) {
-      let refused: GatewayError | null = null;
-      for (const { account, nanos } of asked(holds)) {
-        const no = refusal(account, balance(account.key), nanos);
-        // Waiting helps against what others hold, but not where another account is exhausted: that is the answer.
-        if (no?.failure === 'budget_exhausted') throw no;
-        refused ??= no;
-      }
+      const refused = refusalOf(askedOf(holds), balance);
       if (refused !== null) throw refused;
-      const begun = BigInt(Math.trunc(at));
-      const leaseUntil = (leaseMs: number): bigint => BigInt(Math.trunc(clock)) + BigInt(Math.ceil(leaseMs));
-      for (const hold of holds) {
-        const worst = BigInt(nanoDollars(hold.worstNanos));
-        insertHold.run(hold.id, worst, attribute(hold), begun, leaseUntil(hold.leaseMs));
-        for (const { key } of hold.accounts) {
-          openAccount.run(key);
-          insertHoldAccount.run(hold.id, key);
-        }
-        post(hold.id, { kind: 'reserve', held: hold.worstNanos, at }, NOTHING);
-      }
+      for (const hold of holds) record(hold, at, clock);
     },
+
+    record,
+    stateOf: (id) => (selectHold.get(id)?.['state'] as HoldState | undefined) ?? null,
 
     settle(id, ended, at) {
       const hold = find(id);
@@ -185,57 +213,39 @@ export function booksIn(db: Database): Books {
       return hold.nanos;
     },
 
-    adjust({ id, adjustment, nanos, reason }, at) {
-      nanoDollars(nanos);
-      const why = { adjustment, reason: reason.trim() };
-      if (adjustment === '' || why.reason === '' || why.reason.length > MAX_REASON)
-        throw cannot(`An adjustment needs an id of its own, and a reason of 1 to ${MAX_REASON} characters.`);
-      const done = selectAdjustment.get(adjustment);
-      if (done !== undefined) {
-        if (done['hold'] === id) return Number(done['delta_spent']);
-        throw cannot(`The adjustment ${adjustment} was made to another hold: give this one an id of its own.`);
-      }
-      const row = selectHold.get(id);
-      if (row === undefined) throw cannot(`There is no hold ${id}: it was rolled up, or never was.`);
-      const hold = holdRow(row);
-      if (hold.state === 'held')
-        throw cannot(`The hold ${id} is still in the air: it can be adjusted when it has ended.`);
+    foresee: (adjustment) => foresee(adjustment).changed,
+
+    adjust(adjustment, at) {
+      const { hold, changed, why } = foresee(adjustment);
+      if (hold === null) return changed;
       const outcome = UNTOLD.includes(hold.outcome) ? 'adjusted' : hold.outcome;
-      end(hold, 'settled', { kind: 'adjust', at, why }, { ...hold, nanos, outcome });
-      return nanos - hold.nanos;
+      end(hold, 'settled', { kind: 'adjust', at, why }, { ...hold, nanos: adjustment.nanos, outcome });
+      return changed;
     },
 
     expireAll: (at) => expire(selectOpen.all().map(holdRow), at),
     expireDue: (at, clock) => expire(selectDue.all(BigInt(Math.trunc(clock))).map(holdRow), at),
+    expire: (ids, at) =>
+      expire(
+        ids
+          .map((id) => selectHold.get(id))
+          .filter((row) => row !== undefined)
+          .map(holdRow)
+          .filter(({ state }) => state === 'held'),
+        at,
+      ),
   };
-}
-
-/** What is asked of each account by all of the holds together: they fit together or not at all. */
-function asked(holds: readonly Hold[]): Iterable<{ readonly account: Account; readonly nanos: number }> {
-  const sums = new Map<string, { readonly account: Account; nanos: number }>();
-  for (const hold of holds)
-    for (const account of hold.accounts) {
-      const sum = sums.get(account.key) ?? { account, nanos: 0 };
-      sum.nanos = nanoDollars(sum.nanos + nanoDollars(hold.worstNanos));
-      sums.set(account.key, sum);
-    }
-  return sums.values();
 }
 
 function cannot(message: string): GatewayError {
   return new GatewayError('invalid_request', message);
 }
 
-function nanoDollars(nanos: number): number {
-  if (Number.isSafeInteger(nanos) && nanos >= 0) return nanos;
-  throw new GatewayError('internal', 'An amount of money is no whole number of nano-dollars.');
-}
-
 function holdRow(row: Readonly<Record<string, unknown>>): HoldRow {
   return {
     id: String(row['id']),
     worst: Number(row['worst']),
-    state: row['state'] as State,
+    state: row['state'] as HoldState,
     nanos: Number(row['charged']),
     outcome: typeof row['outcome'] === 'string' ? row['outcome'] : '',
     pictures: Number(row['pictures']),

@@ -3,6 +3,8 @@ import { GatewayError } from '../errors.ts';
 import type { Balance } from './budget.ts';
 import { booksIn } from './embedded-books.ts';
 import type { Books, Ended, Expired } from './embedded-books.ts';
+import { mirrorIn } from './embedded-mirror.ts';
+import type { Mirror } from './embedded-mirror.ts';
 import { registryIn } from './embedded-registry.ts';
 import type { EmbeddedRegistry, RegistryRows } from './embedded-registry.ts';
 import { rollUpsIn } from './embedded-rollup.ts';
@@ -10,6 +12,7 @@ import type { Rolled, RollUps } from './embedded-rollup.ts';
 import { savedIn } from './embedded-saved.ts';
 import type { SavedBatch } from './embedded-saved.ts';
 import { SCHEMA_STEPS } from './embedded-schema.ts';
+import type { MirrorOperation, MirrorTold } from './mirror.ts';
 import type { Ask, AuditQuery, AuditRow, RegistryWrite } from './registry-store.ts';
 import { inTransaction, isBusy, isStoreFailure, lockDirectory, openDatabase, scrubDatabase } from './sqlite.ts';
 import type { Database } from './sqlite.ts';
@@ -33,10 +36,11 @@ export type Operation =
   | { readonly verb: 'spent'; readonly accountKeys: readonly string[] }
   | { readonly verb: 'registry'; readonly since: number }
   | { readonly verb: 'change'; readonly change: RegistryWrite }
-  | { readonly verb: 'audit'; readonly query: AuditQuery };
+  | { readonly verb: 'audit'; readonly query: AuditQuery }
+  | MirrorOperation;
 
 /** What an operation tells beside that it is done; each verb only what concerns it. */
-export interface Told {
+export interface Told extends MirrorTold {
   /** Of `spent`, in the order asked. */
   readonly balances?: readonly Balance[];
   /** Of `expire`: holds whose lease was over. */
@@ -80,15 +84,18 @@ interface Clerks {
   readonly rollUps: RollUps;
   readonly save: (batch: SavedBatch, at: number) => void;
   readonly registry: EmbeddedRegistry;
+  /** Null: this ledger follows no Redis. */
+  readonly mirror: Mirror | null;
 }
 
 const STORE_RETRY_SECONDS = 5;
 
 /**
- * Opens or makes the ledger in `file` (or ':memory:') and charges what a dead run left held.
+ * Opens or makes the ledger in `file` (or ':memory:') and charges what a dead run left held; not so a `mirror`, which
+ * follows a Redis and writes down what is decided there.
  * Throws GatewayError `unavailable`: another process has the directory, or the file cannot be used, and why.
  */
-export function openEmbeddedLedger(file: string, at: number): EmbeddedLedger {
+export function openEmbeddedLedger(file: string, at: number, isMirror = false): EmbeddedLedger {
   const path = file === ':memory:' ? file : resolve(file);
   const lock = path === ':memory:' ? null : takeDirectory(dirname(path));
   let db: Database | undefined;
@@ -98,14 +105,18 @@ export function openEmbeddedLedger(file: string, at: number): EmbeddedLedger {
   };
   try {
     const open = (db = openDatabase(path, SCHEMA_STEPS));
+    const books = booksIn(open);
+    const rollUps = rollUpsIn(open);
+    const save = savedIn(open);
     const clerks: Clerks = {
-      books: booksIn(open),
-      rollUps: rollUpsIn(open),
-      save: savedIn(open),
+      books,
+      mirror: isMirror ? mirrorIn(open, books, rollUps, save) : null,
+      rollUps,
+      save,
       registry: registryIn(open),
     };
     // The directory is ours alone, so whatever is held was held by a run that is dead.
-    const expired = inTransaction(open, () => clerks.books.expireAll(at));
+    const expired = isMirror ? { holds: 0, nanos: 0 } : inTransaction(open, () => clerks.books.expireAll(at));
     return {
       expired,
       commit: (operations) => commit(open, clerks, operations),
@@ -161,7 +172,7 @@ function commit(db: Database, clerks: Clerks, operations: readonly Operation[]):
   }
 }
 
-function perform({ books, rollUps, save, registry }: Clerks, operation: Operation): Told {
+function perform({ books, rollUps, save, registry, mirror }: Clerks, operation: Operation): Told {
   switch (operation.verb) {
     case 'spent':
       return { balances: operation.accountKeys.map((key) => books.balance(key)) };
@@ -192,6 +203,9 @@ function perform({ books, rollUps, save, registry }: Clerks, operation: Operatio
     case 'release':
       books.release(operation.id, operation.outcome, operation.at);
       break;
+    default:
+      if (mirror === null) throw new GatewayError('internal', 'This ledger follows no Redis.');
+      return mirror.perform(operation);
   }
   return {};
 }

@@ -10,6 +10,8 @@ export interface Start {
   readonly file: string;
   /** Unix ms. */
   readonly at: number;
+  /** It follows a Redis. */
+  readonly mirror: boolean;
 }
 
 /** Its first message: what was charged when the ledger was opened, or why it is not open. */
@@ -34,13 +36,13 @@ export interface PlainError {
 }
 
 const port = parentPort!;
-const { file, at } = workerData as Start;
+const { file, at, mirror } = workerData as Start;
 const ledger = open();
 if (ledger !== null) answer(ledger);
 
 function open(): EmbeddedLedger | null {
   try {
-    const opened = openEmbeddedLedger(file, at);
+    const opened = openEmbeddedLedger(file, at, mirror);
     port.postMessage({ value: opened.expired } satisfies Opening);
     return opened;
   } catch (error) {

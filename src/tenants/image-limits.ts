@@ -59,23 +59,10 @@ export function limitImages({ state, count, now }: ImageLimitsOptions): ImageLim
   function admit(holds: readonly Hold[], tenant: string, limits: Limits): (paid: boolean) => void {
     const images = imagesOf(tenant);
     const weight = holds.length;
-    const { imagesPerMinute, concurrentImages, mode } = limits;
+    const { imagesPerMinute } = limits;
     const rate = imagesPerMinute === null ? null : perMinute(imagesPerMinute);
-    const refusals = new Map<Limiter, GatewayError | null>();
-    if (rate !== null) {
-      const taken = fill(images.bucket, rate, images.pending, now());
-      refusals.set('images', tooFast(rate.limit, weight, waitMs(taken, rate, weight, now())));
-    }
-    if (concurrentImages !== null) refusals.set('concurrent_images', tooMany(concurrentImages, weight, images.aloft));
-
-    const refused = [...refusals].filter(([, refusal]) => refusal !== null).map(([limiter]) => limiter);
-    for (const limiter of refusals.keys()) {
-      if (!refused.includes(limiter)) {
-        if (refused.length === 0 || mode === 'shadow') count(limiter, 'allowed');
-      } else count(limiter, mode === 'shadow' ? 'shadow_denied' : 'denied');
-    }
-    const worst = worstOf([...refusals.values()]);
-    if (mode === 'enforce' && worst !== null) throw worst;
+    const wait = rate === null ? 0 : waitMs(fill(images.bucket, rate, images.pending, now()), rate, weight, now());
+    const refused = judgeImages(limits, weight, { waitMs: wait, aloft: images.aloft }, count);
 
     const counted = rate !== null && !refused.includes('images');
     if (counted) images.pending += weight;
@@ -125,6 +112,37 @@ export function limitImages({ state, count, now }: ImageLimitsOptions): ImageLim
       return standing(fill(bucket, rate, pending, now()), rate, now());
     },
   };
+}
+
+/** What a store found: how long until so many fit into the minute (0: now), and how many are being drawn. */
+export interface FoundImages {
+  readonly waitMs: number;
+  readonly aloft: number;
+}
+
+/**
+ * What a tenant's limits say of a step of `weight` pictures, counted: those that refuse it. Throws the refusal with the
+ * longest wait where they are enforced.
+ */
+export function judgeImages(
+  { imagesPerMinute, concurrentImages, mode }: Limits,
+  weight: number,
+  { waitMs, aloft }: FoundImages,
+  count: CountLimit,
+): readonly Limiter[] {
+  const refusals = new Map<Limiter, GatewayError | null>();
+  if (imagesPerMinute !== null) refusals.set('images', tooFast(imagesPerMinute, weight, waitMs));
+  if (concurrentImages !== null) refusals.set('concurrent_images', tooMany(concurrentImages, weight, aloft));
+
+  const refused = [...refusals].filter(([, refusal]) => refusal !== null).map(([limiter]) => limiter);
+  for (const limiter of refusals.keys()) {
+    if (!refused.includes(limiter)) {
+      if (refused.length === 0 || mode === 'shadow') count(limiter, 'allowed');
+    } else count(limiter, mode === 'shadow' ? 'shadow_denied' : 'denied');
+  }
+  const worst = worstOf([...refusals.values()]);
+  if (mode === 'enforce' && worst !== null) throw worst;
+  return refused;
 }
 
 function tooFast(limit: number, asked: number, waitMs: number): GatewayError | null {

@@ -13,11 +13,18 @@ export interface Taken extends Standing {
   readonly waitMs: number;
 }
 
+/** Takes one of a name's rate, or nothing; in this process, or in a store that several share. */
+export interface RateTaker {
+  take(name: string, rate: Rate): Taken | Promise<Taken>;
+  /** As far as is known without asking. */
+  standing(name: string, rate: Rate): Standing;
+}
+
 /**
  * One bucket for each name. Bounded: when every place is taken by somebody who was here within a period, all others
  * share one bucket. Nobody can wash out what counts against him by coming under many names.
  */
-export class RateCounter {
+export class RateCounter implements RateTaker {
   readonly #capacity: number;
   readonly #now: () => number;
   /** In the order of their last use. */

@@ -61,13 +61,13 @@ const LOOK_EVERY_MS = 1_000;
 
 export interface RedisRegistryOptions {
   readonly redis: Redis;
-  /** Such as `plantain:{live}`: its keys begin with it. */
+  /** Its keys begin with it. */
   readonly prefix: string;
 }
 
 /** Tenants and keys that several instances share. While Redis is away every verb rejects with GatewayError `unavailable`. */
 export function createRedisRegistry({ redis, prefix }: RedisRegistryOptions): RegistryStore {
-  const key = (name: string): string => `${prefix}:registry:${name}`;
+  const key = (name: string): string => `${prefix}:${name}`;
   const keys = ['records', 'revisions', 'revision'].map(key);
   const channel = key('changes');
   const trailOf = (subject: string | null): string => (subject === null ? key('audit') : key(`audit:${subject}`));

@@ -36,8 +36,8 @@ describe('a mistake', () => {
       'my.yaml:1 cache.store: must be memory: this version keeps pictures in memory only, is "disk"',
     ],
     [
-      'state: "redis://x:6379"',
-      'my.yaml:1 state: must be embedded: this version keeps its state in the data directory only, is "redis://x:6379"',
+      'state: "redis://x:s3cret@y/z"',
+      'my.yaml:1 state: must be embedded, or name its database by a number: redis://host:6379/0',
     ],
     ['cache: { ttlSeconds: 0 }', 'my.yaml:1 cache.ttlSeconds: must be 1 to 315360000, is 0'],
     [

@@ -38,12 +38,15 @@ export async function startSmallServer(
   const metrics = createMetrics({
     version: 'test',
     simulator: false,
+    store: 'embedded',
     gauges: {
       cacheBytes: none,
       flights: none,
       waiters: none,
       bytesInFlight: none,
       keysPaused: none,
+      stateUp: () => true,
+      untold: none,
       budgets: () => Promise.resolve([]),
     },
   });

@@ -1,0 +1,270 @@
+import type { Redis, Reply, Script } from '../redis.ts';
+import { askedOf } from './admission.ts';
+import type { Balance } from './budget.ts';
+import type { Expired, Recorded } from './embedded-books.ts';
+import { perMinute } from './limits.ts';
+import type { Change, Entry, Errand, KnownHold, Snapshot } from './mirror.ts';
+import { SCRIPTS } from './redis-scripts.ts';
+import type { Hold } from './state.ts';
+
+/** Redis has lost its accounts, or has others than those this instance knows: nothing was done. */
+export class LostEpoch extends Error {}
+
+/** What came of asking for money and limits; `balances` in the order of `askedOf`. */
+export interface Reserved {
+  readonly verdict: 'ok' | 'limited' | 'short' | 'known';
+  /** Unix ms, by the clock of Redis. */
+  readonly at: number;
+  readonly waitMs: number;
+  readonly aloft: number;
+  /** Of pictures a minute, as `Bucket` has it. */
+  readonly backlog: number;
+  readonly balances: readonly Balance[];
+}
+
+export interface Ran {
+  /** False: Redis knows no such hold. */
+  readonly found: boolean;
+  /** It came after the hold had expired. */
+  readonly late: boolean;
+  /** The change it made; null: none. */
+  readonly entry: Entry | null;
+}
+
+const DONE: Ran = { found: true, late: false, entry: null };
+
+export interface Followed {
+  /** Of the last entry there is. */
+  readonly number: number;
+  readonly entries: readonly (Entry & { readonly id: string; readonly number: number })[];
+}
+
+/** A batch of expired holds; `looked` is 0 when none is left. */
+export interface Swept extends Expired {
+  readonly looked: number;
+}
+
+const DAY_MS = 86_400_000;
+/** How long accounts are kept from the beginning of their period: a late charge comes within a day of its hold's end. */
+const KEPT_MS = { day: 40 * DAY_MS, month: 75 * DAY_MS };
+const KEPT_LEDGER_MS = 7 * DAY_MS;
+const AT_A_TIME = 100;
+/** For what no caller waits for: whole batches, and all accounts at once. */
+const PATIENT_MS = 5_000;
+const UNAWAITED: readonly Script[] = [SCRIPTS.snapshot, SCRIPTS.assert, SCRIPTS.found, SCRIPTS.sweep, SCRIPTS.bury];
+const MAX_USER = 256;
+
+/** The verbs of the port on Redis, each of them one script. Rejects with RedisFailure, or LostEpoch. */
+export class RedisStore {
+  /** That of the accounts this instance knows. */
+  epoch = '';
+  readonly #redis: Redis;
+  readonly #prefix: string;
+  readonly #deadlineMs: number;
+
+  constructor(options: { readonly redis: Redis; readonly prefix: string; readonly deadlineMs: number }) {
+    this.#redis = options.redis;
+    this.#prefix = options.prefix;
+    this.#deadlineMs = options.deadlineMs;
+  }
+
+  async reserve(run: string, holds: readonly Hold[]): Promise<Reserved> {
+    const { tenant, limits } = holds[0]!;
+    const off = limits === null || limits.mode === 'off';
+    const recorded = holds.map(recordOf);
+    const ask = {
+      run,
+      tenant,
+      enforce: limits?.mode === 'enforce',
+      perMinute: off ? -1 : (limits.imagesPerMinute ?? -1),
+      periodMs: perMinute(1).periodMs,
+      atOnce: off ? -1 : (limits.concurrentImages ?? -1),
+      accounts: askedOf(holds).map(({ account, nanos }) => ({ key: account.key, limit: account.limitNanos, nanos })),
+      holds: recorded.map(words),
+    };
+    const change: Change = { verb: 'reserve', run, holds: recorded };
+    const reply = await this.#ask(SCRIPTS.reserve, JSON.stringify(ask), JSON.stringify(change));
+    const [verdict, at, waitMs, aloft, backlog, balances = []] = reply;
+    return {
+      verdict: String(verdict).toLowerCase() as Reserved['verdict'],
+      at: Number(at),
+      waitMs: Number(waitMs),
+      aloft: Number(aloft),
+      backlog: Number(backlog),
+      balances: balancesOf(balances),
+    };
+  }
+
+  /** Does an errand; repeated, it changes nothing. `known` is asked for a correction. */
+  async run(errand: Errand, known: () => Promise<KnownHold | null>): Promise<Ran> {
+    if (errand.verb === 'withdraw') {
+      await this.#ask(SCRIPTS.withdraw, JSON.stringify(errand.ids));
+      return DONE;
+    }
+    if (errand.verb === 'refund') {
+      const hold = await known();
+      if (hold === null) return { ...DONE, found: false };
+      const accounts = hold.hold.accounts.map(({ key }) => key).join('\n');
+      await this.#ask(SCRIPTS.refund, errand.id, String(hold.ended.nanos), accounts, JSON.stringify(errand));
+      return DONE;
+    }
+    if (errand.verb === 'adjust') {
+      const { id, adjustment, nanos } = errand.adjustment;
+      const hold = await known();
+      if (hold === null) return { ...DONE, found: false };
+      const accounts = hold.hold.accounts.map(({ key }) => key).join('\n');
+      const amounts = [nanos, hold.ended.nanos].map(String);
+      await this.#ask(SCRIPTS.adjust, id, adjustment, ...amounts, accounts, JSON.stringify(errand));
+      return DONE;
+    }
+    if (errand.verb === 'save' || errand.verb === 'forget') {
+      await this.#ask(SCRIPTS.note, JSON.stringify(errand));
+      return DONE;
+    }
+    const [state, ended] =
+      errand.verb === 'settle'
+        ? (['settled', errand.ended] as const)
+        : (['released', { nanos: 0, outcome: errand.outcome, pictures: 0, tokens: 0 }] as const);
+    const amounts = [ended.nanos, ended.outcome, ended.pictures, ended.tokens].map(String);
+    const reply = await this.#ask(SCRIPTS.end, errand.id, state, ...amounts, JSON.stringify(errand));
+    const [word, was, changed, at] = reply;
+    const entry = changed === 1 ? { at: Number(at), change: errand } : null;
+    return { found: word === 'OK', late: was === 'expired' && entry !== null, entry };
+  }
+
+  async spent(accountKeys: readonly string[]): Promise<readonly Balance[]> {
+    const [, balances = []] = await this.#ask(SCRIPTS.spent, ...accountKeys);
+    return balancesOf(balances);
+  }
+
+  sweep(): Promise<Swept> {
+    return this.#expire(SCRIPTS.sweep, String(AT_A_TIME), String(KEPT_LEDGER_MS));
+  }
+
+  /** The same for what a dead run has left. */
+  bury(run: string): Promise<Swept> {
+    return this.#expire(SCRIPTS.bury, run, String(AT_A_TIME));
+  }
+
+  async follow(id: string): Promise<Followed> {
+    const [, number, entries] = await this.#ask(SCRIPTS.follow, id, String(AT_A_TIME));
+    return { number: Number(number), entries: (entries as readonly Reply[]).map(entryOf) };
+  }
+
+  /** `ids`: the holds whose end is asked for. */
+  async snapshot(ids: readonly string[], at: number): Promise<Snapshot> {
+    const { epoch } = this;
+    const reply = await this.#ask(SCRIPTS.snapshot, JSON.stringify(ids));
+    const [, number, id] = reply;
+    const [accounts, open, ended] = reply.slice(3) as (readonly (readonly string[])[])[];
+    return {
+      position: { epoch, id: String(id), number: Number(number) },
+      at,
+      accounts: accounts!.map(([key, spent, held]) => ({ key: key!, spent: Number(spent), held: Number(held) })),
+      open: open!.map(([json, begun, run]) => ({
+        hold: JSON.parse(json!) as Recorded,
+        run: run!,
+        at: Number(begun),
+      })),
+      ended: ended!.map(([hold, state, nanos, outcome, pictures, tokens]) => ({
+        id: hold!,
+        state: state as KnownHold['state'],
+        ended: { nanos: Number(nanos), outcome: outcome!, pictures: Number(pictures), tokens: Number(tokens) },
+      })),
+    };
+  }
+
+  /** Tells of holds that Redis may have lost. Idempotent, whoever else tells of them. The number of those it had lost. */
+  async assert(holds: readonly KnownHold[]): Promise<number> {
+    let added = 0;
+    for (let start = 0; start < holds.length; start += AT_A_TIME) {
+      const some = holds.slice(start, start + AT_A_TIME).map(assertion);
+      added += Number(await this.#run(SCRIPTS.assert, [JSON.stringify(some)]));
+    }
+    return added;
+  }
+
+  /** Begins an epoch on accounts that are whole as far as everybody knew under this cut. False: they are not any more. */
+  async begin(cut: string, epoch: string): Promise<boolean> {
+    return (await this.#run(SCRIPTS.begin, [cut, epoch])) === 1;
+  }
+
+  /** Tells what accounts were charged before the cut. Of several instances' sums the largest counts. */
+  async found(sums: readonly { readonly key: string; readonly nanos: number }[]): Promise<void> {
+    for (let start = 0; start < sums.length; start += AT_A_TIME) {
+      const some = sums.slice(start, start + AT_A_TIME).map(({ key, nanos }) => [key, nanos, keptUntil(key)]);
+      await this.#run(SCRIPTS.found, [JSON.stringify(some)]);
+    }
+  }
+
+  async #expire(script: Script, ...args: readonly string[]): Promise<Swept> {
+    const [, holds, nanos, looked] = await this.#ask(script, ...args);
+    return { holds: Number(holds), nanos: Number(nanos), looked: Number(looked) };
+  }
+
+  async #ask(script: Script, ...args: readonly string[]): Promise<readonly Reply[]> {
+    const reply = (await this.#run(script, [this.epoch, ...args])) as readonly Reply[];
+    if (reply[0] === 'NOEPOCH' || reply[0] === 'EPOCH') throw new LostEpoch();
+    return reply;
+  }
+
+  #run(script: Script, args: readonly string[]): Promise<Reply> {
+    const deadlineMs = UNAWAITED.includes(script) ? PATIENT_MS : this.#deadlineMs;
+    return this.#redis.run(script, [this.#prefix], args, deadlineMs);
+  }
+}
+
+/** What the ledger keeps of a hold. */
+export function recordOf(hold: Hold): Recorded {
+  const { id, tenant, keyId, model, upstream, tier, user, tags, leaseMs, worstNanos, accounts } = hold;
+  const who = { tenant, keyId, model, upstream, tier, user: user === null ? null : user.slice(0, MAX_USER), tags };
+  return { id, ...who, leaseMs: Math.ceil(leaseMs), worstNanos, accounts: accounts.map(({ key }) => ({ key })) };
+}
+
+/** A hold for a script: what it reckons with, and the words it only keeps. */
+function words(hold: Recorded): object {
+  const accounts = hold.accounts.map(({ key }) => [key, keptUntil(key)]);
+  return { id: hold.id, worst: hold.worstNanos, lease: hold.leaseMs, accounts, json: JSON.stringify(hold) };
+}
+
+function assertion({ hold, run, at, state, ended }: KnownHold): object {
+  const opening: Change = { verb: 'reserve', run, holds: [hold] };
+  const { id } = hold;
+  const ending: Record<KnownHold['state'], Change | null> = {
+    held: null,
+    settled: { verb: 'settle', id, ended },
+    released: { verb: 'release', id, outcome: ended.outcome },
+    expired: { verb: 'expire', ids: [id] },
+  };
+  return {
+    ...words(hold),
+    tenant: hold.tenant,
+    run,
+    begun: at,
+    state,
+    ...ended,
+    opening: JSON.stringify(opening),
+    ending: JSON.stringify(ending[state]),
+  };
+}
+
+/** When an account may be forgotten (unix ms), 0 for never: its key ends with its period. */
+function keptUntil(accountKey: string): number {
+  const period = String((JSON.parse(accountKey) as readonly unknown[]).at(-1));
+  const begun = Date.parse(period);
+  return Number.isNaN(begun) ? 0 : begun + (period.length > 'yyyy-mm'.length ? KEPT_MS.day : KEPT_MS.month);
+}
+
+function balancesOf(reply: Reply): readonly Balance[] {
+  const numbers = (reply as readonly Reply[]).map(Number);
+  return Array.from({ length: numbers.length / 2 }, (_, index) => ({
+    spentNanos: numbers[2 * index]!,
+    heldNanos: numbers[2 * index + 1]!,
+  }));
+}
+
+function entryOf(reply: Reply): Followed['entries'][number] {
+  const [id, fields] = reply as readonly [string, readonly string[]];
+  const field = (name: string): string => fields[fields.indexOf(name) + 1] ?? '';
+  return { id, number: Number(field('n')), at: Number(field('at')), change: JSON.parse(field('op')) as Change };
+}

@@ -8,7 +8,7 @@ import { RateCounter } from '../tenants/rate-counter.ts';
 import type { Registry } from '../tenants/registry.ts';
 import type { RegistryStore } from '../tenants/registry-store.ts';
 import type { SpendState } from '../tenants/state.ts';
-import type { AppOptions } from '../app.ts';
+import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 
 const STRANGERS_PER_MINUTE = 60;
@@ -26,7 +26,7 @@ export interface AdminApp {
   /** The file of its ledger. */
   readonly ledger: string;
   readonly metrics: Metrics;
-  readonly log: AppOptions['log'];
+  readonly log: Log;
   /** Unix ms. */
   readonly now: () => number;
 }

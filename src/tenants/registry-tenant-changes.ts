@@ -3,7 +3,7 @@ import { changeOf, configured, conflict, keepsOut, ownTenant, TOP_UP } from './r
 import type { Decide } from './registry-lookup.ts';
 import type { TenantRecord } from './registry-store.ts';
 import { shownTenant } from './registry-view.ts';
-import { mergePatch, mistaken, tenantBody, valueOf } from './settings.ts';
+import { isMap, mergePatch, mistaken, tenantBody, valueOf } from './settings.ts';
 import type { JsonMap, SettingsReader } from './settings.ts';
 
 export function createTenant(reader: SettingsReader, sent: JsonMap): Decide {
@@ -19,6 +19,13 @@ export function createTenant(reader: SettingsReader, sent: JsonMap): Decide {
         'deleted',
         `A tenant ${id} was deleted: its spending and its pictures are kept under that id. Choose another.`,
         'id',
+      );
+    const { cache } = sent;
+    if (!(isMap(cache) && 'scope' in cache) && view.hasScope(settings.cache.scope))
+      throw conflict(
+        'scope_taken',
+        `Another tenant keeps its pictures under the scope ${id}, and they would share them: name a cache.scope, the same one if that is what you want.`,
+        'cache.scope',
       );
     const creditNanos = creditUsd === null ? null : usdToNanos(creditUsd);
     const record: TenantRecord = { kind: 'tenant', id, settings, creditNanos, createdAt: view.now, deletedAt: null };

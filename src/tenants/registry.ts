@@ -14,6 +14,8 @@ export interface View {
   /** Of the configuration. */
   baseTenant(id: string): BaseTenant | null;
   baseKey(id: string): { readonly tenant: BaseTenant; readonly key: BaseKey } | null;
+  /** Whether a tenant keeps its pictures under this scope. */
+  hasScope(scope: string): boolean;
   /** Whether there is such a tenant, with all that its settings name. */
   works(tenant: string): boolean;
   readonly now: number;
@@ -135,6 +137,7 @@ export class Registry {
       },
       baseTenant: (id) => roll.baseTenants.get(id) ?? null,
       baseKey: (id) => roll.baseKeys.get(id) ?? null,
+      hasScope: (scope) => roll.hasScope(scope),
       works: (tenant) => roll.works(tenant),
     };
   }

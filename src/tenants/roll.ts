@@ -1,6 +1,5 @@
 import { addToRing, removeFromRing } from './authenticate.ts';
 import type { KeyEntry, KeyRing, Tenant } from './authenticate.ts';
-import { payersOf } from './budget.ts';
 import type { Payer } from './budget.ts';
 import { createResolver, earlier, entryOf } from './registry-keys.ts';
 import type { Base, BaseKey, BaseTenant, Resolver } from './registry-keys.ts';
@@ -74,6 +73,14 @@ export class Roll {
     return this.#tenants.has(tenant);
   }
 
+  /** Whether a tenant, a deleted one too, keeps its pictures under this scope. */
+  hasScope(scope: string): boolean {
+    if (this.baseTenants.values().some(({ settings }) => settings.cache.scope === scope)) return true;
+    return this.#records
+      .values()
+      .some(({ record }) => record.kind === 'tenant' && record.settings.cache.scope === scope);
+  }
+
   /** Ids of all tenants that are not deleted, in their order. */
   tenantIds(): readonly string[] {
     const made = [...this.#records.values()].flatMap(({ record }) =>
@@ -100,10 +107,16 @@ export class Roll {
   payers(): readonly Payer[] {
     if (this.#payers !== null) return this.#payers;
     const payers = new Map<string, Payer>();
-    for (const [id, tenant] of this.#tenants)
-      for (const seen of [tenant, ...(this.#entries.get(id) ?? []).map((entry) => entry.tenant)])
-        for (const payer of payersOf(seen)) payers.set(JSON.stringify([payer.level, payer.id]), payer);
-    return (this.#payers = [...payers.values()].filter(({ budgets }) => budgets.length > 0));
+    const add = (payer: Payer): void => {
+      if (payer.budgets.length > 0) payers.set(`${payer.level} ${payer.id}`, payer);
+    };
+    for (const [id, tenant] of this.#tenants) {
+      add({ level: 'tenant', id, budgets: tenant.budgets });
+      tenant.alongside?.forEach(add);
+      // Of a line that the configuration and the run time both have a key of, the latter's: it may be topped up.
+      for (const entry of this.#entries.get(id) ?? []) entry.tenant.alongside?.forEach(add);
+    }
+    return (this.#payers = [...payers.values()]);
   }
 
   /** Tenants whose keys are refused because the configuration lost what they need. */

@@ -55,11 +55,22 @@ describe('the audit trail', () => {
   });
 });
 
+test('200 top-ups at once are all there, each with its row', async () => {
+  await ask('POST', '/admin/tenants', { id: 'topped-up' });
+  const asked = Array.from({ length: 200 }, () => ask('POST', '/admin/credit', { tenant: 'topped-up', usd: 0.25 }));
+  expect(new Set((await Promise.all(asked)).map(({ status }) => status))).toEqual(new Set([200]));
+  expect((await ask('GET', '/admin/credit?tenant=topped-up')).body).toMatchObject({ credits: [{ limitUsd: 50 }] });
+  const { body } = await ask('GET', '/admin/audit?subject=tenant%20topped-up&limit=1000');
+  const rows = body['audit'] as readonly { readonly amountUsd: number | null }[];
+  expect(rows).toHaveLength(201);
+  expect(rows.reduce((sum, { amountUsd }) => sum + (amountUsd ?? 0), 0)).toBe(50);
+});
+
 describe('usage', () => {
   test('comes as JSON or CSV, by parameter or by Accept', async () => {
     await gateway.post('/v1/images/generations', { prompt: 'a fox', user: 'ada' });
     await expect
-      .poll(async () => (await ask('GET', '/admin/usage?by=tenant,user')).body)
+      .poll(async () => (await ask('GET', '/admin/usage?by=tenant,user')).body, { timeout: 10_000 })
       .toMatchObject({ rows: [{ tenant: 'acme', user: 'ada', spentUsd: '0.05' }], total: { pictures: 1 } });
     for (const csv of [
       await ask('GET', '/admin/usage?format=csv'),
@@ -76,7 +87,7 @@ describe('refunds', () => {
     gateway.simulator.rule({ fault: 'reset', times: 1 });
     expect((await gateway.post('/v1/images/generations', { prompt: 'lost' })).status).toBe(502);
     await expect
-      .poll(async () => (await ask('GET', '/admin/usage?by=outcome')).body)
+      .poll(async () => (await ask('GET', '/admin/usage?by=outcome')).body, { timeout: 10_000 })
       .toMatchObject({ total: { unknownUsd: '0.05' } });
     const db = openLedgerReader(`${gateway.directory}/ledger.db`);
     const [unknown] = readUnknowns(db, { upstream: null, since: null, until: null });

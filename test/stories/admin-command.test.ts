@@ -209,7 +209,7 @@ describe('the plantain command', () => {
       db.close();
       return String(row?.['id'] ?? '');
     };
-    await expect.poll(unknown).not.toBe('');
+    await expect.poll(unknown, { timeout: 10_000 }).not.toBe('');
     const words = ['ledger', 'reconcile', '--refund', unknown(), '--data-dir', 'data'];
     const hold = unknown();
     expect(await plantainWith(directory, {}, ...words)).toMatchObject({
@@ -237,7 +237,7 @@ describe('a gateway that is killed', () => {
         if (status === 201) acknowledged.push(id);
       });
       const enough = acknowledged.length + 1 + round * 3;
-      await expect.poll(() => acknowledged.length, { interval: 1 }).toBeGreaterThanOrEqual(enough);
+      await expect.poll(() => acknowledged.length, { timeout: 10_000, interval: 1 }).toBeGreaterThanOrEqual(enough);
       gateway.kill('SIGKILL');
       await Promise.allSettled(asked);
       await gateway.ended;

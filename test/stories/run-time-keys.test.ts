@@ -91,7 +91,7 @@ describe('a key made at run time', () => {
     gateway.simulator.settings.latencyMs = 300;
     const calls = gateway.simulator.calls.length;
     const inTheAir = draw(gateway, key, { seed: 2 });
-    await expect.poll(() => gateway.simulator.calls.length, { interval: 5 }).toBe(calls + 1);
+    await expect.poll(() => gateway.simulator.calls.length, { timeout: 10_000, interval: 5 }).toBe(calls + 1);
     const revoked = await at(gateway, 'POST', `/keys/${id}/revoke`);
     expect(revoked.body).toMatchObject({ id, status: 'revoked' });
     // A hit asks for a good key too.
@@ -100,7 +100,7 @@ describe('a key made at run time', () => {
     expect(await saidBy(next)).toMatch(/revoked/);
     expect((await inTheAir).status).toBe(200);
     await expect
-      .poll(async () => (await at(gateway, 'GET', `/credit?key=${id}`)).body)
+      .poll(async () => (await at(gateway, 'GET', `/credit?key=${id}`)).body, { timeout: 10_000 })
       .toMatchObject({ credits: [{ spentUsd: 0.1, heldUsd: 0 }] });
   });
 
@@ -236,7 +236,7 @@ describe('a tenant made at run time', () => {
     gateway.simulator.settings.latencyMs = 300;
     const calls = gateway.simulator.calls.length;
     const inTheAir = draw(gateway, key, { seed: 2 });
-    await expect.poll(() => gateway.simulator.calls.length, { interval: 5 }).toBe(calls + 1);
+    await expect.poll(() => gateway.simulator.calls.length, { timeout: 10_000, interval: 5 }).toBe(calls + 1);
     expect((await at(gateway, 'DELETE', '/tenants/initech')).body).toMatchObject({ deletedAt: expect.any(String) });
     expect((await draw(gateway, key, { seed: 1 })).status).toBe(401);
     expect((await inTheAir).status).toBe(200);

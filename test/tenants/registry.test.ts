@@ -10,6 +10,7 @@ import { addCredit } from '../../src/tenants/registry-credit.ts';
 import { createKey, patchKey, revokeKey, rotateKey } from '../../src/tenants/registry-key-changes.ts';
 import type { Base, BaseTenant } from '../../src/tenants/registry-keys.ts';
 import type { RegistryRecord, RegistryStore } from '../../src/tenants/registry-store.ts';
+import type { JsonMap } from '../../src/tenants/settings.ts';
 import { createTenant } from '../../src/tenants/registry-tenant-changes.ts';
 import { keyOf } from '../../src/tenants/registry-view.ts';
 import { EMPTY, keyIn, reader, registryContract, tenantRecord, who } from './registry-contract.ts';
@@ -79,6 +80,16 @@ describe('the configuration and the run time', () => {
     expect(after.roll.misfits()).toEqual([{ tenant: 'acme', why: expect.stringContaining('configuration') }]);
     expect(keyOf(after.view(), id)).toMatchObject({ status: 'tenant_missing' });
     expect(callerOf(await over(store, base), key).keyId).toBe(id);
+  });
+
+  test('a tenant shares the pictures of another only where it says so', async () => {
+    const cache = { scope: 'shared', when: null, ttlSeconds: null };
+    const registry = await over(await inMemory(), { ...EMPTY, tenants: [baseTenant('acme', 'sk-acme', { cache })] });
+    const create = (sent: JsonMap) => registry.change(who, 'tenant.create', 'tenant', createTenant(reader, sent));
+    await expect(create({ id: 'shared' })).rejects.toMatchObject({ detail: { code: 'scope_taken' } });
+    await create({ id: 'zeta', cache: { scope: 'of-zeta' } });
+    await expect(create({ id: 'of-zeta' })).rejects.toMatchObject({ detail: { code: 'scope_taken' } });
+    expect(await create({ id: 'shared', cache: { scope: 'shared' } })).toMatchObject({ cache: { scope: 'shared' } });
   });
 
   test('a tenant whose organisation is gone is refused: its budgets would not hold', async () => {

@@ -1,4 +1,5 @@
 import { createHash, randomUUID, timingSafeEqual } from 'node:crypto';
+import { isIP } from 'node:net';
 import fastify from 'fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { GatewayError } from '../../errors.ts';
@@ -100,7 +101,7 @@ export function createAdminServer(parts: AdminParts): FastifyInstance {
       if (request.method === 'OPTIONS') return reply.code(204).header('allow', allow).send();
       const handler = methods[request.method === 'HEAD' ? 'GET' : (request.method as keyof typeof methods)];
       if (handler === undefined) throw notAllowed(request.method, allow);
-      const who: Actor = { actor, from: addressOf(request), requestId: request.id };
+      const who: Actor = { actor, from: whence(request), requestId: request.id };
       const {
         status = 200,
         type = 'application/json; charset=utf-8',
@@ -137,6 +138,11 @@ function admit({ keySha256, strangers, strangersPerMinute, log }: AdminParts, re
   throw new GatewayError('unauthenticated', message, {
     headers: { 'www-authenticate': 'Bearer realm="plantain admin"' },
   });
+}
+
+/** The whole address; what a trusted proxy says may be anything. */
+function whence({ ip, raw }: FastifyRequest): string {
+  return isIP(ip) === 0 ? (raw.socket.remoteAddress ?? '') : ip;
 }
 
 function notAllowed(method: string, allow: string): GatewayError {

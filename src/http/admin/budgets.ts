@@ -1,9 +1,10 @@
 import { nanosToUsd, usdToNanos } from '../../image/price.ts';
-import { accountsOf, LEVELS } from '../../tenants/budget.ts';
+import { LEVELS } from '../../tenants/budget.ts';
 import type { Account, Balance, Level, Payer } from '../../tenants/budget.ts';
 import { addCredit } from '../../tenants/registry-credit.ts';
 import type { CreditOwner } from '../../tenants/registry-credit.ts';
 import { isCredit, mistaken } from '../../tenants/settings.ts';
+import { standingsOf } from '../../tenants/standings.ts';
 import type { JsonMap } from '../../tenants/settings.ts';
 import { bodyOf } from './body.ts';
 import { noMore } from './keys.ts';
@@ -16,9 +17,8 @@ export function budgetRoutes(parts: RouteParts): readonly AdminRoute[] {
   const { registry, now, balances } = parts;
 
   async function standings(some: readonly Payer[]): Promise<readonly JsonMap[]> {
-    const accounts = accountsOf(some, now());
-    const found = await balances(accounts.map(({ key }) => key));
-    return accounts.map((account, index) => standing(account, found[index]!));
+    const found = await standingsOf({ spent: balances }, some, now());
+    return found.map(({ account, balance }) => standing(account, balance));
   }
 
   async function page(all: readonly Payer[], name: string, limit: string | undefined, after: string | undefined) {

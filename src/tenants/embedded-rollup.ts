@@ -30,7 +30,8 @@ const COLUMNS = 'tenant, key_id, model, upstream, tier, user, tags';
 const MOVED = 'SELECT attribution, coarse FROM moving';
 
 export function rollUpsIn(db: Database): RollUps {
-  // A step is rare: its statements are prepared when it is taken.
+  // A step is rare: its statements are prepared when it is taken. It is of few holds in a large file: CROSS JOIN begins
+  // with them, https://www.sqlite.org/optoverview.html#manual_control_of_query_plans_using_cross_join.
   const run = (sql: string, words: Words = {}): number => Number(db.prepare(sql).run(words).changes);
   const sums = (sql: string, words: Words = {}): Readonly<Record<string, bigint>> => {
     const statement = db.prepare(sql);
@@ -50,7 +51,7 @@ export function rollUpsIn(db: Database): RollUps {
       words,
     );
     return run(
-      `INSERT INTO moving SELECT fine.id, coarse.id FROM (${listed}) AS fine JOIN attribution AS coarse
+      `INSERT INTO moving SELECT fine.id, coarse.id FROM (${listed}) AS fine CROSS JOIN attribution AS coarse
        ON (${COLUMNS.replaceAll(/(\w+)/g, 'coarse.$1')}) = (${STAYS[reason].replaceAll(/\b([a-z]\w*)/g, 'fine.$1')})`,
       words,
     );
@@ -63,7 +64,7 @@ export function rollUpsIn(db: Database): RollUps {
     run(
       `INSERT INTO ${table} (day, attribution, ${kind}${fine.into}, ${columns.join(', ')})
        SELECT day, coarse, ${kind}${fine.from}, ${columns.map((column) => `sum(${column})`).join(', ')}
-       FROM ${table} JOIN (${MOVED} WHERE attribution <> coarse) USING (attribution) WHERE ${which} GROUP BY 1, 2, 3
+       FROM (${MOVED} WHERE attribution <> coarse) CROSS JOIN ${table} USING (attribution) WHERE ${which} GROUP BY 1, 2, 3
        ON CONFLICT DO UPDATE SET ${add}`,
     );
     run(
@@ -93,7 +94,7 @@ export function rollUpsIn(db: Database): RollUps {
            sum(delta_spent) AS spent
          FROM (
            SELECT hold.id, date(hold.at / 1000, 'unixepoch') AS day, hold.attribution FROM ${from} LIMIT :most
-         ) AS old JOIN ledger ON hold = old.id GROUP BY old.id
+         ) AS old CROSS JOIN ledger ON hold = old.id GROUP BY old.id
        )`,
       { ...words, most: BigInt(most) },
     );
@@ -102,13 +103,13 @@ export function rollUpsIn(db: Database): RollUps {
     run('UPDATE rolling SET coarse = moving.coarse FROM moving WHERE moving.attribution = rolling.attribution');
     const taken = sums('SELECT count(*) AS holds, sum(rows) AS rows, sum(spent) AS spent FROM rolling');
     const accounts = sums(
-      'SELECT coalesce(sum(spent), 0) AS spent FROM rolling JOIN hold_account ON hold_account.hold = rolling.hold',
+      'SELECT coalesce(sum(spent), 0) AS spent FROM rolling CROSS JOIN hold_account ON hold_account.hold = rolling.hold',
     );
     record(reason, at, { ...taken, accountSpent: accounts['spent']! });
 
     run(
       `INSERT INTO base_account (account, spent)
-       SELECT account, sum(spent) FROM rolling JOIN hold_account ON hold_account.hold = rolling.hold GROUP BY 1
+       SELECT account, sum(spent) FROM rolling CROSS JOIN hold_account ON hold_account.hold = rolling.hold GROUP BY 1
        ON CONFLICT DO UPDATE SET spent = base_account.spent + excluded.spent`,
     );
     for (const [table, attribution, sign] of [

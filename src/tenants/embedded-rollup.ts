@@ -57,8 +57,13 @@ export function rollUpsIn(db: Database): RollUps {
     );
   }
 
-  /** Sums in a table by day and attribution go over to what is in `moving`. */
-  function moveSums(table: 'usage' | 'base_usage' | 'saved', kind: string, columns: readonly string[], which: string) {
+  /** Sums in a table by day and attribution go over to what is in `moving`: how many rows of sums. */
+  function moveSums(
+    table: 'usage' | 'base_usage' | 'saved',
+    kind: string,
+    columns: readonly string[],
+    which: string,
+  ): number {
     const add = columns.map((column) => `${column} = ${table}.${column} + excluded.${column}`).join(', ');
     const fine = table === 'saved' ? { into: ', fine', from: ', 0' } : { into: '', from: '' };
     run(
@@ -67,18 +72,18 @@ export function rollUpsIn(db: Database): RollUps {
        FROM (${MOVED} WHERE attribution <> coarse) CROSS JOIN ${table} USING (attribution) WHERE ${which} GROUP BY 1, 2, 3
        ON CONFLICT DO UPDATE SET ${add}`,
     );
-    run(
+    return run(
       `DELETE FROM ${table} WHERE attribution IN (SELECT attribution FROM moving WHERE attribution <> coarse)
        AND ${which}`,
     );
   }
 
-  /** What is in `moving` goes, as far as nothing is put down to it any more. */
-  function dropUnused(): void {
+  /** What is in `moving` goes, as far as nothing is put down to it any more: how many of them. */
+  function dropUnused(): number {
     const used = ['hold', 'usage', 'base_usage', 'saved'].map(
       (table) => `AND NOT EXISTS (SELECT 1 FROM ${table} WHERE attribution = attribution_row.id)`,
     );
-    run(
+    return run(
       `DELETE FROM attribution AS attribution_row
        WHERE id IN (SELECT attribution FROM moving WHERE attribution <> coarse) ${used.join(' ')}`,
     );
@@ -178,9 +183,9 @@ export function rollUpsIn(db: Database): RollUps {
       const day = new Date(before).toISOString().slice(0, 'yyyy-mm-dd'.length);
       const list = 'SELECT DISTINCT attribution FROM saved WHERE fine = 1 AND day < :day LIMIT :most';
       const moved = move('retention', list, { day, most: BigInt(most) });
-      moveSums('saved', 'how', ['calls', 'nanos', 'ms'], `day < '${day}'`);
+      const rows = moveSums('saved', 'how', ['calls', 'nanos', 'ms'], `day < '${day}'`);
       dropUnused();
-      return { holds: told + unknown, more: moved === most };
+      return { holds: told + unknown, more: moved === most && rows > 0 };
     },
 
     forget(tenant, most, at) {
@@ -200,8 +205,9 @@ export function rollUpsIn(db: Database): RollUps {
       for (const table of ['usage', 'base_usage'] as const)
         moveSums(table, 'outcome', ['calls', 'pictures', 'tokens', 'spent'], 'true');
       moveSums('saved', 'how', ['calls', 'nanos', 'ms'], 'true');
-      dropUnused();
-      return { holds, more: moved === most };
+      const gone = dropUnused();
+      // In a damaged file some cannot go: nobody waits for them.
+      return { holds, more: moved === most && gone > 0 };
     },
   };
 }

@@ -15,7 +15,7 @@ const FIRST_MS = 2_000;
 const EVERY_MS = 3_600_000;
 const DAY_MS = 86_400_000;
 /** Holds of one step, which is a part of one commit: some milliseconds, in which reserves wait. */
-const AT_ONCE = 100;
+const AT_ONCE = 25;
 /** Between two steps, of the time a step takes: most of the time belongs to those who draw. */
 const PAUSE = 4;
 

@@ -10,9 +10,8 @@ export const backup: Command = {
   summary: 'a consistent copy of the ledger, of a running gateway too',
   help: `Usage: npm run plantain -- backup FILE [options]
 
-Writes one moment's ledger to FILE, readable by its owner only; an existing file is never overwritten. To restore it: stop
-the gateway, remove ledger.db, ledger.db-wal and ledger.db-shm from the data directory, put FILE there as ledger.db, start.
-What was spent since the copy is then not counted.
+Writes one moment's ledger to FILE, readable by its owner only; an existing file is never overwritten. "restore"
+puts it back.
 `,
   where: LOCATION_HELP,
   run(words, surroundings) {

@@ -69,7 +69,7 @@ function runUsage(words: readonly string[], surroundings: Surroundings): number 
     const { tenant = null, upstream = null } = values;
     const report = reportUsage(db, { by, tenant, upstream, since, until }, top);
     surroundings.print(format(by, report));
-    if (report.others !== null) surroundings.note(`${report.others.groups} more rows are added up: see --top\n`);
+    if (report.others !== null) surroundings.note('there are more rows, which are added up: see --top\n');
   } finally {
     db.close();
   }
@@ -97,7 +97,7 @@ function tableOf(by: readonly string[], { rows, others, total }: UsageReport): T
     columns: [...by.map((name) => ({ name, isNumber: false })), ...names.map((name) => ({ name, isNumber: true }))],
     rows: [
       ...rows.map((row) => [...row.by, ...cells(row.sums)]),
-      ...(others === null ? [] : [[...named(OTHERS), ...cells(others.sums)]]),
+      ...(others === null ? [] : [[...named(OTHERS), ...cells(others)]]),
     ],
     total: [...named('total'), ...cells(total)],
   };
@@ -127,6 +127,5 @@ function asJson(by: readonly string[], { rows, others, total }: UsageReport): st
     ...Object.fromEntries(by.map((name, index) => [name, row.by[index]])),
     ...plain(row.sums),
   }));
-  const rest = others === null ? null : { rows: others.groups, ...plain(others.sums) };
-  return legibleJson({ rows: told, ...(rest !== null && { others: rest }), total: plain(total) });
+  return legibleJson({ rows: told, ...(others !== null && { others: plain(others) }), total: plain(total) });
 }

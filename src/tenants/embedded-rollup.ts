@@ -30,7 +30,8 @@ const COLUMNS = 'tenant, key_id, model, upstream, tier, user, tags';
 const MOVED = 'SELECT attribution, coarse FROM moving';
 
 export function rollUpsIn(db: Database): RollUps {
-  // A step is rare: its statements are prepared when it is taken.
+  // A step is rare: its statements are prepared when it is taken. It is of few holds in a large file: CROSS JOIN begins
+  // with them, https://www.sqlite.org/optoverview.html#manual_control_of_query_plans_using_cross_join.
   const run = (sql: string, words: Words = {}): number => Number(db.prepare(sql).run(words).changes);
   const sums = (sql: string, words: Words = {}): Readonly<Record<string, bigint>> => {
     const statement = db.prepare(sql);
@@ -50,34 +51,39 @@ export function rollUpsIn(db: Database): RollUps {
       words,
     );
     return run(
-      `INSERT INTO moving SELECT fine.id, coarse.id FROM (${listed}) AS fine JOIN attribution AS coarse
+      `INSERT INTO moving SELECT fine.id, coarse.id FROM (${listed}) AS fine CROSS JOIN attribution AS coarse
        ON (${COLUMNS.replaceAll(/(\w+)/g, 'coarse.$1')}) = (${STAYS[reason].replaceAll(/\b([a-z]\w*)/g, 'fine.$1')})`,
       words,
     );
   }
 
-  /** Sums in a table by day and attribution go over to what is in `moving`. */
-  function moveSums(table: 'usage' | 'base_usage' | 'saved', kind: string, columns: readonly string[], which: string) {
+  /** Sums in a table by day and attribution go over to what is in `moving`: how many rows of sums. */
+  function moveSums(
+    table: 'usage' | 'base_usage' | 'saved',
+    kind: string,
+    columns: readonly string[],
+    which: string,
+  ): number {
     const add = columns.map((column) => `${column} = ${table}.${column} + excluded.${column}`).join(', ');
     const fine = table === 'saved' ? { into: ', fine', from: ', 0' } : { into: '', from: '' };
     run(
       `INSERT INTO ${table} (day, attribution, ${kind}${fine.into}, ${columns.join(', ')})
        SELECT day, coarse, ${kind}${fine.from}, ${columns.map((column) => `sum(${column})`).join(', ')}
-       FROM ${table} JOIN (${MOVED} WHERE attribution <> coarse) USING (attribution) WHERE ${which} GROUP BY 1, 2, 3
+       FROM (${MOVED} WHERE attribution <> coarse) CROSS JOIN ${table} USING (attribution) WHERE ${which} GROUP BY 1, 2, 3
        ON CONFLICT DO UPDATE SET ${add}`,
     );
-    run(
+    return run(
       `DELETE FROM ${table} WHERE attribution IN (SELECT attribution FROM moving WHERE attribution <> coarse)
        AND ${which}`,
     );
   }
 
-  /** What is in `moving` goes, as far as nothing is put down to it any more. */
-  function dropUnused(): void {
+  /** What is in `moving` goes, as far as nothing is put down to it any more: how many of them. */
+  function dropUnused(): number {
     const used = ['hold', 'usage', 'base_usage', 'saved'].map(
       (table) => `AND NOT EXISTS (SELECT 1 FROM ${table} WHERE attribution = attribution_row.id)`,
     );
-    run(
+    return run(
       `DELETE FROM attribution AS attribution_row
        WHERE id IN (SELECT attribution FROM moving WHERE attribution <> coarse) ${used.join(' ')}`,
     );
@@ -93,7 +99,7 @@ export function rollUpsIn(db: Database): RollUps {
            sum(delta_spent) AS spent
          FROM (
            SELECT hold.id, date(hold.at / 1000, 'unixepoch') AS day, hold.attribution FROM ${from} LIMIT :most
-         ) AS old JOIN ledger ON hold = old.id GROUP BY old.id
+         ) AS old CROSS JOIN ledger ON hold = old.id GROUP BY old.id
        )`,
       { ...words, most: BigInt(most) },
     );
@@ -102,13 +108,13 @@ export function rollUpsIn(db: Database): RollUps {
     run('UPDATE rolling SET coarse = moving.coarse FROM moving WHERE moving.attribution = rolling.attribution');
     const taken = sums('SELECT count(*) AS holds, sum(rows) AS rows, sum(spent) AS spent FROM rolling');
     const accounts = sums(
-      'SELECT coalesce(sum(spent), 0) AS spent FROM rolling JOIN hold_account ON hold_account.hold = rolling.hold',
+      'SELECT coalesce(sum(spent), 0) AS spent FROM rolling CROSS JOIN hold_account ON hold_account.hold = rolling.hold',
     );
     record(reason, at, { ...taken, accountSpent: accounts['spent']! });
 
     run(
       `INSERT INTO base_account (account, spent)
-       SELECT account, sum(spent) FROM rolling JOIN hold_account ON hold_account.hold = rolling.hold GROUP BY 1
+       SELECT account, sum(spent) FROM rolling CROSS JOIN hold_account ON hold_account.hold = rolling.hold GROUP BY 1
        ON CONFLICT DO UPDATE SET spent = base_account.spent + excluded.spent`,
     );
     for (const [table, attribution, sign] of [
@@ -177,9 +183,9 @@ export function rollUpsIn(db: Database): RollUps {
       const day = new Date(before).toISOString().slice(0, 'yyyy-mm-dd'.length);
       const list = 'SELECT DISTINCT attribution FROM saved WHERE fine = 1 AND day < :day LIMIT :most';
       const moved = move('retention', list, { day, most: BigInt(most) });
-      moveSums('saved', 'how', ['calls', 'nanos', 'ms'], `day < '${day}'`);
+      const rows = moveSums('saved', 'how', ['calls', 'nanos', 'ms'], `day < '${day}'`);
       dropUnused();
-      return { holds: told + unknown, more: moved === most };
+      return { holds: told + unknown, more: moved === most && rows > 0 };
     },
 
     forget(tenant, most, at) {
@@ -199,8 +205,9 @@ export function rollUpsIn(db: Database): RollUps {
       for (const table of ['usage', 'base_usage'] as const)
         moveSums(table, 'outcome', ['calls', 'pictures', 'tokens', 'spent'], 'true');
       moveSums('saved', 'how', ['calls', 'nanos', 'ms'], 'true');
-      dropUnused();
-      return { holds, more: moved === most };
+      const gone = dropUnused();
+      // In a damaged file some cannot go: nobody waits for them.
+      return { holds, more: moved === most && gone > 0 };
     },
   };
 }

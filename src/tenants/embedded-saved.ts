@@ -31,7 +31,7 @@ export function savedIn(db: Database): (batch: SavedBatch, at: number) => void {
     expire.run(BigInt(Math.trunc(at - FORGOTTEN_MS)));
     note.run(source, BigInt(number), BigInt(Math.trunc(at)));
     for (const { day, how, calls, nanos, ms, ...who } of sums) {
-      const fine = who.user !== null || Object.keys(who.tags).length > 0 ? 1n : 0n;
+      const fine = (who.user ?? '') !== '' || Object.keys(who.tags).length > 0 ? 1n : 0n;
       add.run(day, attribute(who), how, fine, BigInt(calls), BigInt(nanos), BigInt(Math.round(ms)));
     }
   };

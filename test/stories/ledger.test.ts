@@ -1,4 +1,4 @@
-import { copyFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { startSimulator } from '../../src/simulator/server.ts';
@@ -85,7 +85,7 @@ describe('the ledger of a running gateway', () => {
     expect(table.split('\n')[2]).toMatch(/^total +4 +4 +\d+ +0\.232 +0\.00 +0\.00 +1 +1 +0\.116 +\d\.\d{3}$/);
     const top = await plantain(directory, 'usage', '--by', 'user', '--top', '1');
     expect(top.stdout).toMatch(/^\(others\) +2 /m);
-    expect(top.stderr).toContain('3 more rows are added up: see --top');
+    expect(top.stderr).toContain('more rows, which are added up: see --top');
     expect(await plantain(directory, 'ledger', 'verify')).toMatchObject({
       code: 0,
       stdout: expect.stringMatching(/^in order: 8 rows/),
@@ -105,7 +105,7 @@ describe('the ledger of a running gateway', () => {
     expect(simulator.calls.length).toBe(calls);
   });
 
-  test('is copied while it runs, and put back as it was', async () => {
+  test('is copied while it runs, for its owner only, and onto no file that is there', async () => {
     const directory = newDirectory();
     const gateway = await start(directory);
     await ask(gateway);
@@ -117,19 +117,7 @@ describe('the ledger of a running gateway', () => {
       code: 1,
       stderr: expect.stringContaining('copy.db exists, and is not overwritten'),
     });
-    await ask(gateway);
     await stop(gateway);
-    expect((await usage(directory, 'tenant')).total['spentUsd']).toBe('0.116');
-
-    const data = join(directory, 'data');
-    for (const name of readdirSync(data)) if (name.startsWith('ledger.db')) rmSync(join(data, name));
-    copyFileSync(join(directory, 'copy.db'), join(data, 'ledger.db'));
-    const again = await start(directory);
-    expect((await usage(directory, 'tenant')).total['spentUsd']).toBe('0.058');
-    expect((await ask(again)).status).toBe(200);
-    await stop(again);
-    expect((await usage(directory, 'tenant')).total['spentUsd']).toBe('0.116');
-    expect(await plantain(directory, 'ledger', 'verify')).toMatchObject({ code: 0 });
   });
 
   test('differs from the vendor’s bill by what is unknown, which can be refunded once the gateway is stopped', async () => {

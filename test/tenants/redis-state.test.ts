@@ -43,5 +43,5 @@ withRedis('the state of several instances', () => {
     };
   }
 
-  describeSpendState('the contract, over Redis', open);
+  describeSpendState('the contract, over Redis', open, { rollsUp: false });
 });

@@ -46,7 +46,7 @@ export type Step =
 
 /** Small amounts against small limits: so the edges are met, not just approached. */
 const amount = fc.integer({ min: 0, max: 6 });
-const step: fc.Arbitrary<Step> = fc.oneof(
+export const step: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 5,
     arbitrary: fc.record({

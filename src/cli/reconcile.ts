@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { openEmbeddedLedger } from '../tenants/embedded-ledger.ts';
+import { isMirror } from '../tenants/embedded-mirror.ts';
 import { openLedgerFile, openLedgerReader } from '../tenants/ledger-reader.ts';
 import { readUnknowns } from '../tenants/ledger-unknowns.ts';
 import type { UnknownCharge } from '../tenants/ledger-unknowns.ts';
@@ -102,14 +103,41 @@ function listed(unknowns: readonly UnknownCharge[]): string {
   });
 }
 
+/** Where a Redis decides, it is told at the gateway's next start, and all instances with it. */
+function refundShared(ids: readonly string[], file: string, print: Surroundings['print']): number {
+  const reader = openLedgerReader(file);
+  const unknowns = new Map(
+    readUnknowns(reader, { upstream: null, since: null, until: null }).map(({ hold, nanos }) => [hold, nanos]),
+  );
+  reader.close();
+  const ledger = openEmbeddedLedger(file, Date.now(), true);
+  try {
+    const good = ids.filter((id) => unknowns.has(id));
+    const results = ledger.commit(good.map((id) => ({ verb: 'journal', errand: { verb: 'refund', id } })));
+    for (const result of results) if ('failed' in result) throw result.failed;
+    for (const id of ids) {
+      const nanos = unknowns.get(id);
+      const told =
+        nanos === undefined ? 'nothing is charged as unknown' : `refunded $${usd(nanos)} at the gateway's next start`;
+      print(`${id}: ${told}\n`);
+    }
+    return good.length === ids.length ? 0 : 1;
+  } finally {
+    ledger.close();
+  }
+}
+
 /** Takes the directory as a gateway does, and refuses as one does while it is taken. */
 function refund(list: string, file: string, { print }: Surroundings): number {
   const at = Date.now();
   // Opening it below would make one.
-  openLedgerFile(file).close();
+  const opened = openLedgerFile(file);
+  const mirror = isMirror(opened);
+  opened.close();
+  const ids = list.split(',').map((id) => id.trim());
+  if (mirror) return refundShared(ids, file, print);
   const ledger = openEmbeddedLedger(file, at);
   try {
-    const ids = list.split(',').map((id) => id.trim());
     const results = ledger.commit(ids.map((id) => ({ verb: 'refund', id, at })));
     let refused = 0;
     for (const [index, result] of results.entries()) {

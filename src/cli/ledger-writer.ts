@@ -1,6 +1,7 @@
 import { GatewayError } from '../errors.ts';
 import { openEmbeddedLedger } from '../tenants/embedded-ledger.ts';
 import type { EmbeddedLedger } from '../tenants/embedded-ledger.ts';
+import { isMirror } from '../tenants/embedded-mirror.ts';
 import { openLedgerFile } from '../tenants/ledger-reader.ts';
 import { adminApi, adminKey } from './admin/call.ts';
 import type { AdminApi } from './admin/call.ts';
@@ -17,6 +18,8 @@ export const WRITER_OPTIONS = { admin: { type: 'string' } } as const;
 interface Ways<T> {
   /** In the file, which nobody else has. `at` is in unix ms. */
   readonly inFile: (ledger: EmbeddedLedger, at: number) => T;
+  /** In the file of a gateway that shares a Redis, which decides: what is left there it is told at the next start. */
+  readonly inMirror: (ledger: EmbeddedLedger) => T;
   /** By the gateway that has it. */
   readonly byGateway: (api: AdminApi) => Promise<T>;
 }
@@ -25,11 +28,13 @@ interface Ways<T> {
 export async function changeLedger<T>(options: WriterOptions, surroundings: Surroundings, ways: Ways<T>): Promise<T> {
   const file = locateLedger(options, surroundings);
   // Opening it to write would make one.
-  openLedgerFile(file).close();
+  const opened = openLedgerFile(file);
+  const follows = isMirror(opened);
+  opened.close();
   const at = Date.now();
   let ledger: EmbeddedLedger;
   try {
-    ledger = openEmbeddedLedger(file, at);
+    ledger = openEmbeddedLedger(file, at, follows);
   } catch (error) {
     if (!(error instanceof GatewayError) || error.detail.code !== 'directory_taken') throw error;
     if (adminKey(surroundings) === null)
@@ -37,7 +42,7 @@ export async function changeLedger<T>(options: WriterOptions, surroundings: Surr
     return ways.byGateway(adminApi(options, surroundings));
   }
   try {
-    return ways.inFile(ledger, at);
+    return follows ? ways.inMirror(ledger) : ways.inFile(ledger, at);
   } finally {
     ledger.close();
   }

@@ -19,6 +19,8 @@ export interface JoinParts {
   readonly onCarried: (nanos: number) => void;
   /** Holds that Redis had lost, and was told again. */
   readonly onRestored: (holds: number) => void;
+  /** Changes of holds that this ledger never knew: their cost is in no row of it. */
+  readonly onSkipped: (changes: number) => void;
 }
 
 const DEADLINE_MS = 5_000;
@@ -31,8 +33,8 @@ const LOOK_AGAIN_MS = 200;
 const BUILDING_MS = 6_000;
 /** Far beyond any lease: all that is open, and all that an instance may not have heard of, was begun after the cut. */
 const BY_HOLD_MS = 3_600_000;
-/** What a Redis that comes back may have lost of its last writes was begun within this time, or is open. */
-const RECENT_MS = 120_000;
+/** What a Redis that comes back may have lost of its last writes concerns pictures begun within this time, or open. */
+const RECENT_MS = 900_000;
 /** Redis forgets a hold a day after its end: what is older is not told hold by hold any more. */
 const REMEMBERED_MS = 23 * 3_600_000;
 
@@ -80,7 +82,7 @@ async function again(parts: JoinParts, known: Position, at: number): Promise<Pos
 
 /** Reads on from a place, to the end. Null: what came next is not there any more, or was never there. */
 export async function catchUp(
-  { store, thread }: Pick<JoinParts, 'store' | 'thread'>,
+  { store, thread, onSkipped }: Pick<JoinParts, 'store' | 'thread' | 'onSkipped'>,
   from: Position,
 ): Promise<Position | null> {
   for (let position = from; ;) {
@@ -90,13 +92,14 @@ export async function catchUp(
     const last = entries.at(-1);
     if (last === undefined) return number === position.number ? position : null;
     const next: Position = { epoch: position.epoch, id: last.id, number: last.number };
-    const { forgot = false } = await thread.ask({
+    const { skipped = 0, forgot = false } = await thread.ask({
       verb: 'replay',
       entries: entries.map(({ at, change }): Entry => ({ at, change })),
       position: next,
     });
     // What could not be scrubbed now, since somebody reads the file, goes when its pages are used again.
     if (forgot) await thread.ask({ verb: 'scrub' });
+    if (skipped > 0) onSkipped(skipped);
     position = next;
     if (number === position.number) return position;
   }

@@ -101,6 +101,10 @@ export function membership(parts: MembershipParts): Membership {
     await buryAll();
   }
 
+  function onSkipped(changes: number): void {
+    events.noted('warn', 'state: the cost of pictures that this ledger never knew is in no row of it', { changes });
+  }
+
   async function examined(): Promise<JoinParts> {
     const { unfit: why, warnings, lossWindow, uptimeSeconds } = await examine(redis);
     const told = [why, ...warnings, lossWindow].join(' ');
@@ -118,6 +122,7 @@ export function membership(parts: MembershipParts): Membership {
       run,
       uptimeSeconds,
       signal,
+      onSkipped,
       onCarried(nanos) {
         events.resynced();
         events.noted('warn', 'state: balances were taken over from Redis; what made them is not in this ledger', {
@@ -165,7 +170,7 @@ export function membership(parts: MembershipParts): Membership {
   async function followOn(): Promise<void> {
     if (!isReady() || position === null) return;
     try {
-      position = (await catchUp({ store, thread }, position)) ?? (await adopt(await examined(), now()));
+      position = (await catchUp({ store, thread, onSkipped }, position)) ?? (await adopt(await examined(), now()));
       if (dead.size > 0) await buryAll();
     } catch (error) {
       if (error instanceof LostEpoch) lostEpoch();

@@ -82,6 +82,10 @@ export const step: fc.Arbitrary<Step> = fc.oneof(
 );
 export const history = fc.array(step, { minLength: 1, maxLength: 40, size: 'max' });
 
+export function withoutRollUps(steps: readonly Step[]): readonly Step[] {
+  return steps.filter(({ verb }) => verb !== 'rollUp');
+}
+
 /** Plays a history on a state and on the model, and holds one to the other after every step. */
 export async function play(
   steps: readonly Step[],

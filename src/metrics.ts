@@ -49,6 +49,10 @@ export interface BudgetReading {
   readonly heldUsd: number;
 }
 
+/** The first so many tenants have series of their own, all others one together. */
+const MOST_TENANTS = 200;
+const OTHERS = 'other';
+
 const BUDGET_LABELS = ['level', 'owner', 'per', 'time_zone', 'models'] as const;
 
 /** Every series of the gateway. Labels come from closed sets only: routes, configured models, tenants, unions. */
@@ -224,6 +228,13 @@ export function createMetrics({ version, simulator, store, gauges }: MetricsOpti
     }
     return registry.metrics();
   }
+  // Tenants are made at run time: a series for each of ten thousand would be more than a scrape should have.
+  const tenants = new Set<string>();
+  const label = (tenant: string): string => {
+    if (tenants.size < MOST_TENANTS) tenants.add(tenant);
+    return tenants.has(tenant) ? tenant : OTHERS;
+  };
+
   // Series that exist from the start, so that a dashboard has a zero to draw.
   for (const result of ['hit', 'miss', 'bypass', 'collapsed', 'error'] satisfies CacheResult[])
     cache.inc({ tier: 'memory', result }, 0);
@@ -244,13 +255,13 @@ export function createMetrics({ version, simulator, store, gauges }: MetricsOpti
       upstream.inc({ model, outcome });
       upstreamSeconds.observe({ model }, seconds);
     },
-    spent: (model, tenant, nanos) => spend.inc({ model, tenant }, nanos / 1e9),
-    saved: (model, tenant, nanos) => saved.inc({ model, tenant }, nanos / 1e9),
-    denied: (tenant, reason) => denied.inc({ tenant, reason }),
+    spent: (model, tenant, nanos) => spend.inc({ model, tenant: label(tenant) }, nanos / 1e9),
+    saved: (model, tenant, nanos) => saved.inc({ model, tenant: label(tenant) }, nanos / 1e9),
+    denied: (tenant, reason) => denied.inc({ tenant: label(tenant), reason }),
     alerted: (level, threshold) => alerts.inc({ level, threshold: String(threshold) }),
     holdsExpired: (count) => expired.inc(count),
-    budgetExcess: (model, tenant, nanos) => excess.inc({ model, tenant }, nanos / 1e9),
-    keyPaused: (tenant) => pauses.inc({ tenant }),
+    budgetExcess: (model, tenant, nanos) => excess.inc({ model, tenant: label(tenant) }, nanos / 1e9),
+    keyPaused: (tenant) => pauses.inc({ tenant: label(tenant) }),
     settledLate: () => late.inc(),
     storeOp: (store, op, outcome, seconds) => storeOps.observe({ store, op, outcome }, seconds),
     ledgerResynced: () => resyncs.inc(),

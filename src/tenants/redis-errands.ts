@@ -22,6 +22,9 @@ const AT_A_TIME = 64;
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 5_000;
 
+/** A server that was just made a replica, or reads its data from the disk, will be well again. */
+const isOdd = ({ kind, code }: RedisFailure): boolean => kind === 'refused' && !['READONLY', 'LOADING'].includes(code);
+
 interface Pending {
   readonly errand: Errand;
   readonly done: PromiseWithResolvers<void>;
@@ -38,7 +41,6 @@ export class Errands {
   readonly #pending = new Map<number, Pending>();
   readonly #journaling = new Set<Promise<void>>();
   #running: Promise<void> | null = null;
-  #wake = Promise.withResolvers<void>();
 
   constructor(parts: ErrandParts, left: Memory['errands']) {
     this.#parts = parts;
@@ -70,7 +72,6 @@ export class Errands {
 
   /** Tells what there is to tell, while it may. */
   run(): Promise<void> {
-    this.#wake.resolve();
     this.#running ??= this.#tellAll();
     return this.#running;
   }
@@ -80,7 +81,6 @@ export class Errands {
     await Promise.all(this.#journaling.values().map((each) => Promise.race([each, sleep(withinMs)])));
     if (this.#parts.isReady()) await Promise.race([this.run(), sleep(withinMs)]);
     this.#closing.abort();
-    this.#wake.resolve();
     for (const { done } of this.#pending.values()) done.resolve();
     this.#pending.clear();
   }
@@ -121,7 +121,6 @@ export class Errands {
   async #tellPending(): Promise<void> {
     let pause = FIRST_PAUSE_MS;
     while (this.#pending.size > 0 && this.#parts.isReady() && !this.#closing.signal.aborted) {
-      this.#wake = Promise.withResolvers();
       const batch = [...this.#pending.entries().take(AT_A_TIME)];
       const told = await Promise.all(
         batch.map(async ([number, pending]) => ({ number, ran: await this.#tell(pending) })),
@@ -133,7 +132,8 @@ export class Errands {
       // Should this not be written, they are told again, which changes nothing.
       if (errands.length > 0) this.#parts.thread.ask({ verb: 'done', errands, entries }).catch(() => undefined);
       pause = errands.length === batch.length ? FIRST_PAUSE_MS : Math.min(2 * pause, LONGEST_PAUSE_MS);
-      if (errands.length < batch.length) await Promise.race([sleep(pause), this.#wake.promise]);
+      if (errands.length < batch.length)
+        await sleep(pause, undefined, { signal: this.#closing.signal }).catch(() => undefined);
     }
   }
 
@@ -154,7 +154,7 @@ export class Errands {
       return ran;
     } catch (error) {
       if (error instanceof LostEpoch) onLostEpoch();
-      else if (!(error instanceof RedisFailure) || error.kind === 'refused') onRefused(error);
+      else if (!(error instanceof RedisFailure) || isOdd(error)) onRefused(error);
       return null;
     }
   }

@@ -64,7 +64,8 @@ export function membership(parts: MembershipParts): Membership {
   let ready = false;
   let unfit = false;
   let reason = 'Redis was not reached yet';
-  let entering: Promise<void> | null = null;
+  let isEntering = false;
+  let entering: Promise<void> = Promise.resolve();
   let connections = 0;
   let toldFitness = '';
   let following: Promise<void> = Promise.resolve();
@@ -79,10 +80,27 @@ export function membership(parts: MembershipParts): Membership {
     if (ready) events.noted('warn', `state: ${why}`);
     ready = false;
     reason = why;
-    entering ??= comeIn().finally(() => (entering = null));
+    if (isEntering) return;
+    isEntering = true;
+    entering = comeIn();
   }
 
+  /** Until both agree and all that was left over is done, whatever is lost again meanwhile. */
   async function comeIn(): Promise<void> {
+    while (!signal.aborted) {
+      await agree();
+      if (signal.aborted) return;
+      events.noted('info', 'state: this instance and Redis agree');
+      await onReady();
+      await buryAll();
+      if (!ready) continue;
+      // In the same turn as the look: who loses it from now on begins anew.
+      isEntering = false;
+      return;
+    }
+  }
+
+  async function agree(): Promise<void> {
     while (!ready && !signal.aborted) {
       const connection = connections;
       try {
@@ -95,10 +113,6 @@ export function membership(parts: MembershipParts): Membership {
         await pause(unfit ? EXAMINE_AGAIN_MS : TRY_AGAIN_MS);
       }
     }
-    if (!ready) return;
-    events.noted('info', 'state: this instance and Redis agree');
-    await onReady();
-    await buryAll();
   }
 
   function onSkipped(changes: number): void {

@@ -118,22 +118,23 @@ export async function openRedisState(options: RedisStateOptions): Promise<RedisS
     throw error;
   }
 
-  function unavailable(why: string, cause?: unknown): GatewayError {
-    const message = `Budgets cannot be had now (${why}), and nothing that costs money is sent without them. Try again later.`;
+  /** Callers need not know of what; /readyz and the log say why. */
+  function unavailable(cause?: unknown): GatewayError {
+    const message = 'Budgets cannot be had now, and nothing that costs money is sent without them. Try again later.';
     return new GatewayError('unavailable', message, { retryAfterSeconds: RETRY_AFTER_SECONDS }, cause);
   }
 
   async function asked(holds: readonly Hold[]): Promise<Reserved> {
-    const why = trouble();
-    if (why !== null) throw unavailable(why);
+    if (trouble() !== null) throw unavailable();
     try {
       return await store.reserve(run, holds);
     } catch (error) {
       if (error instanceof LostEpoch) lostEpoch();
       // It may have been done, or may be done yet, and nobody will use it.
       if (error instanceof RedisFailure && error.maybeDone) withdraw(holds);
-      const full = error instanceof RedisFailure && error.code === 'OOM';
-      throw unavailable(full ? 'Redis has no memory left' : 'Redis did not answer as it should', error);
+      if (error instanceof RedisFailure && error.kind === 'refused')
+        events.faulted('state: Redis takes no reservations', error);
+      throw unavailable(error);
     }
   }
 
@@ -251,13 +252,12 @@ export async function openRedisState(options: RedisStateOptions): Promise<RedisS
       await scrub(thread, closing.signal);
     },
     async spent(accountKeys) {
-      const why = trouble();
-      if (why !== null) throw unavailable(why);
+      if (trouble() !== null) throw unavailable();
       try {
         return await store.spent(accountKeys);
       } catch (error) {
         if (error instanceof LostEpoch) lostEpoch();
-        throw unavailable('Redis did not answer as it should', error);
+        throw unavailable(error);
       }
     },
     async lastKnown(accountKeys) {

@@ -106,7 +106,7 @@ export interface SpendState extends Bookkeeping {
    * the close. A crash loses the last of them, which is no money.
    */
   save(saving: Saving): void;
-  /** Why nothing can be reserved until the process is started anew; null while all is well. */
+  /** Why nothing can be reserved now: with a ledger that is lost until the process is started anew, with a Redis until it is back. Null while all is well. */
   trouble(): string | null;
   /** Finishes what was asked and lets go of the store. Holds still open are charged in full at the next start. */
   close(): Promise<void>;

@@ -60,6 +60,7 @@ export async function startRedis(...settings: readonly string[]): Promise<RedisS
         if (answer === 'PONG' || answer.startsWith('NOAUTH')) return;
         await new Promise((resolve) => setTimeout(resolve, 50));
       }
+      await server.close();
       throw new Error(`redis-server did not start on port ${port}`);
     },
     async close() {

@@ -1,3 +1,5 @@
+import { nextTurn } from './turns.ts';
+
 /**
  * Over 32 MB, and so always a mapping of its own: what is given back of it leaves the process at once. Smaller blocks end
  * up in malloc's heap, where one living byte behind them keeps them all. M_MMAP_THRESHOLD in
@@ -120,7 +122,7 @@ export class Regions {
   }
 
   #shrink(): void {
-    this.#spare.splice(0, this.#least).forEach(letGo);
+    void letGoInTurns(this.#spare.splice(0, this.#least));
     this.#least = this.#spare.length;
     if (this.#least > 0 || this.#timer === null) return;
     clearInterval(this.#timer);
@@ -131,4 +133,12 @@ export class Regions {
 /** At once, not when the next collection finds it. */
 function letGo({ buffer }: Region): void {
   buffer.transfer(0);
+}
+
+/** To take 30 MB of pages back costs the system some five milliseconds. */
+async function letGoInTurns(regions: readonly Region[]): Promise<void> {
+  for (const region of regions) {
+    await nextTurn();
+    letGo(region);
+  }
 }

@@ -154,4 +154,21 @@ describe('a picture of 20 MB', () => {
     }
     await settle(before + 8 * MB);
   });
+
+  test('costs no new memory after the first: the next is received where it lay', async () => {
+    let blocks = 0;
+    const allocate = Buffer.allocUnsafeSlow;
+    Buffer.allocUnsafeSlow = (size) => {
+      if (size > MB) blocks += 1;
+      return allocate(size);
+    };
+    try {
+      for (let round = 0; round < 6; round += 1) await ask(IMAGES, json({ prompt: 'x' }));
+      await ask(IMAGES, json({ prompt: 'x' }), { accept: 'image/*' });
+    } finally {
+      Buffer.allocUnsafeSlow = allocate;
+    }
+    // One it is received in, one it is checked in; and those again where this machine paused for seconds.
+    expect(blocks).toBeLessThan(5);
+  });
 });

@@ -48,8 +48,8 @@ const CONNECT_MS = 5_000;
 const ERROR_BYTES = 1 << 20;
 /** What a reply is taken to weigh before it has arrived. */
 const USUAL_REPLY_BYTES = 4 << 20;
-/** So much of a reply stays as it came: most that are shorter are errors. */
-const AS_IT_CAME_BYTES = 256 << 10;
+/** So much of a reply stays as it came: what is shorter is cheap garbage. */
+const AS_IT_CAME_BYTES = 4 << 20;
 
 /** One pool of connections to one upstream that speaks Gemini's wire. Paths come from the configuration, never from a caller. */
 export function createUpstream(options: UpstreamOptions): Upstream {

@@ -58,6 +58,11 @@ export class Regions {
   }
 
   lend(): Loan {
+    return this.#lend((buffer) => buffer.transfer());
+  }
+
+  /** `reclaim` makes of a buffer given back the one that goes to the next. */
+  #lend(reclaim: (buffer: ArrayBuffer) => ArrayBuffer): Loan {
     const lent: Region[] = [];
     let isOpen = true;
     const take = (byteLength: number): Buffer => {
@@ -80,21 +85,22 @@ export class Regions {
       },
       giveBack: () => {
         isOpen = false;
-        for (const region of lent.splice(0)) this.#takeBack(region);
+        for (const region of lent.splice(0)) this.#takeBack({ ...region, buffer: reclaim(region.buffer) });
       },
     };
   }
 
   /**
    * Lends memory to one piece of work at a time, in the order they come: all of them need only what the largest needs.
-   * Where the thread is what they share, none is done sooner side by side.
+   * Where the thread is what they share, none is done sooner side by side. Nothing of it may be looked at after the work:
+   * V8 collects its young heap for every buffer that changes hands, and so this one does not.
    */
   async during<T>(work: (take: Loan['take']) => Promise<T>): Promise<T> {
     const before = this.#workDone;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#workDone = promise;
     await before;
-    const loan = this.lend();
+    const loan = this.#lend((buffer) => buffer);
     try {
       return await work(loan.take);
     } finally {
@@ -114,7 +120,7 @@ export class Regions {
   }
 
   #takeBack({ buffer, used, touched }: Region): void {
-    const region = { buffer: buffer.transfer(), used: 0, touched: Math.max(used, touched) };
+    const region = { buffer, used: 0, touched: Math.max(used, touched) };
     const fits = this.spareBytes + region.touched <= this.#options.spareBytes;
     if (!fits || buffer.byteLength > REGION_BYTES) return letGo(region);
     this.#spare.push(region);

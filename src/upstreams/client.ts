@@ -49,7 +49,7 @@ const ERROR_BYTES = 1 << 20;
 /** What a reply is taken to weigh before it has arrived. */
 const USUAL_REPLY_BYTES = 4 << 20;
 /** So much of a reply stays as it came: what is shorter is cheap garbage. */
-const AS_IT_CAME_BYTES = 4 << 20;
+const AS_IT_CAME_BYTES = 1 << 20;
 
 /** One pool of connections to one upstream that speaks Gemini's wire. Paths come from the configuration, never from a caller. */
 export function createUpstream(options: UpstreamOptions): Upstream {
@@ -100,8 +100,13 @@ export function createUpstream(options: UpstreamOptions): Upstream {
           response.body.destroy();
           throw new JsonError('syntax', 0, 'the reply is compressed although identity was asked for');
         }
-        for await (const chunk of response.body as AsyncIterable<Uint8Array>)
-          lifter.push(lifter.byteLength < AS_IT_CAME_BYTES ? chunk : keep(chunk));
+        for await (const chunk of response.body as AsyncIterable<Uint8Array>) {
+          if (lifter.byteLength < AS_IT_CAME_BYTES) lifter.push(chunk);
+          else {
+            lifter.push(keep(chunk));
+            letGo(chunk);
+          }
+        }
         words = lifter.end();
       } catch (error) {
         // A refusal is a refusal whatever its body says, be it HTML or cut short: nothing was drawn.
@@ -116,6 +121,14 @@ export function createUpstream(options: UpstreamOptions): Upstream {
   }
 
   return { id: options.id, generate, close: () => agent.close() };
+}
+
+/**
+ * Frees the memory of a chunk that was copied, now and not when the next collection finds it: a reply comes in hundreds of
+ * them. Only one that has its buffer to itself: a part of a pool never covers all of it.
+ */
+function letGo({ buffer, byteOffset, byteLength }: Uint8Array): void {
+  if (buffer instanceof ArrayBuffer && byteOffset === 0 && byteLength === buffer.byteLength) buffer.transfer(0);
 }
 
 function header(value: string | string[] | undefined): string | null {

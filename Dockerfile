@@ -35,4 +35,5 @@ EXPOSE 8080 9464
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s \
   CMD ["node", "-e", "require('node:http').get('http://127.0.0.1:'+(process.env.PORT||8080)+'/livez',r=>process.exit(r.statusCode===200?0:1)).on('error',()=>process.exit(1))"]
 # Pictures are kept outside the heap: a young generation of the usual size would only hold memory they could use.
-ENTRYPOINT ["node", "--max-semi-space-size=16", "--enable-source-maps", "dist/start.js"]
+# 4 MB would save another 15, and cost small requests a tenth of their CPU.
+ENTRYPOINT ["node", "--max-semi-space-size=8", "--enable-source-maps", "dist/start.js"]

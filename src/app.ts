@@ -37,6 +37,7 @@ import type { Payer } from './tenants/state.ts';
 import type { RegistryStore } from './tenants/registry-store.ts';
 import { createUpstream } from './upstreams/client.ts';
 import { createRouter } from './upstreams/router.ts';
+import { Regions } from './wire/regions.ts';
 
 export interface App {
   /** Where the API and the operations port listen, as URLs. */
@@ -87,7 +88,11 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
 
     let evicted = (_byteLength: number): void => undefined;
     const blobs = new MemoryBlobs({ maxBytes: config.cache.memoryBytes, onEvict: (byteLength) => evicted(byteLength) });
-    const flights = new Flights<Flown>({ now, sizeOf: ({ drawn }) => sizeOfDrawn(drawn) });
+    const flights = new Flights<Flown>({
+      now,
+      sizeOf: ({ drawn }) => sizeOfDrawn(drawn),
+      onSpent: ({ letGo }) => letGo(),
+    });
     // Two halves: a body is held until its reply has come, so a reply must never wait for the room of bodies.
     const bodies = createByteBudget(config.bounds.bytesInFlight / 2);
     const replies = createByteBudget(config.bounds.bytesInFlight / 2);
@@ -140,6 +145,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       log,
       pauses,
       now,
+      regions: new Regions({ spareBytes: config.bounds.bytesInFlight }),
       admit: async (bytes, signal) => {
         const room = await replies.acquire(bytes, signal);
         return () => room.keep(0);

@@ -21,6 +21,7 @@ import { accountsFor } from './tenants/state.ts';
 import type { Hold, Made, SpendState, Tags } from './tenants/state.ts';
 import type { Sent, Upstream } from './upstreams/client.ts';
 import { splice } from './wire/json.ts';
+import type { Regions } from './wire/regions.ts';
 
 /** Everything a flight needs to draw one picture. */
 export interface DrawParts {
@@ -34,6 +35,8 @@ export interface DrawParts {
   readonly now: () => number;
   /** Waits until so many bytes of a reply may be held; the returned function gives them back. */
   readonly admit: (bytes: number, signal: AbortSignal) => Promise<() => void>;
+  /** Where replies are received. */
+  readonly regions: Regions;
 }
 
 export interface DrawUpstream {
@@ -62,6 +65,11 @@ export interface Flown {
   /** Set when the second look-up found that another flight had just stored it. */
   readonly hit: { readonly ageSeconds: number; readonly ttlSeconds: number } | null;
   readonly stored: boolean;
+  /**
+   * Gives back the memory the answer lies in, for the next. To be called when nobody can look at it any more; if that
+   * is never certain, the garbage collector has it.
+   */
+  readonly letGo: () => void;
 }
 
 /** From the end of the wait for the vendor until the settlement must be written. */
@@ -73,7 +81,7 @@ export async function drawPicture(parts: DrawParts, job: DrawJob): Promise<Flown
   if (decision.read) {
     // Between this caller's look-up and its flight another flight may have landed and stored.
     const hit = await parts.entries.get(job.key, decision);
-    if (hit !== null) return { drawn: hit.drawn, hit, stored: false };
+    if (hit !== null) return { drawn: hit.drawn, hit, stored: false, letGo: () => undefined };
   }
   const upstream = parts.upstreams.get(target.upstream);
   if (upstream === undefined)
@@ -96,11 +104,13 @@ export async function drawPicture(parts: DrawParts, job: DrawJob): Promise<Flown
   };
   await job.reserve(hold);
 
+  const loan = parts.regions.lend();
   const startedAt = performance.now();
   parts.metrics.upstreamStarted(model.id);
   const sent = await upstream.client.generate(target.model, body, {
     abandonAfterMs,
     admit: parts.admit,
+    keep: loan.keep,
   });
   const drawMs = performance.now() - startedAt;
   const read = await readReply(parts, sent, job, hold);
@@ -121,13 +131,14 @@ export async function drawPicture(parts: DrawParts, job: DrawJob): Promise<Flown
     drawnAt: parts.now(),
     drawMs,
   };
-  return { drawn, hit: null, stored: decision.store && (await store(parts, job, drawn)) };
+  const stored = decision.store && (await store(parts, job, drawn));
+  return { drawn, hit: null, stored, letGo: loan.giveBack };
 }
 
 /** Money that was set aside never stays so: should the reading itself fail, nobody knows what the reply cost. */
 async function readReply(parts: DrawParts, sent: Sent, { draw, model }: DrawJob, hold: Hold): Promise<Judged> {
   try {
-    return await judge(parts.dialect, sent, draw);
+    return await judge(parts.dialect, sent, draw, parts.regions);
   } catch (error) {
     parts.metrics.upstreamEnded(model.id, 'parse', 0);
     settle(parts, hold, unknown(hold, { pictures: 0, tokens: 0 }));

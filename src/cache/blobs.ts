@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import { LongString } from '../wire/long-string.ts';
+import { nextTurn } from '../wire/turns.ts';
 
 /**
  * Bytes by what they are: the address is the SHA-256 of the bytes in lower-case hex, so equal pictures are kept once
@@ -8,7 +9,10 @@ import { LongString } from '../wire/long-string.ts';
  */
 export interface Blobs {
   get(digest: string): Promise<LongString | null>;
-  /** The caller vouches for the digest. A store may keep nothing of it: `has` tells. */
+  /**
+   * The caller vouches for the digest. A store may keep nothing of it: `has` tells. It keeps bytes of its own: once this
+   * is settled the caller may use those of the blob for something else.
+   */
   put(digest: string, blob: LongString): Promise<void>;
   has(digest: string): Promise<boolean>;
   delete(digest: string): Promise<boolean>;
@@ -29,7 +33,7 @@ export class MemoryBlobs implements Blobs {
   constructor({ maxBytes, onEvict }: MemoryBlobsOptions) {
     this.#blobs = new LRUCache({
       maxSize: maxBytes,
-      sizeCalculation: (blob) => blob.byteLength + BLOB_OVERHEAD_BYTES,
+      sizeCalculation: sizeOf,
       dispose: (blob, _digest, reason) => {
         if (reason === 'evict') onEvict(blob.byteLength);
       },
@@ -46,7 +50,9 @@ export class MemoryBlobs implements Blobs {
 
   async put(digest: string, blob: LongString): Promise<void> {
     // One that is there is only made young again: the same digest means the same bytes.
-    if (this.#blobs.get(digest) === undefined) this.#blobs.set(digest, compact(blob));
+    if (this.#blobs.get(digest) !== undefined || sizeOf(blob) > this.#blobs.maxSize) return;
+    const own = await copyOf(blob);
+    if (!this.#blobs.has(digest)) this.#blobs.set(digest, own);
   }
 
   async has(digest: string): Promise<boolean> {
@@ -61,22 +67,32 @@ export class MemoryBlobs implements Blobs {
 /** The digest, the map's slots and the views, roughly: so that tiny blobs are not free. */
 const BLOB_OVERHEAD_BYTES = 512;
 
-const TOLERATED_SLACK = 1.25;
+function sizeOf({ byteLength }: LongString): number {
+  return byteLength + BLOB_OVERHEAD_BYTES;
+}
+
+/** Copied at a stretch: a millisecond, and some more where the pages are fresh. */
+const STRETCH_BYTES = 1 << 20;
 
 /**
- * A view keeps the whole buffer alive that it looks at: a small blob of a large reply would hold what the bound does not
- * count. Such a blob moves into a buffer of its own.
+ * What is kept has a buffer of its own. The memory a reply was received in is used again for the next; and a view keeps
+ * the whole buffer alive that it looks at, which the bound does not count.
  */
-function compact(blob: LongString): LongString {
-  const buffers = new Set(blob.chunks.map((chunk) => chunk.buffer));
-  const heldBytes = [...buffers].reduce((sum, buffer) => sum + buffer.byteLength, 0);
-  if (heldBytes <= blob.byteLength * TOLERATED_SLACK) return blob;
+async function copyOf(blob: LongString): Promise<LongString> {
   const own = Buffer.allocUnsafeSlow(blob.byteLength);
   let offset = 0;
-  for (const chunk of blob.chunks) {
-    own.set(chunk, offset);
-    offset += chunk.length;
-  }
+  let sinceTurn = 0;
+  for (const chunk of blob.chunks)
+    for (let at = 0; at < chunk.length; at += STRETCH_BYTES) {
+      const piece = chunk.subarray(at, at + STRETCH_BYTES);
+      if (sinceTurn + piece.length > STRETCH_BYTES) {
+        sinceTurn = 0;
+        await nextTurn();
+      }
+      own.set(piece, offset);
+      offset += piece.length;
+      sinceTurn += piece.length;
+    }
   return LongString.fromBase64([own]);
 }
 

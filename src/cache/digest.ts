@@ -1,5 +1,7 @@
 import { createHash, hash } from 'node:crypto';
-import { setImmediate as giveWay } from 'node:timers/promises';
+import { scanBase64 } from '../wire/base64.ts';
+import type { LongString } from '../wire/long-string.ts';
+import { nextTurn } from '../wire/turns.ts';
 
 /** A megabyte is hashed in about half a millisecond. */
 const SLICE_BYTES = 1 << 20;
@@ -15,11 +17,23 @@ export async function digestOf(pieces: readonly (string | Uint8Array)[]): Promis
       const slice = bytes.subarray(start, start + SLICE_BYTES);
       if (sinceTurn + slice.length > SLICE_BYTES) {
         sinceTurn = 0;
-        await giveWay();
+        await nextTurn();
       }
       sinceTurn += slice.length;
       sha256.update(slice);
     }
   }
   return sha256.digest('hex');
+}
+
+/**
+ * The same of the bytes a base64 text stands for, which are never all there at one time; and whether the text is the
+ * canonical one for them. Throws Base64Error.
+ */
+export async function digestOfBase64(
+  data: LongString,
+): Promise<{ readonly digest: string; readonly isCanonical: boolean }> {
+  const sha256 = createHash('sha256');
+  const isCanonical = await scanBase64(data, (bytes) => sha256.update(bytes));
+  return { digest: sha256.digest('hex'), isCanonical };
 }

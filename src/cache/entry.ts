@@ -1,11 +1,11 @@
 import { Keyv, type KeyvStoreAdapter } from 'keyv';
 
 import type { Answer, Drawn } from '../image/answer.ts';
-import { Base64Error, decodeBase64, encodeBase64, readBase64 } from '../wire/base64.ts';
+import { Base64Error, decodeBase64, encodeBase64 } from '../wire/base64.ts';
 import type { JsonObject } from '../wire/json.ts';
 import { LongString } from '../wire/long-string.ts';
 import type { Blobs, TextStore } from './blobs.ts';
-import { digestOf } from './digest.ts';
+import { digestOf, digestOfBase64 } from './digest.ts';
 import { cutLongStrings, type Kept, newHead, putLongStringsBack, readHead } from './head.ts';
 import { type CacheKey, keyName } from './key.ts';
 
@@ -120,17 +120,16 @@ export class Entries {
   async #keep(value: LongString, known: Map<LongString, Kept>): Promise<Kept> {
     const before = known.get(value);
     if (before !== undefined) return before;
-    const bytes = await bytesOfCanonical(value);
+    const digest = await digestOfCanonical(value);
     const kept =
-      bytes === null
-        ? await this.#store('json', value.chunks, await encodeBase64(Buffer.concat(value.chunks)))
-        : await this.#store('base64', [bytes], value);
+      digest === null
+        ? await this.#store('json', await digestOf(value.chunks), await encodeBase64(Buffer.concat(value.chunks)))
+        : await this.#store('base64', digest, value);
     known.set(value, kept);
     return kept;
   }
 
-  async #store(kind: Kept['kind'], bytes: readonly Uint8Array[], blob: LongString): Promise<Kept> {
-    const digest = await digestOf(bytes);
+  async #store(kind: Kept['kind'], digest: string, blob: LongString): Promise<Kept> {
     await this.#options.blobs.put(digest, blob);
     return { kind, digest };
   }
@@ -173,10 +172,10 @@ function wholeSeconds(ms: number): number {
 }
 
 /** Null for what is no base64, and for base64 that encoding its bytes again would spell in another way. */
-async function bytesOfCanonical(value: LongString): Promise<Buffer | null> {
+async function digestOfCanonical(value: LongString): Promise<string | null> {
   try {
-    const { bytes, canonical } = await readBase64(value);
-    return canonical === value ? bytes : null;
+    const { digest, isCanonical } = await digestOfBase64(value);
+    return isCanonical ? digest : null;
   } catch (error) {
     if (error instanceof Base64Error) return null;
     throw error;

@@ -11,6 +11,8 @@ export interface FlightsOptions<T> {
   /** The most orphans kept after their landing, and the most bytes they may hold together. */
   readonly orphans?: number;
   readonly orphanBytes?: number;
+  /** Told of every answer that all who were aboard have received, and nobody can come for any more. */
+  readonly onSpent?: (value: T) => void;
 }
 
 export interface JoinOptions {
@@ -49,6 +51,10 @@ interface Flight<T> {
   queue: Passenger<T>[];
   /** How many callers left without the answer and have not come back for it. */
   owed: number;
+  /** Callers who have not left. */
+  aboard: number;
+  /** Whether somebody left without the answer: then it is not known who may still look at it. */
+  missed: boolean;
   landing: Landing<T> | null;
   failed: boolean;
 }
@@ -64,10 +70,12 @@ export class Flights<T> {
   #waiting = 0;
   readonly #now: () => number;
   readonly #sizeOf: (value: T) => number;
+  readonly #onSpent: (value: T) => void;
 
   constructor(options: FlightsOptions<T>) {
     this.#now = options.now;
     this.#sizeOf = options.sizeOf;
+    this.#onSpent = options.onSpent ?? (() => undefined);
     this.#orphans = new Orphans({
       now: options.now,
       keepMs: options.orphanMs ?? 120_000,
@@ -177,12 +185,16 @@ export class Flights<T> {
 
   #board(flight: Flight<T>, role: Seat<T>['role'], collects: boolean, lead: () => Promise<T>): Seat<T> {
     const passenger: Passenger<T> = { role, lead, refusal: handled(Promise.withResolvers<never>()), left: false };
+    flight.aboard += 1;
     if (flight.landing === null) flight.queue.push(passenger);
 
     const leave = (delivered: boolean): void => {
       if (passenger.left) return;
       passenger.left = true;
       flight.queue = flight.queue.filter((other) => other !== passenger);
+      flight.aboard -= 1;
+      flight.missed ||= !delivered;
+      if (flight.landing !== null && flight.aboard === 0 && !flight.missed) this.#onSpent(flight.landing.value);
       if (delivered || !collects || flight.failed) return;
       flight.owed += 1;
       // A shared flight in the air is found by its key; every other one must be kept to be found.
@@ -209,7 +221,7 @@ export class Flights<T> {
 
 function newFlight<T>(name: string, shared: boolean): Flight<T> {
   const outcome = handled(Promise.withResolvers<T>());
-  return { name, shared, outcome, queue: [], owed: 0, landing: null, failed: false };
+  return { name, shared, outcome, queue: [], owed: 0, aboard: 0, missed: false, landing: null, failed: false };
 }
 
 /** A failure nobody waits for any more is not an unhandled rejection: the lead itself has recorded it. */
@@ -220,6 +232,7 @@ function handled<T>(outcome: PromiseWithResolvers<T>): PromiseWithResolvers<T> {
 
 function refuse<T>(flight: Flight<T>, leader: Passenger<T>, error: unknown): void {
   leader.left = true;
+  flight.aboard -= 1;
   leader.refusal.reject(error);
   flight.queue = flight.queue.filter((other) => other !== leader);
 }

@@ -7,7 +7,7 @@ import type { PictureFormat } from '../image/request.ts';
 import { decodeBase64, encodeBase64 } from '../wire/base64.ts';
 import type { LongString } from '../wire/long-string.ts';
 import type { Blobs } from './blobs.ts';
-import { digestOf } from './digest.ts';
+import { digestOf, digestOfBase64 } from './digest.ts';
 
 /** Pictures in another format than the vendor sent: made off the event loop, once, and kept beside their source. */
 export interface Renditions {
@@ -23,7 +23,7 @@ export function createRenditions(blobs: Blobs): Renditions {
   const infos = new WeakMap<LongString, PictureInfo>();
 
   function digest(data: LongString): Promise<string> {
-    const known = digests.get(data) ?? decodeBase64(data).then((bytes) => digestOf([bytes]));
+    const known = digests.get(data) ?? digestOfBase64(data).then(({ digest }) => digest);
     digests.set(data, known);
     return known;
   }

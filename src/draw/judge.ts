@@ -8,6 +8,7 @@ import type { UpstreamOutcome } from '../metrics.ts';
 import type { Sent } from '../upstreams/client.ts';
 import { Base64Error, readBase64 } from '../wire/base64.ts';
 import { isObject } from '../wire/json.ts';
+import type { Regions } from '../wire/regions.ts';
 
 /** A reply judged: what it says, what it may have cost, and the picture in it or the reason why there is none. */
 export type Judged = {
@@ -19,7 +20,7 @@ export type Judged = {
   | { readonly error: null; readonly answer: Answer; readonly picture: Picture }
 );
 
-export async function judge(dialect: UpstreamDialect, sent: Sent, draw: Draw): Promise<Judged> {
+export async function judge(dialect: UpstreamDialect, sent: Sent, draw: Draw, regions: Regions): Promise<Judged> {
   const failed = (
     outcome: UpstreamOutcome,
     charge: Judged['charge'],
@@ -46,7 +47,7 @@ export async function judge(dialect: UpstreamDialect, sent: Sent, draw: Draw): P
     const outcome = answer.verdict === 'no_image' ? 'no_image' : 'safety';
     return failed(outcome, 'actual', noPicture(answer), answer);
   }
-  const chosen = await choose(answer, draw);
+  const chosen = await choose(answer, draw, regions);
   if (chosen === null) {
     const message =
       'The upstream sent a picture that is broken. It was paid for all the same, so it is not asked for again by itself.';
@@ -75,11 +76,12 @@ type PicturePart = AnswerPart & { readonly kind: 'picture' };
 async function choose(
   answer: Answer,
   draw: Draw,
+  regions: Regions,
 ): Promise<{ readonly part: PicturePart; readonly picture: Picture } | null> {
   const whole: { readonly part: PicturePart; readonly picture: Picture }[] = [];
   for (const part of answer.parts) {
     if (part.kind !== 'picture' || part.thought) continue;
-    const picture = await check(part);
+    const picture = await check(part, regions);
     if (picture !== null) whole.push({ part, picture });
   }
   return (
@@ -92,10 +94,13 @@ async function choose(
   );
 }
 
-async function check({ data }: PicturePart): Promise<Picture | null> {
+/** Nobody needs the decoded bytes after this. */
+async function check({ data }: PicturePart, regions: Regions): Promise<Picture | null> {
   try {
-    const { bytes, canonical } = await readBase64(data);
-    return { data: canonical, info: await checkPicture(bytes) };
+    return await regions.during(async (take) => {
+      const { bytes, canonical } = await readBase64(data, take);
+      return { data: canonical, info: await checkPicture(bytes) };
+    });
   } catch (error) {
     if (error instanceof PictureError || error instanceof Base64Error) return null;
     throw error;

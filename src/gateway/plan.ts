@@ -103,7 +103,7 @@ async function plan(parts: GatewayParts, { caller, directives }: Asking, draw: D
 
 async function lookUp(parts: GatewayParts, { key, decision }: Plan): Promise<Flown | null> {
   const hit = decision.read ? await parts.entries.get(key, decision) : null;
-  if (hit !== null) return { drawn: hit.drawn, hit, stored: false };
+  if (hit !== null) return { drawn: hit.drawn, hit, stored: false, letGo: () => undefined };
   if (!decision.onlyIfCached) return null;
   throw notCached(decision);
 }

@@ -97,7 +97,8 @@ export async function runExchange(
   try {
     arrived = await sendReply(raw, { ...answered.reply, headers });
   } finally {
-    answered.delivered?.(arrived);
+    // Refused early, a caller may still be hearing it.
+    answered.delivered?.(arrived && raw.writableFinished);
   }
   const totalMs = performance.now() - startedAt;
   // Neither the vendor's time nor that of a slow reader.

@@ -79,9 +79,14 @@ function drawHandler(parts: RouteParts, dialect: Dialect): Handler {
         retainBody: body.retain,
         trace: facts,
       });
+      const loan = parts.gateway.regions.lend();
+      const delivered = (ok: boolean): void => {
+        served.delivered(ok);
+        if (ok) loan.giveBack();
+      };
       try {
-        const reply = await renderPictures(served, dialect, call, facts, wish !== null);
-        return { reply, delivered: served.delivered };
+        const reply = await renderPictures(served, dialect, call, facts, wish === null ? null : loan);
+        return { reply, delivered };
       } catch (error) {
         served.delivered(false);
         throw error;

@@ -4,19 +4,20 @@ import { GatewayError } from '../errors.ts';
 import type { Served, ServedPicture } from '../gateway.ts';
 import { formatUsd } from '../image/price.ts';
 import { shapeWarnings } from '../image/warnings.ts';
-import { decodeBase64 } from '../wire/base64.ts';
+import { readBase64 } from '../wire/base64.ts';
 import { splice } from '../wire/json.ts';
+import type { Loan } from '../wire/regions.ts';
 import { commonHeaders } from './exchange.ts';
 import type { Facts } from './exchange.ts';
 import type { Reply } from './reply.ts';
 
-/** Pictures as a reply: the dialect's JSON, or with `bare` the bytes of the one picture. Fills in the facts. */
+/** Pictures as a reply: the dialect's JSON, or the bytes of the one picture, bare, in memory lent for them. Fills in the facts. */
 export async function renderPictures(
   served: Served,
   dialect: Dialect,
   call: Call,
   facts: Facts,
-  bare: boolean,
+  bare: Loan | null,
 ): Promise<Reply> {
   const { pictures, request } = served;
   const first = pictures[0];
@@ -41,8 +42,8 @@ export async function renderPictures(
     ...pictureHeaders(served, facts),
     ...(warnings.length > 0 && { 'x-plantain-warning': warnings.map(headerText).join(', ') }),
   };
-  if (bare) {
-    const bytes = await decodeBase64(first.picture.data);
+  if (bare !== null) {
+    const { bytes } = await readBase64(first.picture.data, bare.take);
     return {
       status: 200,
       headers: { ...headers, 'content-type': first.picture.info.mimeType },

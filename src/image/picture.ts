@@ -1,4 +1,4 @@
-import { setImmediate } from 'node:timers/promises';
+import { nextTurn } from '../wire/turns.ts';
 import { walkGif } from './formats/gif.ts';
 import { walkHeif } from './formats/heif.ts';
 import { walkJpeg } from './formats/jpeg.ts';
@@ -95,7 +95,7 @@ export async function checkPicture(bytes: Uint8Array): Promise<PictureInfo> {
   const walk = WALKS[type](asBuffer(bytes));
   let step = walk.next();
   while (!step.done) {
-    await setImmediate();
+    await nextTurn();
     step = walk.next();
   }
   const { width, height } = step.value;

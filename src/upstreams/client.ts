@@ -37,6 +37,8 @@ export interface SendOptions {
   readonly abandonAfterMs: number;
   /** Called once when a reply begins, before its body is read: back-pressure for bytes in flight. */
   readonly admit: (bytes: number, signal: AbortSignal) => Promise<() => void>;
+  /** Copies received bytes to where those of a long reply stay; the words are views on that. */
+  readonly keep: (bytes: Uint8Array) => Uint8Array;
 }
 
 /** Between two bytes of a reply. */
@@ -46,6 +48,8 @@ const CONNECT_MS = 5_000;
 const ERROR_BYTES = 1 << 20;
 /** What a reply is taken to weigh before it has arrived. */
 const USUAL_REPLY_BYTES = 4 << 20;
+/** So much of a reply stays as it came: what is shorter is cheap garbage. */
+const AS_IT_CAME_BYTES = 1 << 20;
 
 /** One pool of connections to one upstream that speaks Gemini's wire. Paths come from the configuration, never from a caller. */
 export function createUpstream(options: UpstreamOptions): Upstream {
@@ -66,7 +70,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
     return options.auth === 'bearer' ? { authorization: `Bearer ${key}` } : { 'x-goog-api-key': key };
   };
 
-  async function generate(model: string, body: Spliced, { abandonAfterMs, admit }: SendOptions): Promise<Sent> {
+  async function generate(model: string, body: Spliced, { abandonAfterMs, admit, keep }: SendOptions): Promise<Sent> {
     const signal = AbortSignal.timeout(abandonAfterMs);
     let release: (() => void) | undefined;
     try {
@@ -96,7 +100,13 @@ export function createUpstream(options: UpstreamOptions): Upstream {
           response.body.destroy();
           throw new JsonError('syntax', 0, 'the reply is compressed although identity was asked for');
         }
-        for await (const chunk of response.body) lifter.push(chunk as Uint8Array);
+        for await (const chunk of response.body as AsyncIterable<Uint8Array>) {
+          if (lifter.byteLength < AS_IT_CAME_BYTES) lifter.push(chunk);
+          else {
+            lifter.push(keep(chunk));
+            letGo(chunk);
+          }
+        }
         words = lifter.end();
       } catch (error) {
         // A refusal is a refusal whatever its body says, be it HTML or cut short: nothing was drawn.
@@ -111,6 +121,14 @@ export function createUpstream(options: UpstreamOptions): Upstream {
   }
 
   return { id: options.id, generate, close: () => agent.close() };
+}
+
+/**
+ * Frees the memory of a chunk that was copied, now and not when the next collection finds it: a reply comes in hundreds of
+ * them. Only one that has its buffer to itself: a part of a pool never covers all of it.
+ */
+function letGo({ buffer, byteOffset, byteLength }: Uint8Array): void {
+  if (buffer instanceof ArrayBuffer && byteOffset === 0 && byteLength === buffer.byteLength) buffer.transfer(0);
 }
 
 function header(value: string | string[] | undefined): string | null {

@@ -1,6 +1,5 @@
-import { setImmediate as giveWay } from 'node:timers/promises';
-
 import { LongString } from './long-string.ts';
+import { nextTurn } from './turns.ts';
 
 /** Text that is no base64. The message is for its sender and quotes none of it. */
 export class Base64Error extends Error {
@@ -20,7 +19,13 @@ const TURN = 2 * 1024 * 1024;
  * escapes among them, and gives way to the event loop every 2 MB. Throws Base64Error on anything else, white space included.
  */
 export async function decodeBase64(data: LongString | string): Promise<Buffer> {
-  return (await read(data)).bytes;
+  const text = asLongString(data);
+  const bytes = Buffer.allocUnsafeSlow(mostBytes(text));
+  let written = 0;
+  await read(text, (characters) => {
+    written += decodeSlice(characters, bytes, written);
+  });
+  return bytes.subarray(0, written);
 }
 
 /** Standard alphabet, padded. Gives way to the event loop every 2 MB. */
@@ -30,7 +35,7 @@ export async function encodeBase64(bytes: Uint8Array): Promise<LongString> {
   const step = (SLICE / 4) * 3;
   let written = 0;
   for (let at = 0; at < source.length; at += step) {
-    if (written > 0 && written % TURN === 0) await giveWay();
+    if (written > 0 && written % TURN === 0) await nextTurn();
     written += text.write(source.toString('base64', at, at + step), written, 'latin1');
   }
   return LongString.fromBase64([text]);
@@ -38,31 +43,51 @@ export async function encodeBase64(bytes: Uint8Array): Promise<LongString> {
 
 /**
  * The bytes, and the string spelt in the standard alphabet, padded, without escapes: the same string where it is that
- * already. Throws Base64Error as decodeBase64 does.
+ * already. The bytes are put where `allocate` says. Throws Base64Error as decodeBase64 does.
  */
 export async function readBase64(
   data: LongString | string,
+  allocate: (byteLength: number) => Buffer = Buffer.allocUnsafeSlow,
 ): Promise<{ readonly bytes: Buffer; readonly canonical: LongString }> {
-  const { text, bytes, isCanonical } = await read(data);
-  return { bytes, canonical: isCanonical ? text : await encodeBase64(bytes) };
+  const text = asLongString(data);
+  const bytes = allocate(mostBytes(text));
+  let written = 0;
+  const isCanonical = await read(text, (characters) => {
+    written += decodeSlice(characters, bytes, written);
+  });
+  const whole = bytes.subarray(0, written);
+  return { bytes: whole, canonical: isCanonical ? text : await encodeBase64(whole) };
 }
 
-/** One pass over the characters: what they stand for, and whether encoding that would spell them the same way. */
-async function read(data: LongString | string) {
-  const text = typeof data === 'string' ? LongString.fromText(data) : data;
-  const bytes = Buffer.allocUnsafeSlow(Math.ceil(text.byteLength / 4) * 3);
-  let written = 0;
+/**
+ * Hands over the bytes slice by slice, each only for the time of the call, and tells whether the text is spelt as
+ * encodeBase64 would spell it. Throws Base64Error as decodeBase64 does, maybe in the middle.
+ */
+export async function scanBase64(data: LongString, take: (bytes: Uint8Array) => void): Promise<boolean> {
+  const slice = Buffer.allocUnsafe(SLICE);
+  return read(data, (characters) => take(slice.subarray(0, decodeSlice(characters, slice, 0))));
+}
+
+/** One pass over the characters, and whether encoding what they stand for would spell them the same way. */
+async function read(text: LongString, take: (characters: string) => void): Promise<boolean> {
   let last = '';
   let isCanonical = !text.escaped && text.byteLength % 4 === 0;
   for await (const characters of slices(text)) {
     isCanonical &&= !isUrlSafe(characters);
-    written += decodeSlice(characters, bytes, written);
+    take(characters);
     last = characters;
   }
   // Only the last group can have bits that nobody reads.
   const group = last.slice(-4);
-  isCanonical &&= Buffer.from(group, 'base64').toString('base64') === group;
-  return { text, bytes: bytes.subarray(0, written), isCanonical };
+  return isCanonical && Buffer.from(group, 'base64').toString('base64') === group;
+}
+
+function asLongString(data: LongString | string): LongString {
+  return typeof data === 'string' ? LongString.fromText(data) : data;
+}
+
+function mostBytes({ byteLength }: LongString): number {
+  return Math.ceil(byteLength / 4) * 3;
 }
 
 function isUrlSafe(characters: string): boolean {
@@ -87,7 +112,7 @@ async function* slices(text: LongString): AsyncGenerator<string, void, void> {
       sinceTurn += characters.length;
       if (sinceTurn >= TURN) {
         sinceTurn = 0;
-        await giveWay();
+        await nextTurn();
       }
     }
   }

@@ -9,6 +9,7 @@ import type { Dialect } from '../../src/dialects/dialect.ts';
 import { gemini } from '../../src/dialects/gemini/dialect.ts';
 import { openaiImages } from '../../src/dialects/openai-images/dialect.ts';
 import { createByteBudget } from '../../src/http/byte-budget.ts';
+import { Regions } from '../../src/wire/regions.ts';
 import { createServer } from '../../src/http/server.ts';
 import { BUILT_IN_MODELS } from '../../src/image/model.ts';
 import { createLog } from '../../src/log.ts';
@@ -77,6 +78,7 @@ export async function startSmallServer(
         close: async () => undefined,
       },
       upstreams: new Map(),
+      regions: new Regions({ spareBytes: 0 }),
       dialect: gemini,
       metrics,
       log: createLog('info', sink),

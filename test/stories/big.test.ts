@@ -1,79 +1,26 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, request } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { crc32 } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { base64Bytes, bytesOf, MB, pngOf, replyWith, stringBehind } from '../support/big-picture.ts';
 import { KEY, startGateway } from '../support/gateway.ts';
 import type { TestGateway } from '../support/gateway.ts';
 
 const IMAGES = '/v1/images/generations';
 const NATIVE = '/v1beta/models/gemini-3.1-flash-image:generateContent';
-const MB = 1 << 20;
 const PICTURE = pngOf(20 * MB);
 const REFERENCE = pngOf(20 * MB);
 
-/** A PNG of about so many bytes, whole as far as its structure goes. */
-function pngOf(size: number): Buffer {
-  const header = Buffer.alloc(13);
-  header.writeUInt32BE(4096, 0);
-  header.writeUInt32BE(4096, 4);
-  header.set([8, 2, 0, 0, 0], 8);
-  const blocks = Array.from({ length: size / MB }, () => chunk('IDAT', randomBytes(MB)));
-  return Buffer.concat([
-    Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'),
-    chunk('IHDR', header),
-    ...blocks,
-    chunk('IEND', Buffer.alloc(0)),
-  ]);
-}
-
-function chunk(type: string, data: Buffer): Buffer {
-  const framed = Buffer.alloc(data.length + 12);
-  framed.writeUInt32BE(data.length, 0);
-  framed.write(type, 4, 'latin1');
-  data.copy(framed, 8);
-  framed.writeUInt32BE(crc32(framed.subarray(4, -4)), framed.length - 4);
-  return framed;
-}
-
-/** As chunks, so that no test of ours makes the string that the gateway must not make. */
-const REPLY = [
-  Buffer.from('{"candidates":[{"content":{"parts":[{"inlineData":{"mimeType":"image/png","data":"'),
-  base64Bytes(PICTURE),
-  Buffer.from('"}}],"role":"model"},"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":5,'),
-  Buffer.from('"candidatesTokenCount":2520,"totalTokenCount":2525},"modelVersion":"gemini-3.1-flash-image"}'),
-];
-
-function base64Bytes(bytes: Buffer): Buffer {
-  const step = 3 << 14;
-  const slices: Buffer[] = [];
-  for (let at = 0; at < bytes.length; at += step)
-    slices.push(Buffer.from(bytes.toString('base64', at, at + step), 'latin1'));
-  return Buffer.concat(slices);
-}
-
-function bytesOf(base64: Buffer): Buffer {
-  const step = 1 << 16;
-  const slices: Buffer[] = [];
-  for (let at = 0; at < base64.length; at += step)
-    slices.push(Buffer.from(base64.toString('latin1', at, at + step), 'base64'));
-  return Buffer.concat(slices);
-}
+const REPLY = replyWith(PICTURE);
 
 async function readAll(stream: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = [];
   for await (const piece of stream) chunks.push(piece as Buffer);
   return Buffer.concat(chunks);
-}
-
-/** What stands in the first string behind these words. */
-function stringBehind(body: Buffer, words: string): Buffer {
-  const start = body.indexOf(words) + words.length;
-  return body.subarray(start, body.indexOf('"', start));
 }
 
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
@@ -206,5 +153,22 @@ describe('a picture of 20 MB', () => {
       received = null;
     }
     await settle(before + 8 * MB);
+  });
+
+  test('costs no new memory after the first: the next is received where it lay', async () => {
+    let blocks = 0;
+    const allocate = Buffer.allocUnsafeSlow;
+    Buffer.allocUnsafeSlow = (size) => {
+      if (size > MB) blocks += 1;
+      return allocate(size);
+    };
+    try {
+      for (let round = 0; round < 6; round += 1) await ask(IMAGES, json({ prompt: 'x' }));
+      await ask(IMAGES, json({ prompt: 'x' }), { accept: 'image/*' });
+    } finally {
+      Buffer.allocUnsafeSlow = allocate;
+    }
+    // One it is received in, one it is checked in; and those again where this machine paused for seconds.
+    expect(blocks).toBeLessThan(5);
   });
 });

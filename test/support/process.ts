@@ -1,12 +1,13 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { stringify } from 'yaml';
 import { afterEach, expect } from 'vitest';
+import { freePort } from './ports.ts';
+
+export { freePort };
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const START = join(ROOT, 'src/start.js');
@@ -57,15 +58,6 @@ export function newDirectory(): string {
 export function writeConfig(directory: string, config: unknown): string {
   writeFileSync(join(directory, 'my.yaml'), typeof config === 'string' ? config : stringify(config));
   return 'my.yaml';
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 /** The gateway as `npm start` runs it, with nothing in its environment but what is given. */

@@ -50,7 +50,11 @@ function upstream(baseUrl: string, options: Partial<UpstreamOptions> = {}): Upst
 }
 
 const ask = (to: Upstream, model = 'gemini-3-pro-image'): Promise<Sent> =>
-  to.generate(model, splice({ contents: [] }), { abandonAfterMs: 5_000, admit: async () => () => undefined });
+  to.generate(model, splice({ contents: [] }), {
+    abandonAfterMs: 5_000,
+    admit: async () => () => undefined,
+    keep: (bytes) => bytes,
+  });
 const ok = (response: ServerResponse): void => {
   response.writeHead(200, { 'content-type': 'application/json' }).end('{"candidates":[]}');
 };

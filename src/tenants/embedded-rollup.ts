@@ -1,4 +1,4 @@
-import { GatewayError } from '../errors.ts';
+import type { Wipe } from './embedded-wipe.ts';
 import type { Database } from './sqlite.ts';
 import type { RollUp } from './state.ts';
 
@@ -29,7 +29,7 @@ const COLUMNS = 'tenant, key_id, model, upstream, tier, user, tags';
 /** For sums kept by attribution: those of a list of attributions go over to coarse ones. */
 const MOVED = 'SELECT attribution, coarse FROM moving';
 
-export function rollUpsIn(db: Database): RollUps {
+export function rollUpsIn(db: Database, wipe: Wipe): RollUps {
   // A step is rare: its statements are prepared when it is taken. It is of few holds in a large file: CROSS JOIN begins
   // with them, https://www.sqlite.org/optoverview.html#manual_control_of_query_plans_using_cross_join.
   const run = (sql: string, words: Words = {}): number => Number(db.prepare(sql).run(words).changes);
@@ -189,13 +189,9 @@ export function rollUpsIn(db: Database): RollUps {
     },
 
     forget(tenant, most, at) {
-      const flying = `SELECT 1 FROM hold CROSS JOIN attribution AS who ON who.id = attribution
-        WHERE state = 'held' AND tenant = ? LIMIT 1`;
-      if (db.prepare(flying).get(tenant) !== undefined)
-        throw new GatewayError(
-          'invalid_request',
-          `The tenant ${tenant} has pictures in the air: take its keys away, and ask again when they have landed.`,
-        );
+      wipe.mustHaveLanded(tenant);
+      // Corrections name holds, and some words for them.
+      wipe.wipeTrail(tenant);
       const theirs = 'attribution AS who CROSS JOIN hold ON hold.attribution = who.id WHERE tenant = :tenant';
       const holds = roll('forget', theirs, { tenant }, most, at);
       if (holds === most) return { holds, more: true };

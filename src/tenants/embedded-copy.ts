@@ -1,5 +1,6 @@
 import type { Database } from './sqlite.ts';
 import type { EmbeddedRegistry, RegistryRow } from './embedded-registry.ts';
+import type { RollUps } from './embedded-rollup.ts';
 import type { Wipe } from './embedded-wipe.ts';
 import { nameOf } from './registry-store.ts';
 import type { AuditEntry, Stored } from './registry-store.ts';
@@ -33,7 +34,12 @@ export interface RegistryCopyTables {
   copy(what: ToCopy): boolean;
 }
 
-export function registryCopyIn(db: Database, registry: EmbeddedRegistry, wipe: Wipe): RegistryCopyTables {
+export function registryCopyIn(
+  db: Database,
+  registry: EmbeddedRegistry,
+  wipe: Wipe,
+  rollUps: Pick<RollUps, 'dropKeyAccounts'>,
+): RegistryCopyTables {
   const select = db.prepare('SELECT revision, token, trail FROM registry_copy');
   const follow = db.prepare('INSERT OR REPLACE INTO registry_copy (one, revision, token, trail) VALUES (1, ?, ?, ?)');
   const revisions = db.prepare('SELECT revision FROM registry WHERE kind = ? AND id = ?');
@@ -73,10 +79,16 @@ export function registryCopyIn(db: Database, registry: EmbeddedRegistry, wipe: W
       for (const { record, revision } of forgotten) {
         wipe.wipeTrail(record.id);
         wipe.removeRecords(record.id, revision);
+        // Its pictures may be forgotten already: that comes by another way.
+        rollUps.dropKeyAccounts(record.id, forgottenAt(record));
       }
       return forgotten.length > 0;
     },
   };
+}
+
+function forgottenAt(record: Stored['record']): number {
+  return record.kind === 'tenant' ? (record.forgottenAt ?? 0) : 0;
 }
 
 /** By name. */

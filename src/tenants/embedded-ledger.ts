@@ -46,6 +46,7 @@ export type Operation =
   /** Refused while the tenant has pictures in the air. */
   | { readonly verb: 'landed'; readonly tenant: string }
   | { readonly verb: 'wiped' }
+  | { readonly verb: 'keyAccounts'; readonly tenant: string }
   | MirrorOperation;
 
 /** What an operation tells beside that it is done; each verb only what concerns it. */
@@ -65,6 +66,8 @@ export interface Told extends MirrorTold {
   readonly audit?: readonly AuditRow[];
   /** Of `copied`. */
   readonly copied?: Copied;
+  /** Of `keyAccounts`. */
+  readonly accounts?: readonly string[];
   /** Of `wiped`: places in the trail of Redis that say nothing any more. */
   readonly wiped?: readonly string[];
   /** Of `adjust`: by how many nano-dollars it cost more than was charged. */
@@ -131,7 +134,7 @@ export function openEmbeddedLedger(file: string, at: number, isMirror = false): 
       rollUps,
       save,
       registry,
-      copy: registryCopyIn(open, registry, wipe),
+      copy: registryCopyIn(open, registry, wipe, rollUps),
       wipe,
     };
     // The directory is ours alone, so whatever is held was held by a run that is dead.
@@ -218,6 +221,8 @@ function perform(clerks: Clerks, operation: Operation): Told {
       return { forgot: copy.copy(operation.what) };
     case 'wiped':
       return { wiped: wipe.wipedOrigins() };
+    case 'keyAccounts':
+      return { accounts: rollUps.keyAccounts(operation.tenant) };
     case 'landed':
       wipe.mustHaveLanded(operation.tenant);
       break;

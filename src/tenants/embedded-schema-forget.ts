@@ -6,6 +6,8 @@
  * the trail. `origin` is a row's place in that trail.
  * A row of the trail is changed in one way only, while it is listed in `wiping` under a row that says that its tenant is
  * forgotten: it loses whom it was about, and what it said of them.
+
+ * `gone` has the keys of a tenant that is being forgotten, whose own accounts go when its last picture has.
  */
 export const FORGET_STEP = `
   CREATE TABLE registry_copy (
@@ -21,6 +23,11 @@ export const FORGET_STEP = `
     audit  INTEGER PRIMARY KEY,
     forget INTEGER NOT NULL
   ) STRICT;
+  CREATE TABLE gone (
+    tenant TEXT NOT NULL,
+    key_id TEXT NOT NULL,
+    PRIMARY KEY (tenant, key_id)
+  ) STRICT, WITHOUT ROWID;
   DROP TRIGGER audit_rows_stand;
   CREATE TRIGGER audit_rows_stand BEFORE UPDATE ON audit
     WHEN NOT (

@@ -5,7 +5,7 @@ import type { Database } from './sqlite.ts';
 export interface Wipe {
   /** Throws GatewayError (409) while the tenant has pictures in the air. */
   mustHaveLanded(tenant: string): void;
-  /** Removes its keys and lines that were written before a revision. */
+  /** Removes its keys and lines that were written before a revision; their accounts go with its last picture. */
   removeRecords(tenant: string, before: number): void;
   /**
    * Takes its names, those of its keys and all they were set to out of the rows of the trail, under the row that says that
@@ -21,7 +21,9 @@ export function wipeIn(db: Database): Wipe {
     `SELECT 1 FROM hold CROSS JOIN attribution AS who ON who.id = attribution
      WHERE state = 'held' AND tenant = ? LIMIT 1`,
   );
-  const remove = db.prepare(`DELETE FROM registry WHERE kind <> 'tenant' AND body ->> 'tenant' = ? AND revision < ?`);
+  const theirs = "FROM registry WHERE kind <> 'tenant' AND body ->> 'tenant' = ? AND revision < ?";
+  const listGone = db.prepare(`INSERT OR IGNORE INTO gone SELECT DISTINCT body ->> 'tenant', id ${theirs}`);
+  const remove = db.prepare(`DELETE ${theirs}`);
   const forgetRow = db.prepare(
     `SELECT max(seq) AS seq FROM audit WHERE action = 'tenant.forget' AND result = 'done' AND subject = ?`,
   );
@@ -57,7 +59,10 @@ export function wipeIn(db: Database): Wipe {
           `The tenant ${tenant} has pictures in the air: take its keys away, and ask again when they have landed.`,
         );
     },
-    removeRecords: (tenant, before) => void remove.run(tenant, BigInt(before)),
+    removeRecords(tenant, before) {
+      listGone.run(tenant, BigInt(before));
+      remove.run(tenant, BigInt(before));
+    },
     wipeTrail(tenant) {
       const { seq = null } = forgetRow.get(`tenant ${tenant}`) ?? {};
       if (seq === null) return;

@@ -251,6 +251,8 @@ export async function openRedisState(options: RedisStateOptions): Promise<RedisS
       mustBeThere();
       await saved.flush();
       await member.follow();
+      const { accounts = [] } = await thread.ask({ verb: 'keyAccounts', tenant });
+      await store.drop(accounts);
       await forgetTenant(thread, tenant, now());
       await errands.send({ verb: 'forget', tenant });
       await scrub(thread, closing.signal);

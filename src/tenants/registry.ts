@@ -118,23 +118,22 @@ export class Registry {
     for (let tries = 0; tries < MOST_TRIES; tries += 1) {
       const seen: Seen = new Map();
       const at = now();
-      let change: Change<Reply>;
       try {
-        change = decide(this.#view(at, seen));
+        const { records, reply, forgets, ...told } = decide(this.#view(at, seen));
+        const audit = { at, ...who, action, ...told, result: 'done' };
+        const revision = await store.write({ expected: [...seen.values()], records, audit, forgets });
+        if (revision !== null) {
+          this.roll.apply(records.map((record) => ({ record, revision })));
+          return reply;
+        }
       } catch (error) {
-        if (!(error instanceof GatewayError)) throw error;
+        // What the store could not write needs no row that it could not write either.
+        if (!(error instanceof GatewayError) || error.failure === 'unavailable') throw error;
         const result = error.detail.code ?? error.failure;
         const nothing = { before: null, after: null, amountNanos: null };
         const audit = { at, ...who, action, subject: refusedSubject, ...nothing, result };
         await store.write({ expected: [], records: [], audit });
         throw error;
-      }
-      const { records, reply, forgets, ...told } = change;
-      const audit = { at, ...who, action, ...told, result: 'done' };
-      const revision = await store.write({ expected: [...seen.values()], records, audit, forgets });
-      if (revision !== null) {
-        this.roll.apply(records.map((record) => ({ record, revision })));
-        return reply;
       }
       await this.#read();
     }

@@ -103,6 +103,16 @@ export class Roll {
       .some(({ record }) => record.kind === 'tenant' && record.settings.cache.scope === scope);
   }
 
+  /** Where a tenant alone keeps its pictures; null: others keep theirs there too. */
+  ownScope(tenant: string): string | null {
+    const scope = (this.baseTenants.get(tenant) ?? this.record('tenant', tenant))?.settings.cache.scope ?? tenant;
+    const others = [
+      ...this.baseTenants.values(),
+      ...this.#records.values().flatMap(({ record }) => (record.kind === 'tenant' ? [record] : [])),
+    ];
+    return others.some(({ id, settings }) => id !== tenant && settings.cache.scope === scope) ? null : scope;
+  }
+
   /** Ids of all tenants that are not deleted, in their order. */
   tenantIds(): readonly string[] {
     const made = [...this.#records.values()].flatMap(({ record }) =>

@@ -40,6 +40,8 @@ export function adminParts({ config, store, state, ledger, ...rest }: AdminApp):
     audit: (query) => store.audit(query),
     balances: (accountKeys) => state.spent(accountKeys),
     ledger: state,
+    // Pictures are in memory alone: they go with their time to live, and nobody has a key to them any more.
+    forgetPictures: async () => undefined,
     async usage(query, format) {
       if (reports >= MOST_REPORTS)
         throw new GatewayError(

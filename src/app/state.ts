@@ -78,9 +78,10 @@ async function shared(url: string, realm: 'live' | 'simulator', { file, now, log
       import('../tenants/redis-rate-counter.ts'),
     ]);
   const redis = openRedis(url);
-  const registry = createRedisRegistry({ redis, prefix: `${prefixOf(realm)}registry` });
   const later = deferred();
   let state: RedisState;
+  const onRestored = (records: number): void =>
+    log.warn('keys: Redis had lost tenants or keys that this instance knew, and was told them again', { records });
   try {
     state = await openRedisState({
       redis,
@@ -94,6 +95,8 @@ async function shared(url: string, realm: 'live' | 'simulator', { file, now, log
     await redis.close();
     throw error;
   }
+  const { copy } = state;
+  const registry = createRedisRegistry({ redis, prefix: `${prefixOf(realm)}registry`, copy, onRestored });
   return {
     state,
     kind: 'redis',

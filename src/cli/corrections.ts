@@ -1,5 +1,3 @@
-import type { EmbeddedLedger, Result } from '../tenants/embedded-ledger.ts';
-import type { Errand } from '../tenants/mirror.ts';
 import { isMap } from '../tenants/settings.ts';
 import type { Adjustment } from '../tenants/state.ts';
 import { dollars, words } from './admin/options.ts';
@@ -13,24 +11,11 @@ import type { WriterOptions } from './ledger-writer.ts';
 /** Gives back what was charged as unknown. Exit code 1: of one of them nothing was. */
 export async function refund(list: string, options: WriterOptions, surroundings: Surroundings): Promise<number> {
   const ids = list.split(',').map((id) => id.trim());
-  let isLater = false;
   const amounts = await changeLedger(options, surroundings, {
     inFile(ledger, at) {
       const [result] = ledger.commit([{ verb: 'refund', ids, at, ask: null }]);
       if (result === undefined || 'failed' in result) throw result?.failed;
       return (result.told.refunds ?? []).map((nanos) => usd(BigInt(nanos)));
-    },
-    inMirror(ledger) {
-      isLater = true;
-      const [known] = ledger.commit([{ verb: 'holds', since: Infinity, ids }]);
-      if (known === undefined || 'failed' in known) throw known?.failed;
-      const holds = new Map((known.told.holds ?? []).map((each) => [each.hold.id, each.ended]));
-      const unknown = ids.filter((id) => holds.get(id)?.outcome === 'unknown');
-      leave(
-        ledger,
-        unknown.map((id) => ({ verb: 'refund', id })),
-      );
-      return ids.map((id) => usd(BigInt(unknown.includes(id) ? holds.get(id)!.nanos : 0)));
     },
     async byGateway(api) {
       const { refunds } = await api.post('/ledger/refund', { holds: ids });
@@ -40,7 +25,7 @@ export async function refund(list: string, options: WriterOptions, surroundings:
   const isNothing = (amount: string): boolean => amount === usd(0n);
   for (const [index, amount] of amounts.entries())
     surroundings.print(
-      `${ids[index]}: ${isNothing(amount) ? 'nothing is charged as unknown' : `refunded $${amount}${isLater ? LATER : ''}`}\n`,
+      `${ids[index]}: ${isNothing(amount) ? 'nothing is charged as unknown' : `refunded $${amount}`}\n`,
     );
   return amounts.some(isNothing) ? 1 : 0;
 }
@@ -57,26 +42,12 @@ export function readAdjustments(list: string, reason: string | undefined, name: 
   });
 }
 
-const LATER = " at the gateway's next start";
-
-/** Redis and all instances are told by the next gateway that starts on this directory. */
-function leave(ledger: EmbeddedLedger, errands: readonly Errand[]): void {
-  for (const result of ledger.commit(errands.map((errand) => ({ verb: 'journal', errand }))))
-    if ('failed' in result) throw result.failed;
-}
-
-function foreseen(result: Result): { readonly by: string; readonly refused: string } {
-  if ('failed' in result) return { by: '', refused: result.failed.message };
-  return { by: usd(BigInt(result.told.foreseenNanos ?? 0)), refused: '' };
-}
-
 /** Charges holds what they truly cost. Exit code 1: one of them could not be adjusted. */
 export async function adjust(
   adjustments: readonly Adjustment[],
   options: WriterOptions,
   surroundings: Surroundings,
 ): Promise<number> {
-  let isLater = false;
   const told = await changeLedger(options, surroundings, {
     inFile(ledger, at) {
       const asked = adjustments.map((adjustment) => ({ verb: 'adjust', adjustment, at, ask: null }) as const);
@@ -87,18 +58,6 @@ export async function adjust(
             ? { by: usd(BigInt(result.told.adjustedNanos ?? 0)), refused: '' }
             : { by: '', refused: result.failed.message },
         );
-    },
-    inMirror(ledger) {
-      isLater = true;
-      const asked = adjustments.map((adjustment) => ({ verb: 'foresee', adjustment }) as const);
-      const told = ledger.commit(asked).map(foreseen);
-      leave(
-        ledger,
-        adjustments
-          .filter((_, index) => told[index]?.refused === '')
-          .map((adjustment) => ({ verb: 'adjust', adjustment })),
-      );
-      return told;
     },
     async byGateway(api) {
       const sent = adjustments.map(({ adjustment, id, nanos, reason }) => ({
@@ -115,9 +74,7 @@ export async function adjust(
   for (const [index, { by, refused }] of told.entries()) {
     const { id, nanos } = adjustments[index]!;
     const change = by.startsWith('-') ? `-$${by.slice(1)}` : `+$${by}`;
-    surroundings.print(
-      `${id}: ${refused === '' ? `charged $${usd(BigInt(nanos))} now, ${change}${isLater ? LATER : ''}` : refused}\n`,
-    );
+    surroundings.print(`${id}: ${refused === '' ? `charged $${usd(BigInt(nanos))} now, ${change}` : refused}\n`);
   }
   return told.every(({ refused }) => refused === '') ? 0 : 1;
 }

@@ -17,24 +17,28 @@ export const WRITER_OPTIONS = { admin: { type: 'string' } } as const;
 
 interface Ways<T> {
   /** In the file, which nobody else has. `at` is in unix ms. */
-  readonly inFile: (ledger: EmbeddedLedger, at: number) => T;
-  /** In the file of a gateway that shares a Redis, which decides: what is left there it is told at the next start. */
-  readonly inMirror: (ledger: EmbeddedLedger) => T;
+  readonly inFile: (ledger: EmbeddedLedger, at: number) => T | Promise<T>;
   /** By the gateway that has it. */
   readonly byGateway: (api: AdminApi) => Promise<T>;
 }
 
-/** Changes a ledger: in its file where no gateway is running, else over that gateway's admin API. */
+/**
+ * Changes a ledger: in its file where no gateway is running, else over that gateway's admin API. A file that follows a
+ * Redis is never changed by us: nobody else would hear of it, and what others have in the air would be charged here.
+ */
 export async function changeLedger<T>(options: WriterOptions, surroundings: Surroundings, ways: Ways<T>): Promise<T> {
   const file = locateLedger(options, surroundings);
-  // Opening it to write would make one.
-  const opened = openLedgerFile(file);
-  const follows = isMirror(opened);
-  opened.close();
+  if (followsRedis(file)) {
+    if (adminKey(surroundings) === null)
+      throw new Error(
+        `The ledger ${file} follows a Redis, and only a running gateway can change what all instances share: start one of them with PLANTAIN_ADMIN_KEY, set it here too, and name its admin API (--admin URL). Nothing was changed.`,
+      );
+    return ways.byGateway(adminApi(options, surroundings));
+  }
   const at = Date.now();
   let ledger: EmbeddedLedger;
   try {
-    ledger = openEmbeddedLedger(file, at, follows);
+    ledger = openEmbeddedLedger(file, at);
   } catch (error) {
     if (!(error instanceof GatewayError) || error.detail.code !== 'directory_taken') throw error;
     if (adminKey(surroundings) === null)
@@ -42,8 +46,18 @@ export async function changeLedger<T>(options: WriterOptions, surroundings: Surr
     return ways.byGateway(adminApi(options, surroundings));
   }
   try {
-    return follows ? ways.inMirror(ledger) : ways.inFile(ledger, at);
+    return await ways.inFile(ledger, at);
   } finally {
     ledger.close();
+  }
+}
+
+/** Throws Error where there is none: opening it to write would make one. */
+function followsRedis(file: string): boolean {
+  const db = openLedgerFile(file);
+  try {
+    return isMirror(db);
+  } finally {
+    db.close();
   }
 }

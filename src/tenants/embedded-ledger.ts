@@ -3,6 +3,8 @@ import { GatewayError } from '../errors.ts';
 import type { Balance } from './budget.ts';
 import { booksIn } from './embedded-books.ts';
 import type { Books, Ended, Expired } from './embedded-books.ts';
+import { registryCopyIn } from './embedded-copy.ts';
+import type { Copied, RegistryCopyTables, ToCopy } from './embedded-copy.ts';
 import { mirrorIn } from './embedded-mirror.ts';
 import type { Mirror } from './embedded-mirror.ts';
 import { registryIn } from './embedded-registry.ts';
@@ -12,6 +14,8 @@ import type { Rolled, RollUps } from './embedded-rollup.ts';
 import { savedIn } from './embedded-saved.ts';
 import type { SavedBatch } from './embedded-saved.ts';
 import { SCHEMA_STEPS } from './embedded-schema.ts';
+import { wipeIn } from './embedded-wipe.ts';
+import type { Wipe } from './embedded-wipe.ts';
 import type { MirrorOperation, MirrorTold } from './mirror.ts';
 import type { Ask, AuditQuery, AuditRow, RegistryWrite } from './registry-store.ts';
 import { inTransaction, isBusy, isStoreFailure, lockDirectory, openDatabase, scrubDatabase } from './sqlite.ts';
@@ -37,6 +41,12 @@ export type Operation =
   | { readonly verb: 'registry'; readonly since: number }
   | { readonly verb: 'change'; readonly change: RegistryWrite }
   | { readonly verb: 'audit'; readonly query: AuditQuery }
+  | { readonly verb: 'copied' }
+  | { readonly verb: 'copy'; readonly what: ToCopy }
+  /** Refused while the tenant has pictures in the air. */
+  | { readonly verb: 'landed'; readonly tenant: string }
+  | { readonly verb: 'wiped' }
+  | { readonly verb: 'keyAccounts'; readonly tenant: string }
   | MirrorOperation;
 
 /** What an operation tells beside that it is done; each verb only what concerns it. */
@@ -54,6 +64,12 @@ export interface Told extends MirrorTold {
   readonly revision?: number | null;
   /** Of `audit`. */
   readonly audit?: readonly AuditRow[];
+  /** Of `copied`. */
+  readonly copied?: Copied;
+  /** Of `keyAccounts`. */
+  readonly accounts?: readonly string[];
+  /** Of `wiped`: places in the trail of Redis that say nothing any more. */
+  readonly wiped?: readonly string[];
   /** Of `adjust`: by how many nano-dollars it cost more than was charged. */
   readonly adjustedNanos?: number;
   /** Of `rollUp` and `forget`. */
@@ -84,6 +100,8 @@ interface Clerks {
   readonly rollUps: RollUps;
   readonly save: (batch: SavedBatch, at: number) => void;
   readonly registry: EmbeddedRegistry;
+  readonly copy: RegistryCopyTables;
+  readonly wipe: Wipe;
   /** Null: this ledger follows no Redis. */
   readonly mirror: Mirror | null;
 }
@@ -106,14 +124,18 @@ export function openEmbeddedLedger(file: string, at: number, isMirror = false): 
   try {
     const open = (db = openDatabase(path, SCHEMA_STEPS));
     const books = booksIn(open);
-    const rollUps = rollUpsIn(open);
+    const wipe = wipeIn(open);
+    const rollUps = rollUpsIn(open, wipe);
     const save = savedIn(open);
+    const registry = registryIn(open, wipe);
     const clerks: Clerks = {
       books,
       mirror: isMirror ? mirrorIn(open, books, rollUps, save) : null,
       rollUps,
       save,
-      registry: registryIn(open),
+      registry,
+      copy: registryCopyIn(open, registry, wipe, rollUps),
+      wipe,
     };
     // The directory is ours alone, so whatever is held was held by a run that is dead.
     const expired = isMirror ? { holds: 0, nanos: 0 } : inTransaction(open, () => clerks.books.expireAll(at));
@@ -172,7 +194,8 @@ function commit(db: Database, clerks: Clerks, operations: readonly Operation[]):
   }
 }
 
-function perform({ books, rollUps, save, registry, mirror }: Clerks, operation: Operation): Told {
+function perform(clerks: Clerks, operation: Operation): Told {
+  const { books, rollUps, save, registry, copy, wipe, mirror } = clerks;
   switch (operation.verb) {
     case 'spent':
       return { balances: operation.accountKeys.map((key) => books.balance(key)) };
@@ -192,6 +215,17 @@ function perform({ books, rollUps, save, registry, mirror }: Clerks, operation: 
       return { revision: registry.write(operation.change) };
     case 'audit':
       return { audit: registry.audit(operation.query) };
+    case 'copied':
+      return { copied: copy.read() };
+    case 'copy':
+      return { forgot: copy.copy(operation.what) };
+    case 'wiped':
+      return { wiped: wipe.wipedOrigins() };
+    case 'keyAccounts':
+      return { accounts: rollUps.keyAccounts(operation.tenant) };
+    case 'landed':
+      wipe.mustHaveLanded(operation.tenant);
+      break;
     case 'settle':
       return { late: books.settle(operation.id, operation.ended, operation.at) };
     case 'reserve':

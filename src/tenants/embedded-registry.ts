@@ -1,6 +1,7 @@
 import type { Database } from './sqlite.ts';
-import type { AuditEntry, AuditQuery, AuditRow, RecordName, RegistryWrite } from './registry-store.ts';
+import type { AuditEntry, AuditQuery, AuditRow, RecordName, RegistryRecord, RegistryWrite } from './registry-store.ts';
 import type { JsonMap } from './settings.ts';
+import type { Wipe } from './embedded-wipe.ts';
 
 /** A step of the schema: see embedded-schema.ts. */
 export const REGISTRY_STEP = `
@@ -49,20 +50,23 @@ export interface EmbeddedRegistry {
   load(since: number): RegistryRows;
   write(change: RegistryWrite): number | null;
   audit(query: AuditQuery): readonly AuditRow[];
-  note(entry: AuditEntry): void;
+  /** `origin`: its place in the trail it was copied from, from where it is copied once. */
+  note(entry: AuditEntry, origin?: string): void;
+  /** A record as it was written elsewhere. */
+  put(record: RegistryRecord, revision: number): void;
 }
 
-export function registryIn(db: Database): EmbeddedRegistry {
+export function registryIn(db: Database, wipe: Wipe): EmbeddedRegistry {
   const selectRevision = db.prepare('SELECT coalesce(max(revision), 0) AS revision FROM registry');
   const selectSince = db.prepare('SELECT revision, body FROM registry WHERE revision > ? ORDER BY revision, kind, id');
   const selectOne = db.prepare('SELECT revision FROM registry WHERE kind = ? AND id = ?');
-  const put = db.prepare(
+  const upsert = db.prepare(
     `INSERT INTO registry (kind, id, revision, body) VALUES (?, ?, ?, ?)
      ON CONFLICT DO UPDATE SET revision = excluded.revision, body = excluded.body`,
   );
   const insertRow = db.prepare(
-    `INSERT INTO audit (at, actor, action, subject, before, after, amount, source, request, result)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO audit (at, actor, action, subject, before, after, amount, source, request, result, origin)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (origin) WHERE origin IS NOT NULL DO NOTHING`,
   );
   const selectRows = db.prepare(
     `SELECT * FROM audit WHERE seq < :before AND (:subject IS NULL OR subject = :subject) ORDER BY seq DESC LIMIT :limit`,
@@ -71,14 +75,19 @@ export function registryIn(db: Database): EmbeddedRegistry {
   const revisionOf = ({ kind, id }: RecordName): number => Number(selectOne.get(kind, id)?.['revision'] ?? 0);
   const current = (): number => Number(selectRevision.get()?.['revision']);
 
-  function note({ at, actor, action, subject, before, after, amountNanos, from, requestId, result }: AuditEntry): void {
+  const put = (record: RegistryRecord, revision: number): void =>
+    void upsert.run(record.kind, record.id, BigInt(revision), JSON.stringify(record));
+
+  function note(entry: AuditEntry, origin: string | null = null): void {
+    const { at, actor, action, subject, before, after, amountNanos, from, requestId, result } = entry;
     const amount = amountNanos === null ? null : BigInt(amountNanos);
     const states = [before, after].map((state) => (state === null ? null : JSON.stringify(state)));
-    insertRow.run(BigInt(Math.trunc(at)), actor, action, subject, ...states, amount, from, requestId, result);
+    insertRow.run(BigInt(Math.trunc(at)), actor, action, subject, ...states, amount, from, requestId, result, origin);
   }
 
   return {
     note,
+    put,
     load: (since) => ({
       revision: current(),
       rows: selectSince.all(BigInt(since)).map((row) => ({
@@ -86,11 +95,16 @@ export function registryIn(db: Database): EmbeddedRegistry {
         body: String(row['body']),
       })),
     }),
-    write({ expected, records, audit }) {
+    write({ expected, records, audit, forgets }) {
+      if (forgets !== undefined) wipe.mustHaveLanded(forgets.tenant);
       if (expected.some((record) => revisionOf(record) !== record.revision)) return null;
       const revision = current() + (records.length > 0 ? 1 : 0);
-      for (const record of records) put.run(record.kind, record.id, BigInt(revision), JSON.stringify(record));
+      for (const record of records) put(record, revision);
       note(audit);
+      if (forgets !== undefined) {
+        wipe.wipeTrail(forgets.tenant);
+        wipe.removeRecords(forgets.tenant, revision);
+      }
       return revision;
     },
     audit: ({ limit, before, subject }) => selectRows.all({ before: placeOf(before), subject, limit }).map(auditRow),

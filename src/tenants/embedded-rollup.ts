@@ -1,4 +1,4 @@
-import { GatewayError } from '../errors.ts';
+import type { Wipe } from './embedded-wipe.ts';
 import type { Database } from './sqlite.ts';
 import type { RollUp } from './state.ts';
 
@@ -14,6 +14,10 @@ export interface RollUps {
   rollUp(which: RollUp, most: number, at: number): Rolled;
   /** Throws `invalid_request` while the tenant has pictures in the air. */
   forget(tenant: string, most: number, at: number): Rolled;
+  /** Drops the accounts of keys that are gone, where nothing is left of their tenant but that. */
+  dropKeyAccounts(tenant: string, at: number): void;
+  /** The names of the accounts of a tenant's keys. */
+  keyAccounts(tenant: string): readonly string[];
 }
 
 type Reason = 'retention' | 'forget';
@@ -25,11 +29,21 @@ const STAYS = {
   forget: "tenant, '', model, upstream, tier, '', '{}'",
 } as const satisfies Record<Reason, string>;
 
+/** Whether a column has the name of an account of a key. A tenant called "key" has some that begin alike, a word shorter. */
+const ofKey = (column: string): string =>
+  `substr(${column}, 1, length(:begins)) = :begins AND ${column} >= :begins AND json_array_length(${column}) = 6`;
+const accountsBegin = (key: string): string => `${JSON.stringify(['key', key]).slice(0, -1)},`;
+
+/** What was taken over from a Redis as a sum for such an account is a hold of nobody, by the account's name. */
+const CARRIED = `hold WHERE id BETWEEN 'carried:' AND 'carried;' AND EXISTS (
+  SELECT 1 FROM hold_account JOIN gone ON substr(account, 1, length(key_id) + 10) = '["key","' || key_id || '",'
+  WHERE hold = hold.id AND tenant = :tenant)`;
+
 const COLUMNS = 'tenant, key_id, model, upstream, tier, user, tags';
 /** For sums kept by attribution: those of a list of attributions go over to coarse ones. */
 const MOVED = 'SELECT attribution, coarse FROM moving';
 
-export function rollUpsIn(db: Database): RollUps {
+export function rollUpsIn(db: Database, wipe: Wipe): RollUps {
   // A step is rare: its statements are prepared when it is taken. It is of few holds in a large file: CROSS JOIN begins
   // with them, https://www.sqlite.org/optoverview.html#manual_control_of_query_plans_using_cross_join.
   const run = (sql: string, words: Words = {}): number => Number(db.prepare(sql).run(words).changes);
@@ -151,26 +165,36 @@ export function rollUpsIn(db: Database): RollUps {
     );
   }
 
-  /** The budgets of keys have the keys' names: they go with them. */
-  function dropKeyAccounts(at: number): void {
-    const keys = db.prepare('SELECT DISTINCT key_id FROM moving JOIN attribution ON id = attribution').all();
-    for (const { key_id } of keys) {
-      const from = `${JSON.stringify(['key', key_id]).slice(0, -1)},`;
-      const words = { from, until: `${from}\u{10ffff}` };
-      // A tenant that is called "key" has accounts that begin alike, and have a word less.
-      const theirs = 'BETWEEN :from AND :until AND json_array_length(%) = 6';
-      const named = (column: string): string => `${column} ${theirs.replace('%', column)}`;
+  /** The budgets of keys have the keys' names: they go with them, once no hold has them any more. */
+  function dropKeyAccounts(tenant: string, at: number): void {
+    const own = 'SELECT 1 FROM attribution AS who CROSS JOIN hold ON attribution = who.id WHERE tenant = :tenant';
+    for (const left of [own, `SELECT 1 FROM ${CARRIED}`]) if (db.prepare(left).get({ tenant }) !== undefined) return;
+    for (const { key_id } of db.prepare('SELECT key_id FROM gone WHERE tenant = ?').all(tenant)) {
+      const words = { begins: accountsBegin(String(key_id)) };
       const { spent } = sums(
-        `SELECT coalesce(sum(spent), 0) AS spent FROM base_account WHERE ${named('account')}`,
+        `SELECT coalesce(sum(spent), 0) AS spent FROM base_account WHERE ${ofKey('account')}`,
         words,
       );
-      const gone = run(`DELETE FROM base_account WHERE ${named('account')}`, words);
-      if (gone > 0) record('forget', at, { holds: 0n, rows: 0n, spent: 0n, accountSpent: -spent! });
-      run(`DELETE FROM account WHERE ${named('key')}`, words);
+      const dropped = run(`DELETE FROM base_account WHERE ${ofKey('account')}`, words);
+      if (dropped > 0) record('forget', at, { holds: 0n, rows: 0n, spent: 0n, accountSpent: -spent! });
+      run(`DELETE FROM account WHERE ${ofKey('key')}`, words);
     }
+    run('DELETE FROM gone WHERE tenant = :tenant', { tenant });
   }
 
   return {
+    dropKeyAccounts,
+    keyAccounts(tenant) {
+      const keys = db.prepare(
+        `SELECT key_id FROM gone WHERE tenant = :tenant
+         UNION SELECT key_id FROM attribution WHERE tenant = :tenant AND key_id <> ''`,
+      );
+      const names = db.prepare(`SELECT key FROM account WHERE ${ofKey('key')}`);
+      return keys
+        .all({ tenant })
+        .flatMap(({ key_id }) => names.all({ begins: accountsBegin(String(key_id)) }))
+        .map(({ key }) => String(key));
+    },
     rollUp({ before, unknownsBefore }, most, at) {
       const words = { before: BigInt(Math.trunc(before)) };
       const known = "hold WHERE ended_at < :before AND outcome <> 'unknown' ORDER BY ended_at, id";
@@ -189,19 +213,21 @@ export function rollUpsIn(db: Database): RollUps {
     },
 
     forget(tenant, most, at) {
-      const flying = `SELECT 1 FROM hold CROSS JOIN attribution AS who ON who.id = attribution
-        WHERE state = 'held' AND tenant = ? LIMIT 1`;
-      if (db.prepare(flying).get(tenant) !== undefined)
-        throw new GatewayError(
-          'invalid_request',
-          `The tenant ${tenant} has pictures in the air: take its keys away, and ask again when they have landed.`,
-        );
+      wipe.mustHaveLanded(tenant);
+      // Corrections name holds, and some words for them.
+      wipe.wipeTrail(tenant);
+      run(
+        `INSERT OR IGNORE INTO gone SELECT DISTINCT tenant, key_id FROM attribution
+         WHERE tenant = :tenant AND key_id <> ''`,
+        { tenant },
+      );
       const theirs = 'attribution AS who CROSS JOIN hold ON hold.attribution = who.id WHERE tenant = :tenant';
       const holds = roll('forget', theirs, { tenant }, most, at);
       if (holds === most) return { holds, more: true };
+      if (roll('forget', CARRIED, { tenant }, most, at) === most) return { holds, more: true };
       const list = `SELECT id FROM attribution WHERE tenant = :tenant AND NOT (key_id = '' AND user = '' AND tags = '{}') LIMIT :most`;
       const moved = move('forget', list, { tenant, most: BigInt(most) });
-      dropKeyAccounts(at);
+      dropKeyAccounts(tenant, at);
       for (const table of ['usage', 'base_usage'] as const)
         moveSums(table, 'outcome', ['calls', 'pictures', 'tokens', 'spent'], 'true');
       moveSums('saved', 'how', ['calls', 'nanos', 'ms'], 'true');

@@ -1,4 +1,5 @@
 import { REGISTRY_STEP } from './embedded-registry.ts';
+import { FORGET_STEP } from './embedded-schema-forget.ts';
 import { MONEY_STEP } from './embedded-schema-money.ts';
 
 /**
@@ -141,4 +142,5 @@ export const SCHEMA_STEPS: readonly string[] = [
   `,
   REGISTRY_STEP,
   MONEY_STEP,
+  FORGET_STEP,
 ];

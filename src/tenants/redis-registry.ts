@@ -1,117 +1,167 @@
+import { randomUUID } from 'node:crypto';
 import { GatewayError } from '../errors.ts';
-import { RedisFailure, script } from '../redis.ts';
+import { RedisFailure } from '../redis.ts';
 import type { Redis, Reply } from '../redis.ts';
+import type { CopiedTo, ToCopy } from './embedded-copy.ts';
+import { LOAD, PUT_BACK, WRITE } from './redis-registry-scripts.ts';
+import type { RegistryCopy } from './registry-copy.ts';
+import { putBack } from './registry-merge.ts';
 import { nameOf } from './registry-store.ts';
-import type { AuditEntry, AuditRow, RegistryRecord, RegistryStore } from './registry-store.ts';
-
-/*
- * The registry where all instances share it. Under one prefix, whose hash tag keeps it on one node of a cluster:
- *
- *   records     hash: a record's name to its JSON
- *   revisions   sorted set: the same names by the revision that wrote them
- *   revision    the registry's own, which only rises
- *   audit       stream of rows, and one more for each subject
- *   changes     channel: told of every change, with its revision
- */
-
-/** All of a change or nothing, in one step. -1: a record is not as expected. */
-const WRITE = script(
-  'registry-write',
-  `
-  local records, revisions, counter, trail, ofSubject = unpack(KEYS)
-  local channel, row, expected = ARGV[1], ARGV[2], tonumber(ARGV[3])
-  for i = 4, 2 + 2 * expected, 2 do
-    if tonumber(redis.call('ZSCORE', revisions, ARGV[i]) or 0) ~= tonumber(ARGV[i + 1]) then return -1 end
-  end
-  local first = 4 + 2 * expected
-  local revision = tonumber(redis.call('GET', counter) or 0)
-  if first <= #ARGV then revision = redis.call('INCR', counter) end
-  for i = first, #ARGV, 2 do
-    redis.call('HSET', records, ARGV[i], ARGV[i + 1])
-    redis.call('ZADD', revisions, revision, ARGV[i])
-  end
-  local id = redis.call('XADD', trail, '*', 'row', row)
-  redis.call('XADD', ofSubject, id, 'row', row)
-  if first <= #ARGV then redis.call('PUBLISH', channel, revision) end
-  return revision
-  `,
-);
-
-/** The revision, and by twos the revision and the JSON of every record after the one that is known. */
-const LOAD = script(
-  'registry-load',
-  `
-  local records, revisions, counter = unpack(KEYS)
-  local told = { tonumber(redis.call('GET', counter) or 0) }
-  local names = redis.call('ZRANGEBYSCORE', revisions, '(' .. ARGV[1], '+inf', 'WITHSCORES')
-  for i = 1, #names, 2 do
-    told[#told + 1] = tonumber(names[i + 1])
-    told[#told + 1] = redis.call('HGET', records, names[i])
-  end
-  return told
-  `,
-);
+import type { AuditEntry, Loaded, RegistryRecord, RegistryStore, Stored } from './registry-store.ts';
 
 const WRITE_MS = 1_000;
 const LOAD_MS = 10_000;
-const AUDIT_MS = 3_000;
+const TRAIL_MS = 3_000;
 const LOOK_MS = 500;
+const TRAIL_AT_ONCE = 500;
 /** What a lost message costs: a revocation holds everywhere within this time. */
 const LOOK_EVERY_MS = 1_000;
+/** Others put back what they know at the same time. */
+const MOST_TRIES = 20;
 
 export interface RedisRegistryOptions {
   readonly redis: Redis;
   /** Its keys begin with it. */
   readonly prefix: string;
+  readonly copy: RegistryCopy;
+  /** Redis had lost so many records, and was told them again. */
+  readonly onRestored: (records: number) => void;
 }
 
-/** Tenants and keys that several instances share. While Redis is away every verb rejects with GatewayError `unavailable`. */
-export function createRedisRegistry({ redis, prefix }: RedisRegistryOptions): RegistryStore {
+/**
+ * Tenants and keys that several instances share. Each of them has a copy of its own: what is read is written down before it
+ * counts, and a Redis that has lost something is told it before it takes a change from here. While Redis is away every verb
+ * rejects with GatewayError `unavailable`, but for `recall` and `audit`, which tell what is known here.
+ */
+export function createRedisRegistry({ redis, prefix, copy, onRestored }: RedisRegistryOptions): RegistryStore {
   const key = (name: string): string => `${prefix}:${name}`;
-  const keys = ['records', 'revisions', 'revision'].map(key);
+  const keys = ['records', 'revisions', 'revision', 'tokens', 'audit'].map(key);
   const channel = key('changes');
-  const trailOf = (subject: string | null): string => (subject === null ? key('audit') : key(`audit:${subject}`));
-  /** The revision that was read last. */
-  let known = 0;
+  /** The last change that is known to be in Redis: were it not there, others would be missing too. */
+  let known: CopiedTo = { revision: 0, token: '' };
+  /** Up to where the registry was read. */
+  let read = known;
+  let trailedTo: string | null = null;
+  /** What is known here may be missing there: the two are held against each other before anything else. */
+  let isStray = false;
+
+  let turn: Promise<unknown> = Promise.resolve();
+
+  /** One after the other. */
+  function load(since: number): Promise<Loaded> {
+    const loaded = turn.then(() => loadNow(since));
+    turn = loaded.catch(() => undefined);
+    return loaded;
+  }
+
+  async function loadNow(since: number): Promise<Loaded> {
+    for (let tries = 0; tries < MOST_TRIES; tries += 1) {
+      const args = [isStray ? 0 : since, known.revision, known.token].map(String);
+      const [now, token, isOther, ...rest] = (await asked(redis.run(LOAD, keys, args, LOAD_MS))) as readonly Reply[];
+      const position = { revision: Number(now), token: String(token) };
+      const records = storedOf(rest);
+      isStray ||= isOther === 1;
+      if (isStray && !(await isWhole(records, position))) continue;
+      await followTrail(isStray);
+      const isNews = records.length > 0 || position.revision !== read.revision || position.token !== read.token;
+      if (isNews) await copy.write({ records, position });
+      read = position;
+      // A change of our own may have been written after this was read.
+      if (isStray || position.revision >= known.revision) known = position;
+      isStray = false;
+      return { revision: position.revision, records };
+    }
+    throw new GatewayError('unavailable', 'Others keep putting back what Redis has lost. Try again in a moment.', {
+      retryAfterSeconds: 1,
+      code: 'busy',
+    });
+  }
+
+  /** Whether nothing is missing there that is known here. What is, is put back, and has to be read again. */
+  async function isWhole(theirs: readonly Stored[], { revision }: CopiedTo): Promise<boolean> {
+    const lost = putBack((await copy.read()).records, theirs);
+    const changes = lost.records.length + lost.removed.length;
+    if (changes === 0 && revision >= known.revision) return true;
+    const words = {
+      records: lost.records.map(({ record, seen }) => [nameOf(record), JSON.stringify(record), seen]),
+      removed: lost.removed.map((each) => [nameOf(each), each.seen]),
+    };
+    const args = [channel, randomUUID(), String(known.revision), JSON.stringify(words)];
+    const isDone = (await asked(redis.run(PUT_BACK, keys, args, LOAD_MS))) !== 0;
+    if (isDone && changes > 0) onRestored(changes);
+    return false;
+  }
+
+  /** Copies what is new in the trail; all of it where it may be another one. */
+  async function followTrail(fromStart: boolean): Promise<void> {
+    trailedTo ??= (await copy.read()).trail;
+    let from = fromStart ? '-' : trailedTo;
+    for (let more = true; more;) {
+      const range = ['XRANGE', key('audit'), from === '-' ? '-' : `(${from}`, '+', 'COUNT', String(TRAIL_AT_ONCE)];
+      const trail = ((await asked(redis.command(range, TRAIL_MS))) as readonly Reply[]).map(rowOf);
+      if (trail.length > 0) await copy.write({ trail });
+      trailedTo = from = trail.at(-1)?.origin ?? from;
+      more = trail.length === TRAIL_AT_ONCE;
+    }
+  }
+
+  /** What is wiped here goes there. */
+  async function wipe(): Promise<void> {
+    const origins = await copy.wiped();
+    for (let start = 0; start < origins.length; start += TRAIL_AT_ONCE)
+      await asked(redis.command(['XDEL', key('audit'), ...origins.slice(start, start + TRAIL_AT_ONCE)], TRAIL_MS));
+  }
 
   return {
-    async load(since) {
-      const [revision, ...rest] = (await asked(redis.run(LOAD, keys, [String(since)], LOAD_MS))) as readonly Reply[];
-      known = Number(revision);
-      const records = rest.flatMap((at, index) =>
-        index % 2 === 0
-          ? [{ revision: Number(at), record: JSON.parse(String(rest[index + 1])) as RegistryRecord }]
-          : [],
-      );
-      return { revision: known, records };
+    load,
+
+    async recall() {
+      const { position, trail, records } = await copy.read();
+      known = read = position ?? known;
+      trailedTo = trail;
+      // Either never told to a Redis, or written there just before the end, and not known to have stayed.
+      isStray = records.some(({ revision }) => revision > read.revision);
+      return { revision: read.revision, records };
     },
 
-    async write({ expected, records, audit }) {
-      const args = [
-        channel,
-        JSON.stringify(audit),
-        String(expected.length),
-        ...expected.flatMap((record) => [nameOf(record), String(record.revision)]),
-        ...records.flatMap((record) => [nameOf(record), JSON.stringify(record)]),
-      ];
-      const trails = [trailOf(null), trailOf(audit.subject)];
-      const revision = await asked(redis.run(WRITE, [...keys, ...trails], args, WRITE_MS), MAYBE_WRITTEN);
-      return revision === -1 ? null : Number(revision);
+    async write({ expected, records, audit, forgets }) {
+      if (isStray && records.length > 0) return null;
+      if (forgets !== undefined) await copy.mustHaveLanded(forgets.tenant);
+      // A row of the trail alone rests on nothing that could be lost.
+      const restsOn = records.length > 0 ? known : { revision: 0, token: '' };
+      const token = randomUUID();
+      const change = {
+        expected: expected.map((record) => [nameOf(record), record.revision]),
+        records: records.map((record) => [nameOf(record), JSON.stringify(record)]),
+        removed: (forgets?.records ?? []).map(nameOf),
+      };
+      const args = [channel, JSON.stringify(audit), restsOn.revision, restsOn.token, token, JSON.stringify(change)];
+      const revision = Number(await asked(redis.run(WRITE, keys, args.map(String), WRITE_MS), MAYBE_WRITTEN));
+      if (revision < 0) return null;
+      if (records.length === 0) return revision;
+      known = { revision, token };
+      if (forgets !== undefined) await followTrail(false);
+      // Before anybody hears that it is done: should Redis forget it, this instance does not.
+      await copy.write({ records: records.map((record) => ({ record, revision })) });
+      if (forgets !== undefined) await wipe();
+      return revision;
     },
 
-    async audit({ limit, before, subject }) {
-      if (before !== null && !/^\d{1,15}-\d{1,15}$/.test(before)) return [];
-      const newest = before === null ? '+' : `(${before}`;
-      const rows = await asked(
-        redis.command(['XREVRANGE', trailOf(subject), newest, '-', 'COUNT', String(limit)], AUDIT_MS),
-      );
-      return (rows as readonly Reply[]).map(rowOf);
+    async audit(query) {
+      try {
+        await followTrail(false);
+      } catch (error) {
+        if (!(error instanceof GatewayError) || error.detail.code !== 'store_unavailable') throw error;
+      }
+      return copy.audit(query);
     },
 
     watch(onChange) {
       const unsubscribe = redis.subscribe(channel, onChange, onChange);
       const look = async (): Promise<void> => {
-        if (Number((await redis.command(['GET', key('revision')], LOOK_MS)) ?? 0) !== known) onChange();
+        const now = Number((await redis.command(['GET', key('revision')], LOOK_MS)) ?? 0);
+        const token = await redis.command(['HGET', key('tokens'), String(now)], LOOK_MS);
+        if (isStray || now !== read.revision || (token ?? '') !== read.token) onChange();
       };
       // Redis that is away tells of itself when it comes back, and is looked at again meanwhile.
       const timer = setInterval(() => void look().catch(() => undefined), LOOK_EVERY_MS).unref();
@@ -123,9 +173,15 @@ export function createRedisRegistry({ redis, prefix }: RedisRegistryOptions): Re
   };
 }
 
-function rowOf(entry: Reply): AuditRow {
-  const [seq, fields] = entry as readonly [string, readonly string[]];
-  return { ...(JSON.parse(fields[1] ?? '') as AuditEntry), seq };
+function storedOf(reply: readonly Reply[]): readonly Stored[] {
+  return reply.flatMap((at, index) =>
+    index % 2 === 0 ? [{ revision: Number(at), record: JSON.parse(String(reply[index + 1])) as RegistryRecord }] : [],
+  );
+}
+
+function rowOf(entry: Reply): ToCopy['trail'][number] {
+  const [origin, fields] = entry as readonly [string, readonly string[]];
+  return { origin, entry: JSON.parse(fields[1] ?? '') as AuditEntry };
 }
 
 const AWAY = 'Tenants and keys cannot be read or changed now, because Redis does not answer. Try again later.';

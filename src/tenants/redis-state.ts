@@ -8,6 +8,8 @@ import type { Expired } from './embedded-books.ts';
 import type { StateEvents } from './embedded-state.ts';
 import { forgetTenant, scrub } from './embedded-forget.ts';
 import { openLedgerThread } from './embedded-thread.ts';
+import { registryCopy } from './registry-copy.ts';
+import type { RegistryCopy } from './registry-copy.ts';
 import { judgeImages } from './image-limits.ts';
 import { perMinute } from './limits.ts';
 import type { CountLimit } from './limits.ts';
@@ -58,6 +60,8 @@ export interface RedisState extends SpendState {
   lastKnown(accountKeys: readonly string[]): Promise<readonly Balance[]>;
   /** Charges that Redis has still to be told. */
   untold(): number;
+  /** Of tenants and keys, in the same file. */
+  readonly copy: RegistryCopy;
 }
 
 /**
@@ -189,6 +193,7 @@ export async function openRedisState(options: RedisStateOptions): Promise<RedisS
     sweep: member.sweep,
     trouble,
     close,
+    copy: registryCopy(thread, closing.signal),
     untold: () => errands.size,
     async reserve(holds) {
       const [first] = holds;
@@ -247,6 +252,8 @@ export async function openRedisState(options: RedisStateOptions): Promise<RedisS
       mustBeThere();
       await saved.flush();
       await member.follow();
+      const { accounts = [] } = await thread.ask({ verb: 'keyAccounts', tenant });
+      await store.drop(accounts);
       await forgetTenant(thread, tenant, now());
       await errands.send({ verb: 'forget', tenant });
       await scrub(thread, closing.signal);

@@ -197,6 +197,14 @@ export class RedisStore {
     }
   }
 
+  /** Accounts of keys that are forgotten: whoever takes over what is here would know of them again. */
+  async drop(accountKeys: readonly string[]): Promise<void> {
+    for (let start = 0; start < accountKeys.length; start += AT_A_TIME) {
+      const some = accountKeys.slice(start, start + AT_A_TIME).map((key) => `${this.#prefix}a:${key}`);
+      await this.#redis.command(['DEL', ...some], PATIENT_MS);
+    }
+  }
+
   async #expire(script: Script, ...args: readonly string[]): Promise<Swept> {
     const [, holds, nanos, looked] = await this.#ask(script, ...args);
     return { holds: Number(holds), nanos: Number(nanos), looked: Number(looked) };

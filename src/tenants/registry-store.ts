@@ -10,6 +10,8 @@ export interface TenantRecord {
   /** Unix ms, as all times here. */
   readonly createdAt: number;
   readonly deletedAt: number | null;
+  /** From then on nothing is known of it but this, and no record of it that was written before counts. */
+  readonly forgottenAt?: number;
 }
 
 /** What a key keeps when it is rotated: its settings and, by this id, the accounts of its budgets. */
@@ -58,6 +60,13 @@ export interface RegistryWrite {
   readonly expected: readonly (RecordName & { readonly revision: number })[];
   readonly records: readonly RegistryRecord[];
   readonly audit: AuditEntry;
+  /** The tenant that is forgotten with it: its keys and their lines go, and what the audit trail says of them. */
+  readonly forgets?: Forgotten | undefined;
+}
+
+export interface Forgotten {
+  readonly tenant: string;
+  readonly records: readonly RecordName[];
 }
 
 /** A row of the audit trail: who changed what, or tried to. It holds no key. */
@@ -97,6 +106,8 @@ export interface AuditQuery {
 
 /** Where tenants and keys of the run time are kept. Every verb rejects with GatewayError `unavailable` when the store fails. */
 export interface RegistryStore {
+  /** What this instance knew when it ran last, whether or not the store can be asked; absent where the store is its own. */
+  readonly recall?: () => Promise<Loaded>;
   /** What was written after a revision; 0: everything. */
   load(since: number): Promise<Loaded>;
   /** The new revision; null, and nothing written, when a record is no longer as expected. */
@@ -109,4 +120,10 @@ export interface RegistryStore {
 
 export function nameOf({ kind, id }: RecordName): string {
   return `${kind} ${id}`;
+}
+
+/** Whether a record was written before its tenant was forgotten. */
+export function isForgotten({ record, revision }: Stored, tenant: Stored | undefined): boolean {
+  if (record.kind === 'tenant' || tenant?.record.kind !== 'tenant') return false;
+  return tenant.record.forgottenAt !== undefined && revision < tenant.revision;
 }

@@ -1,8 +1,8 @@
 import { usdToNanos } from '../image/price.ts';
-import { changeOf, configured, conflict, keepsOut, ownTenant, TOP_UP } from './registry-lookup.ts';
+import { changeOf, configured, conflict, keepsOut, notFound, ownTenant, TOP_UP } from './registry-lookup.ts';
 import type { Decide } from './registry-lookup.ts';
 import type { TenantRecord } from './registry-store.ts';
-import { shownTenant } from './registry-view.ts';
+import { shownTenant, timeOf } from './registry-view.ts';
 import { isMap, mergePatch, mistaken, tenantBody, valueOf } from './settings.ts';
 import type { JsonMap, SettingsReader } from './settings.ts';
 
@@ -53,5 +53,47 @@ export function deleteTenant(id: string): Decide {
     const tenant = ownTenant(view, id);
     const record = { ...tenant, deletedAt: view.now };
     return changeOf(`tenant ${id}`, [record], shownTenant(tenant), shownTenant(record));
+  };
+}
+
+/**
+ * Leaves of a deleted tenant that its id was used: its keys go, and its settings. So does what the audit trail says of
+ * them. Who was never made here, and is not configured any more, can be forgotten too.
+ */
+export function forgetTenant(id: string): Decide {
+  return (view) => {
+    if (!/^[a-z0-9][a-z0-9._-]{0,63}$/.test(id)) throw notFound('There is no such tenant.');
+    if (view.baseTenant(id) !== null)
+      throw conflict('configured', `The tenant ${id} is configured: take it out there first, and start again.`);
+    const known = view.get('tenant', id);
+    if (known !== null && known.deletedAt === null)
+      throw conflict('not_deleted', `The tenant ${id} may still draw: delete it first, DELETE /admin/tenants/${id}.`);
+    const { now } = view;
+    const record: TenantRecord = {
+      kind: 'tenant',
+      id,
+      settings: {
+        models: null,
+        organisation: null,
+        budgets: [],
+        limits: null,
+        safetyFloor: null,
+        cache: { scope: id, when: null, ttlSeconds: null },
+      },
+      creditNanos: null,
+      createdAt: known?.createdAt ?? now,
+      deletedAt: known?.deletedAt ?? now,
+      forgottenAt: now,
+    };
+    const records = view.recordsOf(id).map(({ kind, id: name }) => ({ kind, id: name }));
+    return {
+      subject: `tenant ${id}`,
+      records: [record],
+      forgets: { tenant: id, records },
+      before: null,
+      after: null,
+      amountNanos: null,
+      reply: { id, forgottenAt: timeOf(now) },
+    };
   };
 }

@@ -1,7 +1,7 @@
 import { GatewayError } from '../errors.ts';
 import type { Base, BaseKey, BaseTenant } from './registry-keys.ts';
 import { nameOf } from './registry-store.ts';
-import type { AuditEntry, RecordName, RegistryRecord, RegistryStore } from './registry-store.ts';
+import type { AuditEntry, Forgotten, Loaded, RecordName, RegistryRecord, RegistryStore } from './registry-store.ts';
 import { Roll } from './roll.ts';
 import type { RecordOf } from './roll.ts';
 
@@ -11,6 +11,8 @@ export type Actor = Pick<AuditEntry, 'actor' | 'from' | 'requestId'>;
 /** What a change rests on. What it looks at must be unchanged when it is written. */
 export interface View {
   get<Kind extends RegistryRecord['kind']>(kind: Kind, id: string): RecordOf<Kind> | null;
+  /** Keys and lines of a tenant. */
+  recordsOf(tenant: string): readonly RegistryRecord[];
   /** Of the configuration. */
   baseTenant(id: string): BaseTenant | null;
   baseKey(id: string): { readonly tenant: BaseTenant; readonly key: BaseKey } | null;
@@ -23,6 +25,7 @@ export interface View {
 
 export interface Change<Reply> extends Pick<AuditEntry, 'subject' | 'before' | 'after' | 'amountNanos'> {
   readonly records: readonly RegistryRecord[];
+  readonly forgets?: Forgotten | undefined;
   readonly reply: Reply;
 }
 
@@ -59,10 +62,21 @@ export class Registry {
     this.#options = options;
   }
 
-  /** Rejects with GatewayError `unavailable` when the store cannot be read. */
+  /**
+   * Begins with what this instance knew last, where the store has it, and goes on without the store until that can be
+   * asked. Rejects with GatewayError `unavailable` when there is neither.
+   */
   static async open(options: RegistryOptions): Promise<Registry> {
     const registry = new Registry(options);
-    await registry.#read();
+    const { store, onFault } = options;
+    const recalled = await store.recall?.();
+    if (recalled !== undefined) registry.#take(recalled);
+    try {
+      await registry.#read();
+    } catch (error) {
+      if (recalled === undefined) throw error;
+      onFault(error);
+    }
     registry.#unwatch = options.store.watch(() => void registry.#refresh());
     return registry;
   }
@@ -104,23 +118,22 @@ export class Registry {
     for (let tries = 0; tries < MOST_TRIES; tries += 1) {
       const seen: Seen = new Map();
       const at = now();
-      let change: Change<Reply>;
       try {
-        change = decide(this.#view(at, seen));
+        const { records, reply, forgets, ...told } = decide(this.#view(at, seen));
+        const audit = { at, ...who, action, ...told, result: 'done' };
+        const revision = await store.write({ expected: [...seen.values()], records, audit, forgets });
+        if (revision !== null) {
+          this.roll.apply(records.map((record) => ({ record, revision })));
+          return reply;
+        }
       } catch (error) {
-        if (!(error instanceof GatewayError)) throw error;
+        // What the store could not write needs no row that it could not write either.
+        if (!(error instanceof GatewayError) || error.failure === 'unavailable') throw error;
         const result = error.detail.code ?? error.failure;
         const nothing = { before: null, after: null, amountNanos: null };
         const audit = { at, ...who, action, subject: refusedSubject, ...nothing, result };
         await store.write({ expected: [], records: [], audit });
         throw error;
-      }
-      const { records, reply, ...told } = change;
-      const audit = { at, ...who, action, ...told, result: 'done' };
-      const revision = await store.write({ expected: [...seen.values()], records, audit });
-      if (revision !== null) {
-        this.roll.apply(records.map((record) => ({ record, revision })));
-        return reply;
       }
       await this.#read();
     }
@@ -134,6 +147,12 @@ export class Registry {
       get: (kind, id) => {
         seen.set(nameOf({ kind, id }), { kind, id, revision: roll.revisionOf({ kind, id }) });
         return roll.record(kind, id);
+      },
+      recordsOf: (tenant) => {
+        const records = roll.recordsOf(tenant);
+        for (const { kind, id } of records)
+          seen.set(nameOf({ kind, id }), { kind, id, revision: roll.revisionOf({ kind, id }) });
+        return records;
       },
       baseTenant: (id) => roll.baseTenants.get(id) ?? null,
       baseKey: (id) => roll.baseKeys.get(id) ?? null,
@@ -159,15 +178,12 @@ export class Registry {
   }
 
   async #read(): Promise<void> {
-    const { records, revision } = await this.#options.store.load(this.#revision);
-    if (revision < this.#revision)
-      throw new GatewayError(
-        'unavailable',
-        `Tenants and keys went back from revision ${this.#revision} to ${revision} where they are kept. Put back what was lost, or start anew to go on without it.`,
-        { code: 'store_went_back' },
-      );
+    this.#take(await this.#options.store.load(this.#revision));
+  }
+
+  /** Only here: before a change of our own others may have written some that were not read yet. */
+  #take({ records, revision }: Loaded): void {
     this.roll.apply(records);
-    // Only here: before a change of our own others may have written some that were not read yet.
     this.#revision = Math.max(this.#revision, revision);
   }
 }

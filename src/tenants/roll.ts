@@ -3,7 +3,7 @@ import type { KeyEntry, KeyRing, Tenant } from './authenticate.ts';
 import type { Payer } from './budget.ts';
 import { createResolver, earlier, entryOf } from './registry-keys.ts';
 import type { Base, BaseKey, BaseTenant, Resolver } from './registry-keys.ts';
-import { nameOf } from './registry-store.ts';
+import { isForgotten, nameOf } from './registry-store.ts';
 import type { KeyRecord, RecordName, RegistryRecord, Stored } from './registry-store.ts';
 
 export type RecordOf<Kind extends RegistryRecord['kind']> = Extract<RegistryRecord, { readonly kind: Kind }>;
@@ -56,7 +56,9 @@ export class Roll {
     for (const each of stored) {
       const { record, revision } = each;
       if (this.revisionOf(record) >= revision) continue;
+      if (record.kind !== 'tenant' && isForgotten(each, this.#tenantOf(record))) continue;
       this.#records.set(nameOf(record), each);
+      if (record.kind === 'tenant' && record.forgottenAt !== undefined) this.#forget(each);
       if (record.kind === 'key' && record.sha256 !== null) {
         const ids = this.#keysOf.get(record.tenant) ?? new Set();
         this.#keysOf.set(record.tenant, ids.add(record.id));
@@ -66,6 +68,26 @@ export class Roll {
       if (base !== undefined) changed.add(base.tenant.id);
     }
     for (const tenant of changed) this.#rebuild(tenant);
+  }
+
+  /** Keys made for a tenant, or changed over those it was configured with, and their lines. */
+  recordsOf(tenant: string): readonly RegistryRecord[] {
+    return [...this.#records.values()].flatMap(({ record }) =>
+      record.kind !== 'tenant' && record.tenant === tenant ? [record] : [],
+    );
+  }
+
+  #tenantOf({ tenant }: { readonly tenant: string }): Stored | undefined {
+    return this.#records.get(nameOf({ kind: 'tenant', id: tenant }));
+  }
+
+  #forget(tenant: Stored): void {
+    for (const record of this.recordsOf(tenant.record.id)) {
+      const name = nameOf(record);
+      if (!isForgotten(this.#records.get(name)!, tenant)) continue;
+      this.#records.delete(name);
+      if (record.kind === 'key') this.#keysOf.get(tenant.record.id)?.delete(record.id);
+    }
   }
 
   /** Whether there is such a tenant, with all that its settings name. */
@@ -79,6 +101,16 @@ export class Roll {
     return this.#records
       .values()
       .some(({ record }) => record.kind === 'tenant' && record.settings.cache.scope === scope);
+  }
+
+  /** Where a tenant alone keeps its pictures; null: others keep theirs there too. */
+  ownScope(tenant: string): string | null {
+    const scope = (this.baseTenants.get(tenant) ?? this.record('tenant', tenant))?.settings.cache.scope ?? tenant;
+    const others = [
+      ...this.baseTenants.values(),
+      ...this.#records.values().flatMap(({ record }) => (record.kind === 'tenant' ? [record] : [])),
+    ];
+    return others.some(({ id, settings }) => id !== tenant && settings.cache.scope === scope) ? null : scope;
   }
 
   /** Ids of all tenants that are not deleted, in their order. */

@@ -1,13 +1,19 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { authenticate } from '../../src/tenants/authenticate.ts';
 import { openEmbeddedState } from '../../src/tenants/embedded-state.ts';
 import { openLedgerReader } from '../../src/tenants/ledger-reader.ts';
 import { readUsage } from '../../src/tenants/ledger-usage.ts';
 import { verifyLedger } from '../../src/tenants/ledger-verify.ts';
+import { Registry } from '../../src/tenants/registry.ts';
+import { addCredit } from '../../src/tenants/registry-credit.ts';
+import { createKey, rotateKey } from '../../src/tenants/registry-key-changes.ts';
+import { createTenant, deleteTenant, forgetTenant } from '../../src/tenants/registry-tenant-changes.ts';
 import { accountsFor } from '../../src/tenants/state.ts';
 import { audit } from './audit.ts';
+import { EMPTY, keyIn, reader, who } from './registry-contract.ts';
 import { hold } from './spend-history.ts';
 import { temporaryDirectory } from './temporary.ts';
 
@@ -150,4 +156,139 @@ test('somebody who reads the ledger meanwhile is waited for', async () => {
   await forgotten;
   for (const secret of SECRETS) expect(bytesOf(directory)).not.toContain(secret);
   await state.close();
+});
+
+describe('a tenant that was made at run time', () => {
+  const SAID = ['name-secret', 'user-secret', 'tag-secret', 'reason-secret', 'scope-secret', '4711.25', '8812.75'];
+
+  /** It has drawn with a key that was rotated before, and all that can be said of it was said. */
+  async function made(file: string) {
+    const state = await openEmbeddedState({ file, now: () => at });
+    const registry = await Registry.open({
+      store: state.registry,
+      base: EMPTY,
+      now: () => at,
+      onFault: () => undefined,
+    });
+    const settings = { id: 'globex', creditUsd: 8812.75, cache: { scope: 'scope-secret' } };
+    await registry.change(who, 'tenant.create', 'tenant globex', createTenant(reader, settings));
+    const budgets = [{ limitUsd: 4711.25, per: 'day' }];
+    const sent = { tenant: 'globex', name: 'name-secret', budgets, creditUsd: 10 };
+    const first = await registry.change(who, 'key.create', 'tenant globex', createKey(reader, sent));
+    const line = keyIn(first, 'id');
+    const second = await registry.change(who, 'key.rotate', `key ${line}`, rotateKey(line, 0));
+    const id = keyIn(second, 'id');
+    await registry.change(who, 'credit.add', `key ${line}`, addCredit({ key: id }, 7e9));
+    await expect(registry.change(who, 'key.rotate', `key ${line}`, rotateKey(line, 0))).rejects.toThrow(/rotated/);
+    for (const tenant of ['acme', 'initech'])
+      await registry.change(
+        who,
+        'tenant.create',
+        `tenant ${tenant}`,
+        createTenant(reader, { id: tenant, creditUsd: 3 }),
+      );
+
+    const { tenant } = authenticate(registry.roll.keys, [keyIn(second)], at);
+    const drawn = hold(accountsFor(tenant, 'pro', at), 100, {
+      tenant: 'globex',
+      keyId: id,
+      user: 'user-secret',
+      tags: { job: 'tag-secret' },
+    });
+    await state.reserve([drawn]);
+    await state.settle(drawn.id, 100, 'unknown');
+    const ask = { at, ...who, action: 'ledger.adjust', subject: 'ledger' };
+    const adjustment = { adjustment: 'november', id: drawn.id, nanos: 70, reason: 'reason-secret' };
+    await state.adjust(adjustment, ask);
+    const secrets = [...SAID, line, id, drawn.id, ...[first, second].map((key) => keyIn(key))];
+    return { state, registry, secrets, drawn, key: keyIn(second) };
+  }
+
+  const forgetIn = (registry: Registry) =>
+    registry.change(who, 'tenant.forget', 'tenant globex', forgetTenant('globex'));
+
+  test('leaves its id and its totals: not a byte of its settings, its keys, and what the audit trail said of them', async () => {
+    const directory = temporaryDirectory();
+    const file = join(directory, 'ledger.db');
+    const { state, registry, secrets, key } = await made(file);
+    const kept = secrets.filter((secret) => !secret.startsWith('sk-'));
+    for (const secret of kept) expect(bytesOf(directory)).toContain(secret);
+    await expect(forgetIn(registry)).rejects.toMatchObject({ status: 409, detail: { code: 'not_deleted' } });
+    await registry.change(who, 'tenant.delete', 'tenant globex', deleteTenant('globex'));
+    const before = totals(file, 'globex');
+    await forgetIn(registry);
+    expect(totals(file, 'globex')).toEqual(before);
+    await state.forget('globex');
+    expect(totals(file, 'globex')).toEqual(before);
+    for (const secret of secrets) expect(bytesOf(directory)).not.toContain(secret);
+    expect(audit(file).faults).toEqual([]);
+
+    expect(() => authenticate(registry.roll.keys, [key], at)).toThrow(/API key/);
+    expect(registry.roll.tenantIds()).toEqual(['acme', 'initech']);
+    const again = createTenant(reader, { id: 'globex' });
+    await expect(registry.change(who, 'tenant.create', 'tenant', again)).rejects.toMatchObject({ status: 409 });
+    const rows = await state.registry.audit({ limit: 99, before: null, subject: null });
+    expect(rows.filter(({ action }) => action === 'tenant.forget')).toMatchObject([
+      { subject: 'tenant globex', result: 'done', before: null, after: null },
+      { subject: 'forgotten', result: 'not_deleted' },
+    ]);
+    expect(rows.find(({ action }) => action === 'ledger.adjust')).toMatchObject({ subject: 'ledger', after: null });
+    expect(rows.filter(({ subject }) => subject === 'tenant acme')).toMatchObject([{ after: { creditUsd: 3 } }]);
+    await forgetIn(registry);
+    await state.forget('globex');
+    registry.close();
+    await state.close();
+    for (const secret of secrets) expect(bytesOf(directory)).not.toContain(secret);
+
+    const reopened = await openEmbeddedState({ file, now: () => at });
+    const { records } = await reopened.registry.load(0);
+    expect(
+      records.map(({ record }) => [record.kind, record.id]).toSorted(([, one], [, other]) => (one! < other! ? -1 : 1)),
+    ).toEqual([
+      ['tenant', 'acme'],
+      ['tenant', 'globex'],
+      ['tenant', 'initech'],
+    ]);
+    await reopened.close();
+  });
+
+  test('is refused while it has pictures in the air, with nothing changed but a row that says so', async () => {
+    const file = join(temporaryDirectory(), 'ledger.db');
+    const { state, registry, drawn } = await made(file);
+    await registry.change(who, 'tenant.delete', 'tenant globex', deleteTenant('globex'));
+    const flying = { ...drawn, id: 'flying' };
+    await state.reserve([flying]);
+    const records = await state.registry.load(0);
+    await expect(forgetIn(registry)).rejects.toMatchObject({ status: 409, detail: { code: 'in_the_air' } });
+    expect(await state.registry.load(0)).toEqual(records);
+    expect(await state.registry.audit({ limit: 1, before: null, subject: null })).toMatchObject([
+      { action: 'tenant.forget', subject: 'tenant globex', result: 'in_the_air' },
+    ]);
+    await state.settle(flying.id, 1, 'ok');
+    await forgetIn(registry);
+    await state.forget('globex');
+    expect(totals(file, 'globex')).toHaveLength(2);
+    registry.close();
+    await state.close();
+  });
+
+  test('cannot be taken out of the audit trail by anybody else', async () => {
+    const file = join(temporaryDirectory(), 'ledger.db');
+    const { state, registry } = await made(file);
+    registry.close();
+    await state.close();
+    const db = new DatabaseSync(file);
+    for (const sql of [
+      "UPDATE audit SET subject = 'forgotten', before = NULL, after = NULL",
+      'INSERT INTO wiping SELECT seq, seq FROM audit; UPDATE audit SET after = NULL',
+      "INSERT INTO audit (at, actor, action, subject, source, request, result) VALUES (1, '', 'tenant.forget', 'tenant globex', '', '', 'done');" +
+        "INSERT INTO wiping SELECT seq, (SELECT max(seq) FROM audit) FROM audit; UPDATE audit SET amount = 0, subject = 'forgotten', after = NULL",
+      'DELETE FROM audit',
+    ]) {
+      db.exec('BEGIN');
+      expect(() => db.exec(sql)).toThrow(/audit rows are never/);
+      db.exec('ROLLBACK');
+    }
+    db.close();
+  });
 });

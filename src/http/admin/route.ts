@@ -14,7 +14,9 @@ export interface RouteParts {
   readonly balances: (accountKeys: readonly string[]) => Promise<readonly Balance[]>;
   /** A report, written out. */
   readonly usage: (query: UsageQuery, format: 'json' | 'csv') => Promise<string>;
-  readonly ledger: Pick<Bookkeeping, 'refund' | 'adjust'>;
+  readonly ledger: Pick<Bookkeeping, 'refund' | 'adjust' | 'forget'>;
+  /** Leaves none of the pictures that are kept under a scope. */
+  readonly forgetPictures: (scope: string) => Promise<void>;
   /** Unix ms. */
   readonly now: () => number;
 }

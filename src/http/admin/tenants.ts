@@ -1,12 +1,13 @@
-import { createTenant, deleteTenant, patchTenant } from '../../tenants/registry-tenant-changes.ts';
+import { createTenant, deleteTenant, forgetTenant, patchTenant } from '../../tenants/registry-tenant-changes.ts';
 import { notFound } from '../../tenants/registry-lookup.ts';
 import { tenantOf } from '../../tenants/registry-view.ts';
 import { bodyOf } from './body.ts';
+import { noMore } from './keys.ts';
 import { pageOf, readLimit, readQuery } from './query.ts';
 import { subjectOf } from './subject.ts';
 import type { AdminRoute, RouteParts } from './route.ts';
 
-export function tenantRoutes({ registry, reader }: RouteParts): readonly AdminRoute[] {
+export function tenantRoutes({ registry, reader, ledger, forgetPictures }: RouteParts): readonly AdminRoute[] {
   return [
     {
       path: '/admin/tenants',
@@ -43,6 +44,23 @@ export function tenantRoutes({ registry, reader }: RouteParts): readonly AdminRo
         async DELETE({ id, query, who }) {
           readQuery(query, []);
           return { body: await registry.change(who, 'tenant.delete', subjectOf('tenant', id), deleteTenant(id)) };
+        },
+      },
+    },
+    {
+      path: '/admin/tenants/:id/forget',
+      methods: {
+        async POST({ id, body, query, who }) {
+          readQuery(query, []);
+          const scope = registry.roll.ownScope(id);
+          const forgotten = await registry.change(who, 'tenant.forget', subjectOf('tenant', id), (view) => {
+            noMore(bodyOf(body), []);
+            return forgetTenant(id)(view);
+          });
+          if (scope !== null) await forgetPictures(scope);
+          // Last, since it overwrites the bytes of all that went before. What fails on the way is done when it is asked again.
+          await ledger.forget(id);
+          return { body: forgotten };
         },
       },
     },

@@ -1,16 +1,13 @@
 import { setMaxListeners } from 'node:events';
 import { join } from 'node:path';
 import { alerting, allPayers, budgetReader } from './app/budgets.ts';
+import { openCache } from './app/cache.ts';
+import type { CacheAdmin } from './app/cache.ts';
 import { tenantKeys, withEverything } from './app/keys.ts';
 import { watchLedger } from './app/ledger.ts';
 import { applyLimits } from './app/limits.ts';
-import { MemoryBlobs, memoryTexts } from './cache/blobs.ts';
-import { Entries } from './cache/entry.ts';
-import type { EntryTrouble } from './cache/entry.ts';
 import { Flights } from './cache/flights.ts';
 import { sizeOfDrawn } from './cache/head.ts';
-import { IdempotencyKeys } from './cache/idempotency.ts';
-import { createRenditions } from './cache/renditions.ts';
 import { deadlineMs, isLoopback } from './config.ts';
 import type { Config, UpstreamConfig } from './config.ts';
 import { gemini } from './dialects/gemini/dialect.ts';
@@ -39,6 +36,8 @@ export interface App {
   readonly operationsUrl: string;
   /** What to say of the first key; null where tenants are configured. */
   readonly firstKey: FirstKeyTold | null;
+  /** For the operator: what the cache keeps, and its removal. */
+  readonly cache: CacheAdmin;
   /** Stops taking requests, waits for what is in the air, closes the stores. */
   close(): Promise<void>;
 }
@@ -70,8 +69,6 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     const keys = createKeyRing(entries);
     const payers = allPayers(entries);
 
-    let evicted = (_byteLength: number): void => undefined;
-    const blobs = new MemoryBlobs({ maxBytes: config.cache.memoryBytes, onEvict: (byteLength) => evicted(byteLength) });
     const flights = new Flights<Flown>({ now, sizeOf: ({ drawn }) => sizeOfDrawn(drawn) });
     // Two halves: a body is held until its reply has come, so a reply must never wait for the room of bodies.
     const bodies = createByteBudget(config.bounds.bytesInFlight / 2);
@@ -81,7 +78,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       version,
       simulator: config.simulator,
       gauges: {
-        cacheBytes: () => blobs.byteLength,
+        cacheBytes: () => cache.stores.map(({ tier, byteLength }) => ({ tier, bytes: byteLength })),
         flights: () => flights.size,
         waiters: () => flights.waiting,
         bytesInFlight: () => bodies.held + replies.held,
@@ -89,23 +86,29 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
         budgets: budgetReader(state, payers, now),
       },
     });
-    evicted = () => metrics.evicted('room');
+
+    const cache = await openCache({
+      config: config.cache,
+      scopes: entries.map(({ tenant }) => tenant.cache.scope),
+      realm,
+      parseAnswer: gemini.parseAnswer,
+      now,
+      log,
+      metrics,
+    });
+    closers.push(cache.close);
 
     const unwatch = watchLedger(state, ledger, { metrics, log });
     closers.push(async () => unwatch());
     const watched = await alerting(state, { config: config.alerts, payers, metrics, log, now });
     closers.push(watched.close);
 
-    const onTrouble = (trouble: EntryTrouble, cause?: unknown): void => {
-      metrics.cache('error');
-      log.fault('cache: an entry could not be had or kept', cause, { trouble });
-    };
     const upstreams = new Map<string, DrawUpstream>();
     for (const upstream of config.upstreams) upstreams.set(upstream.id, await openUpstream(upstream, closers));
 
     const limited = applyLimits(watched.state, metrics);
     const gateway: GatewayParts = {
-      entries: new Entries({ heads: memoryTexts(HEAD_BYTES), blobs, parseAnswer: gemini.parseAnswer, now, onTrouble }),
+      entries: cache.entries,
       state: limited.state,
       upstreams,
       dialect: gemini,
@@ -119,8 +122,8 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       },
       router: createRouter(config.models, config.images.defaultModel),
       flights,
-      renditions: createRenditions(blobs),
-      idempotencyKeys: new IdempotencyKeys({ first: memoryTexts(IDEMPOTENCY_BYTES), now }),
+      renditions: cache.renditions,
+      idempotencyKeys: cache.idempotencyKeys,
       cache: config.cache,
       defaultFormat: config.images.defaultFormat === 'vendor' ? null : config.images.defaultFormat,
       answerWithinMs: (id, tier) =>
@@ -155,7 +158,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     });
     const operationsUrl = await operations.listen({ ...config.operations });
     closers.splice(-1, 0, () => operations.close());
-    return { apiUrl, operationsUrl, firstKey: first?.told ?? null, close };
+    return { apiUrl, operationsUrl, firstKey: first?.told ?? null, cache: cache.admin, close };
   } catch (error) {
     await close();
     throw error;
@@ -167,12 +170,6 @@ function patienceMs({ answerWithinMs, abandonAfterMs }: UpstreamConfig, tier: Ti
   const waits = deadlineMs(answerWithinMs, tier);
   return waits < deadlineMs(abandonAfterMs, tier) ? waits : Infinity;
 }
-
-/** Some 20,000 keys. */
-const IDEMPOTENCY_BYTES = 8 << 20;
-
-/** Heads of cache entries are a few KB each; pictures are counted by `cache.memoryBytes`. */
-const HEAD_BYTES = 32 << 20;
 
 async function openUpstream(config: UpstreamConfig, closers: (() => Promise<void>)[]): Promise<DrawUpstream> {
   let { baseUrl } = config;

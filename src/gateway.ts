@@ -1,8 +1,9 @@
 import { keyName } from './cache/key.ts';
+import type { CacheKey } from './cache/key.ts';
 import type { Flights, Seat } from './cache/flights.ts';
 import type { IdempotencyKeys } from './cache/idempotency.ts';
 import type { CacheWhen, Decision, Directives } from './cache/policy.ts';
-import type { Renditions } from './cache/renditions.ts';
+import type { Renditions, RenditionWish } from './cache/renditions.ts';
 import type { Call, Delivered, Dialect } from './dialects/dialect.ts';
 import { drawPicture } from './draw.ts';
 import type { DrawParts, Flown } from './draw.ts';
@@ -74,6 +75,7 @@ export interface Served {
 export interface ServedPicture extends Delivered {
   readonly how: 'drawn' | 'hit' | 'joined';
   readonly flown: Flown;
+  readonly key: CacheKey;
   readonly decision: Decision;
 }
 
@@ -116,10 +118,17 @@ async function dress(
 ): Promise<ServedPicture> {
   const { drawn } = landed.flown;
   const paidNanos = landed.how === 'drawn' ? drawn.costNanos : 0;
-  return { ...landed, drawn, paidNanos, picture: await renditions.of(drawn, format, delivery.compression) };
+  const wish = { format, compression: delivery.compression, keep: keptLike(landed) };
+  return { ...landed, drawn, paidNanos, picture: await renditions.of(drawn, wish) };
 }
 
-type Landed = Pick<ServedPicture, 'how' | 'flown' | 'decision'>;
+/** What is made of a picture is kept where that is, and no longer. */
+function keptLike({ flown: { hit, stored }, key, decision }: Landed): RenditionWish['keep'] {
+  const ttlSeconds = hit?.ttlSeconds ?? decision.ttlSeconds;
+  return (hit === null && !stored) || !decision.store || ttlSeconds <= 0 ? null : { scope: key.scope, ttlSeconds };
+}
+
+type Landed = Pick<ServedPicture, 'how' | 'flown' | 'key' | 'decision'>;
 
 /** Finds a seat for every picture that is not there yet; the money for all that this caller leads is taken at once. */
 function board(
@@ -132,8 +141,8 @@ function board(
   const waiting = plans.map(async (planned): Promise<Landed> => {
     const { draw, decision, key, hit } = planned;
     if (hit !== null) {
-      countLookUp(parts, decision, 'hit');
-      return { how: 'hit', flown: hit, decision };
+      countLookUp(parts, decision, 'hit', hit);
+      return { how: 'hit', flown: hit, key, decision };
     }
     const ticket = reservation.ticket();
     const lead = async (): Promise<Flown> => {
@@ -149,13 +158,13 @@ function board(
     const seat = decision.join
       ? parts.flights.join(keyName(key), lead, { collects: collects(decision) })
       : parts.flights.fly(ownerKey(planned, caller), lead);
-    countLookUp(parts, decision, seat.role);
+    countLookUp(parts, decision, seat.role, null);
     if (seat.role !== 'leader') ticket.detach();
     seats.push(seat);
     try {
       const flown = await seat.wait(parts.answerWithinMs(target.upstream, draw.tier));
-      if (flown.hit !== null) return { how: 'hit', flown, decision };
-      return { how: seat.role === 'leader' ? 'drawn' : 'joined', flown, decision };
+      if (flown.hit !== null) return { how: 'hit', flown, key, decision };
+      return { how: seat.role === 'leader' ? 'drawn' : 'joined', flown, key, decision };
     } catch (error) {
       seat.leave(false);
       throw error;
@@ -166,10 +175,15 @@ function board(
 }
 
 /** Counted when the seat is taken, for those too whose picture never comes. */
-function countLookUp({ metrics }: GatewayParts, { bypass }: Decision, role: Seat<Flown>['role'] | 'hit'): void {
+function countLookUp(
+  { metrics }: GatewayParts,
+  { bypass }: Decision,
+  role: Seat<Flown>['role'] | 'hit',
+  found: Flown | null,
+): void {
   if (bypass !== null) metrics.bypass(bypass);
   if (role === 'leader') metrics.cache(bypass === null ? 'miss' : 'bypass');
-  else metrics.cache(role === 'hit' ? 'hit' : 'collapsed');
+  else metrics.cache(role === 'hit' ? 'hit' : 'collapsed', found?.hit?.tier);
 }
 
 function asGatewayError(error: unknown): GatewayError {

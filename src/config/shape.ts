@@ -19,10 +19,11 @@ export interface Config {
   /** `defaultModel` is the id of one of the models. */
   readonly images: { readonly defaultFormat: 'vendor' | 'png'; readonly defaultModel: string };
   readonly cache: {
-    readonly store: 'memory';
+    readonly store: 'memory' | 'disk';
     readonly when: CacheWhen;
     readonly ttlSeconds: number;
     readonly memoryBytes: number;
+    readonly diskBytes: number;
   };
   /** Those that can be used: with a key, or the built-in simulator. */
   readonly upstreams: readonly UpstreamConfig[];

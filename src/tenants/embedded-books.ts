@@ -1,7 +1,7 @@
 import { GatewayError } from '../errors.ts';
 import { refusal } from './budget.ts';
 import type { Account, Balance } from './budget.ts';
-import type { Database } from './sqlite.ts';
+import type { Database } from '../sqlite.ts';
 import type { Hold, Made } from './state.ts';
 
 /** The double entry of the port's verbs: every change of an account is a row of the ledger. Amounts are nano-dollars. */

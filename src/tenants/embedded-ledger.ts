@@ -4,8 +4,8 @@ import type { Balance } from './budget.ts';
 import { booksIn } from './embedded-books.ts';
 import type { Books, Ended, Expired } from './embedded-books.ts';
 import { SCHEMA_STEPS } from './embedded-schema.ts';
-import { inTransaction, isBusy, isStoreFailure, lockDirectory, openDatabase } from './sqlite.ts';
-import type { Database } from './sqlite.ts';
+import { inTransaction, isBusy, isStoreFailure, lockDirectory, openDatabase } from '../sqlite.ts';
+import type { Database } from '../sqlite.ts';
 import type { Hold } from './state.ts';
 
 /** A verb of the port, as it travels to the ledger's thread. `at` is in unix ms. */

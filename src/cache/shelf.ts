@@ -1,0 +1,136 @@
+import { Keyv } from 'keyv';
+import { decodeBase64 } from '../wire/base64.ts';
+import type { LongString } from '../wire/long-string.ts';
+import { StoreDown } from './store.ts';
+import type { BlobRef, Card, EntryStore, NewEntry, Purged, Selection, Standing, StoreTier } from './store.ts';
+
+export interface ShelfOptions {
+  /** The fastest first. What is found further down is brought up. At least one. */
+  readonly tiers: readonly EntryStore[];
+  /** Unix milliseconds. */
+  readonly now: () => number;
+  /** Told why an entry could not be had or kept; the cache goes on as if it were not there. */
+  readonly onTrouble: (trouble: EntryTrouble, cause?: unknown) => void;
+}
+
+export type EntryTrouble = 'another_version' | 'corrupt' | 'blob_missing' | 'store_failed';
+
+export interface Found {
+  readonly card: Card;
+  /** By digest: all that the card names. */
+  readonly blobs: ReadonlyMap<string, LongString>;
+  readonly tier: StoreTier;
+}
+
+interface Tier {
+  readonly store: EntryStore;
+  readonly cards: Keyv<Card>;
+}
+
+/** The stores, one over the other, as one. To read and to keep never fails: a broken cache is one that misses. */
+export class Shelf {
+  readonly #options: ShelfOptions;
+  readonly #tiers: readonly Tier[];
+  /** Rises when something is removed: what was read before that is not brought up after it. */
+  #removals = 0;
+
+  constructor(options: ShelfOptions) {
+    this.#options = options;
+    this.#tiers = options.tiers.map((store) => ({ store, cards: cardsOf(store) }));
+  }
+
+  /** The entry, whole, unless there is none, or it has expired or is older than accepted; null accepts any age. */
+  async get(name: string, accept: { readonly maxAgeSeconds: number | null }): Promise<Found | null> {
+    const removals = this.#removals;
+    for (const [level, tier] of this.#tiers.entries()) {
+      const found = await this.#read(tier, name, accept.maxAgeSeconds ?? Infinity);
+      if (found === 'too_old') return null;
+      if (found === null) continue;
+      for (const { store } of this.#tiers.slice(level + 1)) store.touch(name);
+      if (this.#removals === removals) await this.#bringUp(name, found, level);
+      return found;
+    }
+    return null;
+  }
+
+  /** Whether it is kept, whole, by one tier at least. */
+  async put(name: string, entry: NewEntry): Promise<boolean> {
+    let isKept = false;
+    for (const tier of this.#tiers) if (await this.#file(tier, name, entry)) isKept = true;
+    return isKept;
+  }
+
+  async delete(name: string): Promise<void> {
+    this.#removals += 1;
+    await Promise.all(this.#tiers.map(({ cards }) => cards.delete(name)));
+  }
+
+  /** Counts each entry once, though it may lie in several tiers. Rejects with StoreDown where not all of it is gone. */
+  async purge(selection: Selection): Promise<Purged> {
+    this.#removals += 1;
+    let most: Purged = { entries: 0, bytes: 0 };
+    for (const { store } of this.#tiers) {
+      const purged = await store.purge(selection);
+      if (purged.entries >= most.entries) most = purged;
+    }
+    return most;
+  }
+
+  /** Of the last tier, which has what the others have. Rejects with StoreDown. */
+  async stats(): Promise<readonly Standing[]> {
+    return this.#tiers.at(-1)!.store.stats();
+  }
+
+  async #read({ store, cards }: Tier, name: string, maxAgeSeconds: number): Promise<Found | 'too_old' | null> {
+    try {
+      const card = await cards.get(name);
+      if (card === undefined) return null;
+      const now = this.#options.now();
+      if (now >= card.expiresAt || now - card.createdAt > maxAgeSeconds * 1000) return 'too_old';
+      const blobs = await fetchAll(store, card.blobs);
+      if (blobs !== null) return { card, blobs, tier: store.tier };
+      // It may have made room for another since its card was read: then nothing is wrong.
+      const still = await cards.get(name);
+      if (still?.createdAt !== card.createdAt) return null;
+      this.#options.onTrouble('blob_missing');
+      await cards.delete(name);
+    } catch (error) {
+      if (!(error instanceof StoreDown)) this.#options.onTrouble('store_failed', error);
+    }
+    return null;
+  }
+
+  async #bringUp(name: string, { card, blobs }: Found, from: number): Promise<void> {
+    if (from === 0) return;
+    const bytes = [...blobs].map(
+      ([digest, base64]) => [digest, { base64, decoded: async () => [await decodeBase64(base64)] }] as const,
+    );
+    const entry = { ...card, bytes: new Map(bytes) };
+    for (const tier of this.#tiers.slice(0, from)) await this.#file(tier, name, entry);
+  }
+
+  async #file({ cards }: Tier, name: string, entry: NewEntry): Promise<boolean> {
+    try {
+      const ttlMs = entry.expiresAt - this.#options.now();
+      return ttlMs > 0 && (await cards.set(name, entry, ttlMs));
+    } catch (error) {
+      this.#options.onTrouble('store_failed', error);
+      return false;
+    }
+  }
+}
+
+function cardsOf(store: EntryStore): Keyv<Card> {
+  // Keyv leaves its prefix out where a key happens to start with it, and then two keys are one.
+  const cards = new Keyv<Card>({ store, useKeyPrefix: false, throwOnErrors: true, emitErrors: false });
+  cards.serialize = undefined;
+  cards.deserialize = undefined;
+  return cards;
+}
+
+async function fetchAll(store: EntryStore, refs: readonly BlobRef[]): Promise<ReadonlyMap<string, LongString> | null> {
+  const blobs = await Promise.all(refs.map((ref) => store.blob(ref)));
+  const found = new Map<string, LongString>();
+  for (const [index, blob] of blobs.entries()) if (blob !== null) found.set(refs[index]!.digest, blob);
+  return found.size === refs.length ? found : null;
+}

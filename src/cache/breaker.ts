@@ -1,6 +1,8 @@
 export interface BreakerOptions {
   /** Milliseconds that only ever rise. */
   readonly now: () => number;
+  /** So many failures one after the other open it: one slow answer must not cost all those that would have been in time. */
+  readonly tolerated: number;
   readonly firstPauseMs: number;
   readonly longestPauseMs: number;
   /** Called when it opens, and not again until it has closed. */
@@ -12,6 +14,7 @@ export interface BreakerOptions {
 export class Breaker {
   readonly #options: BreakerOptions;
   #down = false;
+  #failures = 0;
   #pauseMs = 0;
   #retryAt = 0;
 
@@ -30,7 +33,8 @@ export class Breaker {
   }
 
   failed(cause: unknown): void {
-    if (this.#down) return;
+    this.#failures += 1;
+    if (this.#down || this.#failures < this.#options.tolerated) return;
     this.#down = true;
     this.#pauseMs = this.#options.firstPauseMs;
     this.#retryAt = this.#options.now() + this.#pauseMs;
@@ -38,6 +42,7 @@ export class Breaker {
   }
 
   succeeded(): void {
+    this.#failures = 0;
     if (!this.#down) return;
     this.#down = false;
     this.#options.onUp();

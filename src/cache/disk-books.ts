@@ -183,11 +183,14 @@ export class Books {
     return new Set(found.map(({ digest }) => String(digest)));
   }
 
-  stats(): Standing[] {
+  /** Of so many entries, from after the entry `after` on. */
+  stats(after: number, atMost: number): (Standing & { readonly last: number })[] {
     return this.#all(
-      `SELECT scope, model, count(*) AS entries, sum(bytes) AS bytes, min(created) AS oldest, sum(hits) AS hits
-       FROM entry GROUP BY scope, model ORDER BY scope, model`,
-    ) as unknown as Standing[];
+      `SELECT scope, model, count(*) AS entries, sum(bytes) AS bytes, min(created) AS oldest, sum(hits) AS hits, max(id) AS last
+       FROM (SELECT * FROM entry WHERE id > ? ORDER BY id LIMIT ?) GROUP BY scope, model`,
+      after,
+      atMost,
+    ) as unknown as (Standing & { last: number })[];
   }
 
   claim({ name, tenant, pictures, endsAt }: Claim): void {

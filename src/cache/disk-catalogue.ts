@@ -130,8 +130,15 @@ export class Catalogue {
     return { entries: rows.length, bytes: rows.reduce((sum, { bytes }) => sum + bytes, 0), next };
   }
 
-  stats(): Standing[] {
-    return this.#books.stats();
+  /** Of at most so many entries, as `purge` goes through them. */
+  stats(after: number, atMost: number): { readonly standings: Standing[]; readonly next: number | null } {
+    const found = this.#books.stats(after, atMost);
+    const next = found.length === 0 ? null : Math.max(...found.map(({ last }) => last));
+    const standings = found.map((each) => {
+      const { last: _last, ...standing } = each;
+      return standing;
+    });
+    return { standings, next };
   }
 
   /** Drops at most so many that have expired or stand above a bound that was lowered; true: some may be left. */
@@ -197,7 +204,8 @@ export class Catalogue {
   }
 
   #unlink(digests: readonly string[]): void {
-    for (const digest of digests) if (!this.#books.isHeld(digest)) rmSync(this.#places.blob(digest), { force: true });
+    for (const digest of digests)
+      if (!this.#books.isHeld(digest)) rmSync(this.#places.blob(digest), { recursive: true, force: true });
   }
 }
 

@@ -49,10 +49,13 @@ export type DiskOutcome = 'ok' | 'none' | 'error';
 const BYTES_A_MS = 50_000;
 /** Bytes that wait to be written: what comes on top is not kept on disk. */
 const MOST_WAITING_BYTES = 128 << 20;
+const TOLERATED = 3;
 /** The process has four threads for files, picture conversion and host names. A disk that hangs must not take all of them. */
 const READERS = 2;
 const WRITERS = 1;
 const MOST_USES = 1_000;
+/** A million entries are summed up in some seconds. */
+const OPEN_MS = 10_000;
 
 /**
  * Entries on disk: the catalogue with the heads in SQLite, the bytes in files named by their digests. The catalogue and all
@@ -87,6 +90,7 @@ export class DiskStore implements EntryStore {
     const breaker = (what: DiskPart): Breaker =>
       new Breaker({
         now: () => performance.now(),
+        tolerated: TOLERATED,
         firstPauseMs: pauses.first,
         longestPauseMs: pauses.longest,
         onDown: (cause) => onTrouble(`${what}_failed`, cause),
@@ -186,9 +190,9 @@ export class DiskStore implements EntryStore {
     void this.#tell({ verb: 'claim', claim });
   }
 
-  /** Those that have not ended; none when that cannot be told. */
+  /** Those that have not ended; none when that cannot be told. Also waits for the catalogue to be open. */
   async claims(): Promise<readonly Claim[]> {
-    const told = await this.#tell({ verb: 'claims', at: this.#options.now() });
+    const told = await this.#tell({ verb: 'claims', at: this.#options.now() }, OPEN_MS);
     return told?.claims ?? [];
   }
 
@@ -250,9 +254,9 @@ export class DiskStore implements EntryStore {
   }
 
   /** For what needs no answer: what cannot be done now need not be done. */
-  async #tell(operation: DiskOperation): Promise<DiskTold | null> {
+  async #tell(operation: DiskOperation, ms = this.#options.keepMs ?? 2_000): Promise<DiskTold | null> {
     try {
-      return await within(this.#options.keepMs ?? 2_000, this.#thread.ask(operation));
+      return await within(ms, this.#thread.ask(operation));
     } catch {
       return null;
     }

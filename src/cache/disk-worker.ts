@@ -4,6 +4,7 @@ import { isDamaged, isStoreFailure } from '../sqlite.ts';
 import { openCatalogue, removeCatalogue } from './disk-catalogue.ts';
 import type { Catalogue, Reservation } from './disk-catalogue.ts';
 import { FOLDERS } from './disk-tree.ts';
+import { addUp } from './store.ts';
 import type { Bounds, Card, Claim, EvictionReason, Purged, Selection, Standing } from './store.ts';
 
 export interface DiskStart extends Bounds {
@@ -51,8 +52,9 @@ export interface DiskAnswer {
   readonly isNew: boolean;
 }
 
-/** As many as are removed before the next question gets its turn: some milliseconds. */
-const SLICE = 100;
+/** As many as are removed, or only counted, before the next question gets its turn: some milliseconds. */
+const SLICE = 20;
+const COUNTED_SLICE = 2_000;
 
 const port = parentPort!;
 const start = workerData as DiskStart;
@@ -101,7 +103,7 @@ function perform(operation: DiskOperation): DiskTold | Promise<DiskTold> {
     case 'purge':
       return purge(operation.selection);
     case 'stats':
-      return { standings: catalogue.stats() };
+      return stats();
     case 'sweep':
       return sweep(operation.at);
     case 'claims':
@@ -185,6 +187,16 @@ async function purge(selection: Selection): Promise<DiskTold> {
     after = slice.next;
   }
   return { purged: { entries, bytes } };
+}
+
+async function stats(): Promise<DiskTold> {
+  const standings: Standing[] = [];
+  for (let after: number | null = 0; after !== null; await giveWay()) {
+    const slice: ReturnType<Catalogue['stats']> = opened().stats(after, COUNTED_SLICE);
+    standings.push(...slice.standings);
+    after = slice.next;
+  }
+  return { standings: addUp(standings) };
 }
 
 async function sweep(at: number): Promise<DiskTold> {

@@ -1,5 +1,5 @@
 import { LongString } from '../wire/long-string.ts';
-import { matches } from './store.ts';
+import { addUp, matches } from './store.ts';
 import type {
   BlobRef,
   Bounds,
@@ -109,21 +109,10 @@ export class MemoryStore implements EntryStore {
   }
 
   async stats(): Promise<readonly Standing[]> {
-    const standings = new Map<string, Standing>();
-    for (const { card, bytes, hits } of this.#entries.values()) {
-      const { scope, model, createdAt } = card;
-      const key = JSON.stringify([scope, model]);
-      const before = standings.get(key) ?? { scope, model, entries: 0, bytes: 0, oldest: createdAt, hits: 0 };
-      standings.set(key, {
-        scope,
-        model,
-        entries: before.entries + 1,
-        bytes: before.bytes + bytes,
-        oldest: Math.min(before.oldest, createdAt),
-        hits: before.hits + hits,
-      });
-    }
-    return [...standings.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, standing]) => standing);
+    const entries = this.#entries.values().map(({ card: { scope, model, createdAt }, bytes, hits }) => {
+      return { scope, model, entries: 1, bytes, oldest: createdAt, hits };
+    });
+    return addUp([...entries]);
   }
 
   async sweep(): Promise<void> {

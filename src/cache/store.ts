@@ -112,6 +112,28 @@ export class StoreDown extends Error {
   override readonly name = 'StoreDown';
 }
 
+/** One standing for each scope and model, in their order. */
+export function addUp(standings: readonly Standing[]): Standing[] {
+  const sums = new Map<string, Standing>();
+  for (const each of standings) {
+    const key = JSON.stringify([each.scope, each.model]);
+    const sum = sums.get(key);
+    sums.set(
+      key,
+      sum === undefined
+        ? each
+        : {
+            ...each,
+            entries: sum.entries + each.entries,
+            bytes: sum.bytes + each.bytes,
+            oldest: Math.min(sum.oldest, each.oldest),
+            hits: sum.hits + each.hits,
+          },
+    );
+  }
+  return [...sums].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, sum]) => sum);
+}
+
 export function matches(
   selection: Selection,
   name: string,

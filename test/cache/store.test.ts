@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { memoryTexts } from '../../src/cache/texts.ts';
-import { blobBytes, diskStore, has, memoryStore, put, read, START } from './stores.ts';
-import type { EntryFields, StoreOptions, StoreUnderTest } from './stores.ts';
+import { blobBytes, read, START } from './entries.ts';
+import type { EntryFields } from './entries.ts';
+import { diskStore, has, memoryStore, put } from './stores.ts';
+import type { StoreOptions, StoreUnderTest } from './stores.ts';
 
 /** What an entry with these blobs adds to an empty store. */
 async function sizeIn(make: (options?: StoreOptions) => StoreUnderTest, fields: EntryFields): Promise<number> {

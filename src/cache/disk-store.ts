@@ -1,13 +1,12 @@
-import { randomUUID } from 'node:crypto';
-import { join } from 'node:path';
 import { encodeBase64 } from '../wire/base64.ts';
 import type { LongString } from '../wire/long-string.ts';
 import { Breaker } from './breaker.ts';
-import { Lane, within } from './deadline.ts';
-import { readBlob, removeDrafts, writeDraft } from './disk-files.ts';
+import { BYTES_A_MS, Lane, within } from './deadline.ts';
+import { readBlob } from './disk-files.ts';
 import { DiskThread } from './disk-thread.ts';
 import { placesIn } from './disk-tree.ts';
 import type { DiskOperation, DiskTold } from './disk-worker.ts';
+import { DiskWriter } from './disk-writer.ts';
 import { StoreDown } from './store.ts';
 import type {
   BlobRef,
@@ -45,14 +44,9 @@ export type DiskTrouble = `${DiskPart}_failed` | `${DiskPart}_again` | 'made_ane
 export type DiskOperationName = 'get' | 'blob' | 'set';
 export type DiskOutcome = 'ok' | 'none' | 'error';
 
-/** A disk that reads more slowly than this is a stalled one: 50 MB a second, beside the time for a look-up. */
-const BYTES_A_MS = 50_000;
-/** Bytes that wait to be written: what comes on top is not kept on disk. */
-const MOST_WAITING_BYTES = 128 << 20;
 const TOLERATED = 3;
-/** The process has four threads for files, picture conversion and host names. A disk that hangs must not take all of them. */
+/** Of the process's four threads for files, picture conversion and host names: with the writer's one is left if the disk hangs. */
 const READERS = 2;
-const WRITERS = 1;
 const MOST_USES = 1_000;
 /** A million entries are summed up in some seconds. */
 const OPEN_MS = 10_000;
@@ -66,15 +60,14 @@ export class DiskStore implements EntryStore {
   readonly tier = 'disk';
   readonly #options: DiskStoreOptions;
   readonly #places;
+  readonly #keepMs: number;
   readonly #thread: DiskThread;
+  readonly #writer: DiskWriter;
   readonly #catalogue: Breaker;
   readonly #blobs: Breaker;
   readonly #writes: Breaker;
   readonly #readers = new Lane(READERS);
-  readonly #writers = new Lane(WRITERS);
   readonly #reading = new Map<string, Promise<LongString | null>>();
-  readonly #writing = new Set<Promise<unknown>>();
-  #waitingBytes = 0;
   /** Since the thread was last told: names in the order of their last use. */
   #uses = new Map<string, number>();
 
@@ -86,6 +79,8 @@ export class DiskStore implements EntryStore {
       { directory, maxBytes, scopeBytes },
       { onEvict, onNew: () => onTrouble('made_anew') },
     );
+    this.#keepMs = options.keepMs ?? 2_000;
+    this.#writer = new DiskWriter({ directory, thread: this.#thread, keepMs: this.#keepMs });
     const pauses = options.pausesMs ?? { first: 1_000, longest: 15_000 };
     const breaker = (what: DiskPart): Breaker =>
       new Breaker({
@@ -103,6 +98,10 @@ export class DiskStore implements EntryStore {
 
   get byteLength(): number {
     return this.#thread.bytes;
+  }
+
+  get backlogBytes(): number {
+    return this.#writer.waitingBytes;
   }
 
   async get(name: string): Promise<{ readonly value: Card } | undefined> {
@@ -133,17 +132,10 @@ export class DiskStore implements EntryStore {
   }
 
   async set(name: string, { value: entry }: { readonly value: NewEntry }): Promise<boolean> {
-    const bytes = entry.blobs.reduce((sum, { byteLength }) => sum + byteLength, 0);
-    if (this.#waitingBytes + bytes > MOST_WAITING_BYTES || !this.#writes.allows()) return false;
+    if (!this.#writer.hasRoom(entry) || !this.#writes.allows()) return false;
     this.#tellUses();
-    this.#waitingBytes += bytes;
-    const work = this.#write(name, entry).finally(() => {
-      this.#waitingBytes -= bytes;
-      this.#writing.delete(work);
-    });
-    this.#writing.add(work);
     try {
-      const isKept = await this.#timed('set', () => within(this.#options.keepMs ?? 2_000, work));
+      const isKept = await this.#timed('set', () => this.#writer.write(name, entry));
       this.#writes.succeeded();
       return isKept;
     } catch (error) {
@@ -168,6 +160,7 @@ export class DiskStore implements EntryStore {
 
   /** Rejects with StoreDown: then not all of it is gone. */
   async purge(selection: Selection): Promise<Purged> {
+    this.#writer.purge(selection);
     const { purged } = await this.#thread.ask({ verb: 'purge', selection });
     return purged ?? { entries: 0, bytes: 0 };
   }
@@ -198,7 +191,7 @@ export class DiskStore implements EntryStore {
 
   async close(): Promise<void> {
     this.#tellUses();
-    await within(this.#options.keepMs ?? 2_000, Promise.allSettled(this.#writing)).catch(() => undefined);
+    await this.#writer.close();
     await this.#thread.close();
   }
 
@@ -228,33 +221,8 @@ export class DiskStore implements EntryStore {
     return null;
   }
 
-  async #write(name: string, { bytes, ...card }: NewEntry): Promise<boolean> {
-    return this.#writers.run(async () => {
-      const { reservation } = await this.#thread.ask({ verb: 'reserve', name, card });
-      if (reservation === null || reservation === undefined) {
-        await this.delete(name);
-        return false;
-      }
-      const drafts: Record<string, string> = {};
-      try {
-        for (const { digest } of card.blobs) {
-          drafts[digest] = join(this.#places.drafts, randomUUID());
-          await writeDraft(drafts[digest], await bytes.get(digest)!.decoded());
-        }
-        const { done } = await this.#thread.ask({ verb: 'file', reservation, drafts });
-        if (done !== true) await removeDrafts(Object.values(drafts));
-        return done === true;
-      } catch (error) {
-        await removeDrafts(Object.values(drafts));
-        void this.#tell({ verb: 'abandon', reservation });
-        void this.#tell({ verb: 'delete', name });
-        throw error;
-      }
-    });
-  }
-
   /** For what needs no answer: what cannot be done now need not be done. */
-  async #tell(operation: DiskOperation, ms = this.#options.keepMs ?? 2_000): Promise<DiskTold | null> {
+  async #tell(operation: DiskOperation, ms = this.#keepMs): Promise<DiskTold | null> {
     try {
       return await within(ms, this.#thread.ask(operation));
     } catch {

@@ -33,6 +33,7 @@ interface Blob {
 /** Entries in memory, their blobs as base64: a hit is spliced as it lies here. */
 export class MemoryStore implements EntryStore {
   readonly tier = 'memory';
+  readonly backlogBytes = 0;
   readonly #options: MemoryStoreOptions;
   /** From the least recently used to the most. */
   readonly #entries = new Map<string, Kept>();

@@ -22,6 +22,8 @@ export interface Found {
   readonly tier: StoreTier;
 }
 
+const EASY_BACKLOG_BYTES = 32 << 20;
+
 interface Tier {
   readonly store: EntryStore;
   readonly cards: Keyv<Card>;
@@ -53,10 +55,17 @@ export class Shelf {
     return null;
   }
 
-  /** Whether it is kept, whole, by one tier at least. */
+  /**
+   * Whether it is kept, whole, by one tier at least. What a faster tier has kept is found there: the slower ones go on by
+   * themselves, unless so much waits for them that more had better wait too.
+   */
   async put(name: string, entry: NewEntry): Promise<boolean> {
     let isKept = false;
-    for (const tier of this.#tiers) if (await this.#file(tier, name, entry)) isKept = true;
+    for (const tier of this.#tiers) {
+      const filed = this.#file(tier, name, entry);
+      if (isKept && tier.store.backlogBytes <= EASY_BACKLOG_BYTES) continue;
+      if (await filed) isKept = true;
+    }
     return isKept;
   }
 

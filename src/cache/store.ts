@@ -62,6 +62,8 @@ export interface EntryStore {
   sweep(): Promise<void>;
   /** What it holds, in the bytes its bound counts. */
   readonly byteLength: number;
+  /** Bytes it was given and has not kept yet. */
+  readonly backlogBytes: number;
   close(): Promise<void>;
 }
 

@@ -134,7 +134,7 @@ describe('the files of a store on disk', () => {
     expect(await has(disk.store, 'other')).toBe(true);
   });
 
-  test('of an entry that is purged while it is written are not kept', async () => {
+  test('of an entry that is purged while it is written, or waits to be, are not kept', async () => {
     const disk = diskStore();
     const gate = Promise.withResolvers<void>();
     const begun = Promise.withResolvers<void>();
@@ -148,10 +148,11 @@ describe('the files of a store on disk', () => {
     };
     const slow = new Map([[digest!, { ...entry.bytes.get(digest!)!, decoded }]]);
     const kept = disk.store.set('a', { value: { ...entry, bytes: slow } });
+    const waiting = put(disk.store, 'b', { blobs: [blobBytes(2, 5000)] });
     await begun.promise;
     await disk.store.purge({ scope: 'acme' });
     gate.resolve();
-    expect(await kept).toBe(false);
+    expect([await kept, await waiting]).toEqual([false, false]);
     expect(await has(disk.store, 'a')).toBe(false);
     expect([...blobFiles(disk), ...drafts(disk)]).toEqual([]);
   });

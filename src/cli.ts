@@ -1,4 +1,5 @@
 import { backup } from './cli/backup.ts';
+import { cachePurge, cacheStats } from './cli/cache.ts';
 import { WrongUse } from './cli/command.ts';
 import type { Command } from './cli/command.ts';
 import { LOCATION_HELP } from './cli/location.ts';
@@ -7,9 +8,9 @@ import { usage } from './cli/usage.ts';
 import { verify } from './cli/verify.ts';
 import { ConfigError } from './config.ts';
 
-const COMMANDS: readonly Command[] = [usage, verify, reconcile, backup];
+const COMMANDS: readonly Command[] = [usage, verify, reconcile, backup, cacheStats, cachePurge];
 
-const HELP = `plantain: what a gateway spent, from its ledger, whether it is running or not
+const HELP = `plantain: what a gateway spent, from its ledger, and what its cache keeps on disk
 
 Usage: npm run plantain -- COMMAND [options]
 

@@ -3,7 +3,7 @@ import type { CacheKey } from './cache/key.ts';
 import type { Flights, Seat } from './cache/flights.ts';
 import type { IdempotencyKeys } from './cache/idempotency.ts';
 import type { CacheWhen, Decision, Directives } from './cache/policy.ts';
-import type { Renditions, RenditionWish } from './cache/renditions.ts';
+import type { Renditions } from './cache/renditions.ts';
 import type { Call, Delivered, Dialect } from './dialects/dialect.ts';
 import { drawPicture } from './draw.ts';
 import type { DrawParts, Flown } from './draw.ts';
@@ -118,14 +118,14 @@ async function dress(
 ): Promise<ServedPicture> {
   const { drawn } = landed.flown;
   const paidNanos = landed.how === 'drawn' ? drawn.costNanos : 0;
-  const wish = { format, compression: delivery.compression, keep: keptLike(landed) };
+  const wish = { format, compression: delivery.compression, scope: landed.key.scope, ttlSeconds: keptFor(landed) };
   return { ...landed, drawn, paidNanos, picture: await renditions.of(drawn, wish) };
 }
 
-/** What is made of a picture is kept where that is, and no longer. */
-function keptLike({ flown: { hit, stored }, key, decision }: Landed): RenditionWish['keep'] {
-  const ttlSeconds = hit?.ttlSeconds ?? decision.ttlSeconds;
-  return (hit === null && !stored) || !decision.store || ttlSeconds <= 0 ? null : { scope: key.scope, ttlSeconds };
+/** Seconds: what is made of a picture is kept where that is, and no longer. */
+function keptFor({ flown: { hit, stored }, decision }: Landed): number {
+  if (!decision.store || (hit === null && !stored)) return 0;
+  return hit?.ttlSeconds ?? decision.ttlSeconds;
 }
 
 type Landed = Pick<ServedPicture, 'how' | 'flown' | 'key' | 'decision'>;

@@ -20,8 +20,10 @@ export interface Renditions {
 export interface RenditionWish {
   readonly format: PictureFormat | null;
   readonly compression: number | null;
-  /** Whose it is, and how long it may be kept; null: of a source that is not kept nothing is. */
-  readonly keep: { readonly scope: string; readonly ttlSeconds: number } | null;
+  /** Whose it is. */
+  readonly scope: string;
+  /** How long it may be kept. Zero or less: of a source that is not kept nothing is. */
+  readonly ttlSeconds: number;
 }
 
 export interface RenditionsOptions {
@@ -56,36 +58,40 @@ export function createRenditions({ shelf, now }: RenditionsOptions): Renditions 
     return null;
   }
 
-  async function keep(name: string, { data, info }: Picture, model: string, keep: NonNullable<RenditionWish['keep']>) {
+  async function keep(name: string, { data, info }: Picture, model: string, wish: RenditionWish): Promise<void> {
     const parcel = new Parcel();
     const picture = { ...(await parcel.add(data)), info };
     const createdAt = now();
     await shelf.put(name, {
-      scope: keep.scope,
+      scope: wish.scope,
       model,
       head: writeRenditionHead({ picture }),
       createdAt,
-      expiresAt: createdAt + keep.ttlSeconds * 1000,
+      expiresAt: createdAt + wish.ttlSeconds * 1000,
       ...parcel.contents(),
     });
   }
 
+  async function make(name: string, { picture, model }: Drawn, wish: RenditionWish, format: PictureFormat) {
+    const mayKeep = wish.ttlSeconds > 0;
+    const present = mayKeep ? await kept(name) : null;
+    if (present !== null) return present;
+    const made = await reencode(picture, format, wish.compression);
+    if (mayKeep) await keep(name, made, model, wish);
+    return made;
+  }
+
   return {
-    async of({ picture, model }, { format, compression, keep: wish }) {
+    async of(drawn, wish) {
+      const { picture } = drawn;
+      const { format, compression, scope } = wish;
       if (format === null || !needsRendition(picture.info.type, { format, compression })) return picture;
-      if (wish === null) return reencode(picture, format, compression);
       const words = ['rendition 1', await digest(picture.data), format, String(compression)];
-      const name = keyName({ scope: wish.scope, digest: await digestOf(words.map((word) => `${word}\n`)) });
-      const work = async (): Promise<Picture> => {
-        const present = await kept(name);
-        if (present !== null) return present;
-        const made = await reencode(picture, format, compression);
-        await keep(name, made, model, wish);
-        return made;
-      };
-      const present = making.get(name) ?? work().finally(() => making.delete(name));
-      making.set(name, present);
-      return present;
+      const name = keyName({ scope, digest: await digestOf(words.map((word) => `${word}\n`)) });
+      // Whoever shares a flight shares what is made of its picture too.
+      const work = making.get(name) ?? make(name, drawn, wish, format).finally(() => making.delete(name));
+      making.set(name, work);
+      return work;
     },
   };
 }

@@ -33,8 +33,7 @@ export interface NewBlob {
   readonly decoded: () => Promise<readonly Uint8Array[]>;
 }
 
-export const TIERS_OF_STORES = ['memory', 'disk'] as const;
-export type StoreTier = (typeof TIERS_OF_STORES)[number];
+export type StoreTier = 'memory' | 'disk';
 
 /**
  * A place for entries, bounded in bytes: the least recently used goes first, and no scope has more than its share. It is

@@ -115,7 +115,11 @@ export class Shelf {
       ([digest, base64]) => [digest, { base64, decoded: async () => [await decodeBase64(base64)] }] as const,
     );
     const entry = { ...card, bytes: new Map(bytes) };
-    for (const tier of this.#tiers.slice(0, from)) await this.#file(tier, name, entry);
+    for (const tier of this.#tiers.slice(0, from)) {
+      // While a slow disk was read, another may have kept a newer one.
+      const present = await tier.cards.get(name);
+      if (present === undefined || present.createdAt < card.createdAt) await this.#file(tier, name, entry);
+    }
   }
 
   async #file({ cards }: Tier, name: string, entry: NewEntry): Promise<boolean> {

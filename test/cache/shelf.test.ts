@@ -99,6 +99,25 @@ describe('two stores, one over the other', () => {
     expect(await shelf.get('a', ANY_AGE)).toBeNull();
   });
 
+  test('what is kept anew while the old is read is not replaced by the old', async () => {
+    const begun = Promise.withResolvers<void>();
+    const gate = Promise.withResolvers<void>();
+    const { shelf, lower } = shelfOf((lower) => ({
+      async blob(ref) {
+        begun.resolve();
+        await gate.promise;
+        return lower.blob(ref);
+      },
+    }));
+    await put(lower, 'a', { head: '"old"' });
+    const reading = shelf.get('a', ANY_AGE);
+    await begun.promise;
+    await shelf.put('a', entryOf({ head: '"new"', createdAt: START + 1 }));
+    gate.resolve();
+    await reading;
+    expect((await shelf.get('a', ANY_AGE))?.card.head).toBe('"new"');
+  });
+
   test('an entry too old for one caller stays for the others, and one that has expired is nobody’s', async () => {
     const { shelf, clock } = shelfOf();
     await shelf.put('a', entryOf({ ttlMs: 60_000, blobs: [blobBytes(1, 10)] }));

@@ -2,18 +2,15 @@ import { setMaxListeners } from 'node:events';
 import { join } from 'node:path';
 import { adminParts } from './app/admin.ts';
 import { alerting, budgetReader } from './app/budgets.ts';
+import { openCache } from './app/cache.ts';
 import { baseOf } from './app/keys.ts';
 import { watchLedger } from './app/ledger.ts';
 import { limitParts } from './app/limits.ts';
 import { keepFor } from './app/retention.ts';
 import { openState } from './app/state.ts';
-import { MemoryBlobs, memoryTexts } from './cache/blobs.ts';
-import { Entries } from './cache/entry.ts';
-import type { EntryTrouble } from './cache/entry.ts';
 import { Flights } from './cache/flights.ts';
 import { sizeOfDrawn } from './cache/head.ts';
-import { IdempotencyKeys } from './cache/idempotency.ts';
-import { createRenditions } from './cache/renditions.ts';
+import type { CacheAdmin } from './cache/store.ts';
 import { deadlineMs, isLoopback } from './config.ts';
 import type { Config, UpstreamConfig } from './config.ts';
 import { gemini } from './dialects/gemini/dialect.ts';
@@ -47,6 +44,8 @@ export interface App {
   readonly adminUrl: string | null;
   /** What to say of the first key; null where tenants are configured. */
   readonly firstKey: FirstKeyTold | null;
+  /** For the operator: what the cache keeps, and its removal. */
+  readonly cache: CacheAdmin;
   /** Stops taking requests, waits for what is in the air, closes the stores. */
   close(): Promise<void>;
 }
@@ -81,13 +80,16 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       base: baseOf(config, first?.entry ?? null),
       now,
       onFault: (error) => log.fault('keys: changes of other instances could not be read', error),
+      onForgotten(scope) {
+        cache.admin
+          .purge({ scope })
+          .catch((error: unknown) => log.fault('cache: a forgotten tenant has pictures left', error));
+      },
     });
     closers.push(async () => registry.close());
     for (const misfit of registry.roll.misfits()) log.warn('keys: a tenant is refused', { ...misfit });
     const payers = (): readonly Payer[] => registry.roll.payers();
 
-    let evicted = (_byteLength: number): void => undefined;
-    const blobs = new MemoryBlobs({ maxBytes: config.cache.memoryBytes, onEvict: (byteLength) => evicted(byteLength) });
     const flights = new Flights<Flown>({
       now,
       sizeOf: ({ drawn }) => sizeOfDrawn(drawn),
@@ -102,7 +104,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       simulator: config.simulator,
       store: opened.kind,
       gauges: {
-        cacheBytes: () => blobs.byteLength,
+        cacheBytes: () => cache.stores.map(({ tier, byteLength }) => ({ tier, bytes: byteLength })),
         flights: () => flights.size,
         waiters: () => flights.waiting,
         bytesInFlight: () => bodies.held + replies.held,
@@ -112,7 +114,18 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
         budgets: budgetReader(state, payers, now),
       },
     });
-    evicted = () => metrics.evicted('room');
+
+    const cache = await openCache({
+      config: config.cache,
+      // Where tenants can be made at run time there may be several at any moment.
+      isShared: registry.roll.tenantIds().length > 1 || config.admin.keySha256 !== null,
+      realm,
+      parseAnswer: gemini.parseAnswer,
+      now,
+      log,
+      metrics,
+    });
+    closers.push(cache.close);
 
     opened.watch(metrics);
     const unwatch = watchLedger(ledger, { metrics, log });
@@ -128,16 +141,12 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     });
     closers.push(watched.close);
 
-    const onTrouble = (trouble: EntryTrouble, cause?: unknown): void => {
-      metrics.cache('error');
-      log.fault('cache: an entry could not be had or kept', cause, { trouble });
-    };
     const upstreams = new Map<string, DrawUpstream>();
     for (const upstream of config.upstreams) upstreams.set(upstream.id, await openUpstream(upstream, closers));
 
     const limited = opened.limited(watched.state, metrics);
     const gateway: GatewayParts = {
-      entries: new Entries({ heads: memoryTexts(HEAD_BYTES), blobs, parseAnswer: gemini.parseAnswer, now, onTrouble }),
+      entries: cache.entries,
       state: limited.state,
       upstreams,
       dialect: gemini,
@@ -152,8 +161,8 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       },
       router: createRouter(config.models, config.images.defaultModel),
       flights,
-      renditions: createRenditions(blobs),
-      idempotencyKeys: new IdempotencyKeys({ first: memoryTexts(IDEMPOTENCY_BYTES), now }),
+      renditions: cache.renditions,
+      idempotencyKeys: cache.idempotencyKeys,
       cache: config.cache,
       defaultFormat: config.images.defaultFormat === 'vendor' ? null : config.images.defaultFormat,
       answerWithinMs: (id, tier) =>
@@ -192,12 +201,12 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     let adminUrl: string | null = null;
     if (keySha256 !== null) {
       const admin = createAdminServer(
-        adminParts({ config, keySha256, registry, store, state, ledger, metrics, log, now }),
+        adminParts({ config, keySha256, registry, store, state, ledger, cache: cache.admin, metrics, log, now }),
       );
       adminUrl = await admin.listen(adminAddress);
       closers.splice(-1, 0, () => admin.close());
     }
-    return { apiUrl, operationsUrl, adminUrl, firstKey: first?.told ?? null, close };
+    return { apiUrl, operationsUrl, adminUrl, firstKey: first?.told ?? null, cache: cache.admin, close };
   } catch (error) {
     await close();
     throw error;
@@ -209,12 +218,6 @@ function patienceMs({ answerWithinMs, abandonAfterMs }: UpstreamConfig, tier: Ti
   const waits = deadlineMs(answerWithinMs, tier);
   return waits < deadlineMs(abandonAfterMs, tier) ? waits : Infinity;
 }
-
-/** Some 20,000 keys. */
-const IDEMPOTENCY_BYTES = 8 << 20;
-
-/** Heads of cache entries are a few KB each; pictures are counted by `cache.memoryBytes`. */
-const HEAD_BYTES = 32 << 20;
 
 async function openUpstream(config: UpstreamConfig, closers: (() => Promise<void>)[]): Promise<DrawUpstream> {
   let { baseUrl } = config;

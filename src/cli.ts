@@ -4,6 +4,7 @@ import { creditCommands } from './cli/admin/credit.ts';
 import { keyCommands } from './cli/admin/keys.ts';
 import { tenantCommands } from './cli/admin/tenants.ts';
 import { backup } from './cli/backup.ts';
+import { cachePurge, cacheStats } from './cli/cache.ts';
 import { WrongUse } from './cli/command.ts';
 import type { Command } from './cli/command.ts';
 import { LOCATION_HELP } from './cli/location.ts';
@@ -15,14 +16,14 @@ import { verify } from './cli/verify.ts';
 import { ConfigError } from './config.ts';
 
 /** From the ledger's file, whether its gateway is running or not. */
-const OF_THE_LEDGER: readonly Command[] = [usage, verify, reconcile, backup, restore, forget];
+const OF_THE_LEDGER: readonly Command[] = [usage, verify, reconcile, backup, restore, forget, cacheStats, cachePurge];
 const OF_THE_GATEWAY: readonly Command[] = [...keyCommands, ...tenantCommands, ...creditCommands, audit];
 const COMMANDS: readonly Command[] = [...OF_THE_LEDGER, ...OF_THE_GATEWAY];
 
 const listed = (commands: readonly Command[]): string =>
   commands.map(({ name, summary }) => `  ${name.padEnd(18)}${summary}`).join('\n');
 
-const HELP = `plantain: what a gateway spent, and who may spend there
+const HELP = `plantain: what a gateway spent, who may spend there, and what its cache keeps on disk
 
 Usage: npm run plantain -- COMMAND [options]
 

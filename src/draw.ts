@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { CacheKey } from './cache/key.ts';
-import type { Entries } from './cache/entry.ts';
+import type { Entries, Hit } from './cache/entry.ts';
 import type { Decision } from './cache/policy.ts';
 import type { UpstreamDialect } from './dialects/dialect.ts';
 import { GatewayError } from './errors.ts';
@@ -63,7 +63,7 @@ export interface DrawJob {
 export interface Flown {
   readonly drawn: Drawn;
   /** Set when the second look-up found that another flight had just stored it. */
-  readonly hit: { readonly ageSeconds: number; readonly ttlSeconds: number } | null;
+  readonly hit: Omit<Hit, 'drawn'> | null;
   readonly stored: boolean;
   /**
    * Gives back the memory the answer lies in, for the next. To be called when nobody can look at it any more; if that

@@ -1,4 +1,5 @@
 import { keyName } from './cache/key.ts';
+import type { CacheKey } from './cache/key.ts';
 import type { Flights, Seat } from './cache/flights.ts';
 import type { IdempotencyKeys } from './cache/idempotency.ts';
 import type { CacheWhen, Decision, Directives } from './cache/policy.ts';
@@ -76,6 +77,7 @@ export interface Served {
 export interface ServedPicture extends Delivered {
   readonly how: 'drawn' | 'hit' | 'joined';
   readonly flown: Flown;
+  readonly key: CacheKey;
   readonly decision: Decision;
 }
 
@@ -119,10 +121,17 @@ async function dress(
   { delivery }: ImageRequest,
 ): Promise<ServedPicture> {
   const { drawn } = landed.flown;
-  return { ...landed, drawn, picture: await renditions.of(drawn, format, delivery.compression) };
+  const wish = { format, compression: delivery.compression, scope: landed.key.scope, ttlSeconds: keptFor(landed) };
+  return { ...landed, drawn, picture: await renditions.of(drawn, wish) };
 }
 
-type Landed = Pick<ServedPicture, 'how' | 'flown' | 'decision'>;
+/** Seconds: what is made of a picture is kept where that is, and no longer. */
+function keptFor({ flown: { hit, stored }, decision }: Landed): number {
+  if (!decision.store || (hit === null && !stored)) return 0;
+  return hit?.ttlSeconds ?? decision.ttlSeconds;
+}
+
+type Landed = Pick<ServedPicture, 'how' | 'flown' | 'key' | 'decision'>;
 
 /** For the metrics and the ledger's usage: what this caller would have paid. */
 function noteSaving(
@@ -163,8 +172,8 @@ function board(
   const waiting = plans.map(async (planned): Promise<Landed> => {
     const { draw, decision, key, hit } = planned;
     if (hit !== null) {
-      countLookUp(parts, decision, 'hit');
-      return { how: 'hit', flown: hit, decision };
+      countLookUp(parts, decision, 'hit', hit);
+      return { how: 'hit', flown: hit, key, decision };
     }
     const ticket = reservation.ticket();
     const lead = async (): Promise<Flown> => {
@@ -180,13 +189,13 @@ function board(
     const seat = decision.join
       ? parts.flights.join(keyName(key), lead, { collects: collects(decision) })
       : parts.flights.fly(ownerKey(planned, caller), lead);
-    countLookUp(parts, decision, seat.role);
+    countLookUp(parts, decision, seat.role, null);
     if (seat.role !== 'leader') ticket.detach();
     seats.push(seat);
     try {
       const flown = await seat.wait(parts.answerWithinMs(target.upstream, draw.tier));
-      if (flown.hit !== null) return { how: 'hit', flown, decision };
-      return { how: seat.role === 'leader' ? 'drawn' : 'joined', flown, decision };
+      if (flown.hit !== null) return { how: 'hit', flown, key, decision };
+      return { how: seat.role === 'leader' ? 'drawn' : 'joined', flown, key, decision };
     } catch (error) {
       seat.leave(false);
       // Who joined pays for nothing, and the failure of a flight is told to all aboard.
@@ -199,10 +208,15 @@ function board(
 }
 
 /** Counted when the seat is taken, for those too whose picture never comes. */
-function countLookUp({ metrics }: GatewayParts, { bypass }: Decision, role: Seat<Flown>['role'] | 'hit'): void {
+function countLookUp(
+  { metrics }: GatewayParts,
+  { bypass }: Decision,
+  role: Seat<Flown>['role'] | 'hit',
+  found: Flown | null,
+): void {
   if (bypass !== null) metrics.bypass(bypass);
   if (role === 'leader') metrics.cache(bypass === null ? 'miss' : 'bypass');
-  else metrics.cache(role === 'hit' ? 'hit' : 'collapsed');
+  else metrics.cache(role === 'hit' ? 'hit' : 'collapsed', found?.hit?.tier);
 }
 
 function asGatewayError(error: unknown): GatewayError {

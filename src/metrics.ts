@@ -28,7 +28,8 @@ export type UpstreamOutcome =
 
 /** What is read at each scrape instead of being counted. */
 export interface Gauges {
-  cacheBytes(): number;
+  /** Of the tiers there are. */
+  cacheBytes(): readonly { readonly tier: string; readonly bytes: number }[];
   flights(): number;
   waiters(): number;
   bytesInFlight(): number;
@@ -59,9 +60,10 @@ const BUDGET_LABELS = ['level', 'owner', 'per', 'time_zone', 'models'] as const;
 export interface Metrics {
   http(route: string, method: string, status: number, outcome: Outcome, seconds: number, ownSeconds: number): void;
   bytes(direction: 'in' | 'out', count: number): void;
-  cache(result: CacheResult): void;
+  /** `tier`: where a hit was found. What no tier can answer is counted on the first, which is always there. */
+  cache(result: CacheResult, tier?: string): void;
   bypass(reason: string): void;
-  evicted(reason: string): void;
+  evicted(tier: string, reason: string): void;
   upstreamStarted(model: string): void;
   upstreamEnded(model: string, outcome: UpstreamOutcome, seconds: number): void;
   spent(model: string, tenant: string, nanos: number): void;
@@ -119,7 +121,7 @@ export function createMetrics({ version, simulator, store, gauges }: MetricsOpti
     1,
   );
   gauge('plantain_simulator', '1 when the built-in simulator draws, 0 when a vendor does.').set(simulator ? 1 : 0);
-  asked('plantain_cache_bytes', 'Bytes of pictures kept, by tier of the store.', gauges.cacheBytes, { tier: 'memory' });
+  const cacheBytes = gauge('plantain_cache_bytes', 'Bytes of entries kept, by tier of the store.', 'tier');
   asked('plantain_singleflight_flights', 'Pictures being drawn right now.', gauges.flights);
   asked('plantain_singleflight_waiters', 'Callers waiting for what somebody else asked for first.', gauges.waiters);
   asked('plantain_keys_paused', 'Keys paused right now for prohibited prompts.', gauges.keysPaused);
@@ -145,7 +147,7 @@ export function createMetrics({ version, simulator, store, gauges }: MetricsOpti
   const bodies = histogram('plantain_http_body_bytes', 'Body sizes, received and sent.', BYTES, 'direction');
   const cache = counter('plantain_cache_requests_total', 'Pictures looked up, by result.', 'tier', 'result');
   const bypass = counter('plantain_cache_bypass_total', 'Pictures not looked up, by reason.', 'reason');
-  const evictions = counter('plantain_cache_evictions_total', 'Pictures dropped from the store.', 'tier', 'reason');
+  const evictions = counter('plantain_cache_evictions_total', 'Entries dropped from the store.', 'tier', 'reason');
   const upstream = counter(
     'plantain_upstream_requests_total',
     'Calls to upstreams, by what became of them.',
@@ -174,7 +176,7 @@ export function createMetrics({ version, simulator, store, gauges }: MetricsOpti
   const late = counter('plantain_budget_late_settles_total', 'Charges that came in after their hold had expired.');
   const storeOps = histogram(
     'plantain_store_op_duration_seconds',
-    'Time an operation of a store took, by what came of it: ok, refused, late or down.',
+    'Time an operation of a store took, by what came of it: ok, refused, late, down, or error.',
     OWN_SECONDS,
     'store',
     'op',
@@ -220,6 +222,7 @@ export function createMetrics({ version, simulator, store, gauges }: MetricsOpti
 
   async function render(): Promise<string> {
     const readings = await gauges.budgets();
+    for (const { tier, bytes } of gauges.cacheBytes()) cacheBytes.set({ tier }, bytes);
     for (const each of [limit, spentOfIt, heldOfIt]) each.reset();
     for (const { labels, limitUsd, spentUsd, heldUsd } of readings) {
       limit.set(labels, limitUsd);
@@ -246,9 +249,9 @@ export function createMetrics({ version, simulator, store, gauges }: MetricsOpti
       own.observe({ outcome }, ownSeconds);
     },
     bytes: (direction, count) => bodies.observe({ direction }, count),
-    cache: (result) => cache.inc({ tier: 'memory', result }),
+    cache: (result, tier = 'memory') => cache.inc({ tier, result }),
     bypass: (reason) => bypass.inc({ reason }),
-    evicted: (reason) => evictions.inc({ tier: 'memory', reason }),
+    evicted: (tier, reason) => evictions.inc({ tier, reason }),
     upstreamStarted: (model) => inflight.inc({ model }),
     upstreamEnded(model, outcome, seconds) {
       inflight.dec({ model });

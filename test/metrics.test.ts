@@ -8,7 +8,7 @@ test('tenants beyond the first two hundred share a series: a scrape stays bounde
     simulator: true,
     store: 'embedded',
     gauges: {
-      cacheBytes: nothing,
+      cacheBytes: () => [],
       flights: nothing,
       waiters: nothing,
       bytesInFlight: nothing,

@@ -1,4 +1,5 @@
 import { MOST_ROWS, USAGE_FORMATS } from '../cli/usage.ts';
+import type { CacheAdmin } from '../cache/store.ts';
 import type { Config } from '../config.ts';
 import { createSentReader } from '../config/run-time.ts';
 import { GatewayError } from '../errors.ts';
@@ -25,6 +26,7 @@ export interface AdminApp {
   readonly state: SpendState;
   /** The file of its ledger. */
   readonly ledger: string;
+  readonly cache: CacheAdmin;
   readonly metrics: Metrics;
   readonly log: Log;
   /** Unix ms. */
@@ -32,7 +34,7 @@ export interface AdminApp {
 }
 
 /** What the admin port is over. */
-export function adminParts({ config, store, state, ledger, ...rest }: AdminApp): AdminParts {
+export function adminParts({ config, store, state, ledger, cache, ...rest }: AdminApp): AdminParts {
   let reports = 0;
   return {
     ...rest,
@@ -41,7 +43,7 @@ export function adminParts({ config, store, state, ledger, ...rest }: AdminApp):
     balances: (accountKeys) => state.spent(accountKeys),
     ledger: state,
     // Pictures are in memory alone: they go with their time to live, and nobody has a key to them any more.
-    forgetPictures: async () => undefined,
+    cache,
     async usage(query, format) {
       if (reports >= MOST_REPORTS)
         throw new GatewayError(

@@ -1,166 +1,139 @@
-import { Keyv, type KeyvStoreAdapter } from 'keyv';
-
 import type { Answer, Drawn } from '../image/answer.ts';
-import { Base64Error, decodeBase64, encodeBase64 } from '../wire/base64.ts';
+import { Base64Error, decodeBase64, decodedLength, encodeBase64 } from '../wire/base64.ts';
 import type { JsonObject } from '../wire/json.ts';
 import { LongString } from '../wire/long-string.ts';
-import type { Blobs, TextStore } from './blobs.ts';
 import { digestOf, digestOfBase64 } from './digest.ts';
-import { cutLongStrings, type Kept, newHead, putLongStringsBack, readHead } from './head.ts';
+import { cutLongStrings, type Kept, putLongStringsBack, readHead, writeHead } from './head.ts';
 import { type CacheKey, keyName } from './key.ts';
+import type { EntryTrouble, Shelf } from './shelf.ts';
+import { newBlob } from './store.ts';
+import type { BlobRef, NewBlob, StoreTier } from './store.ts';
 
 export interface EntriesOptions {
-  /** Where the heads are kept: bounded, unlike Keyv's own default. */
-  readonly heads: TextStore | KeyvStoreAdapter;
-  readonly blobs: Blobs;
+  readonly shelf: Shelf;
   /** How the upstreams' words are read. What is stored is read anew each time, so a mended reader mends it too. */
   readonly parseAnswer: (words: JsonObject) => Answer;
   /** Unix milliseconds. */
   readonly now: () => number;
-  /** Told why an entry could not be had or kept; the cache itself goes on as if it were not there. */
   readonly onTrouble: (trouble: EntryTrouble, cause?: unknown) => void;
 }
-
-export type EntryTrouble = 'another_version' | 'corrupt' | 'blob_missing' | 'store_failed';
 
 export interface Hit {
   readonly drawn: Drawn;
   readonly ageSeconds: number;
   /** Whole seconds it will still be kept. */
   readonly ttlSeconds: number;
+  /** Where it was found. */
+  readonly tier: StoreTier;
 }
 
-/**
- * What was drawn before, as the upstream said it: a head in Keyv, the bytes in a blob store. The blobs are written first
- * and the head last, so an entry is whole or absent. To read and to keep never fails: a broken cache is one that misses.
- */
+/** What was drawn before, as the upstream said it: a small head, and the bytes it speaks of beside it. */
 export class Entries {
-  readonly #heads: Keyv<unknown>;
   readonly #options: EntriesOptions;
 
   constructor(options: EntriesOptions) {
     this.#options = options;
-    this.#heads = new Keyv<unknown>({
-      store: options.heads,
-      // Keyv leaves its prefix out where a key happens to start with it, and then two keys are one.
-      useKeyPrefix: false,
-      serialize: JSON.stringify,
-      deserialize: parseStored,
-      throwOnErrors: true,
-      emitErrors: false,
-    });
   }
 
   /** The answer, unless there is none or it is older than accepted; null accepts any age. */
   async get(key: CacheKey, accept: { readonly maxAgeSeconds: number | null }): Promise<Hit | null> {
-    try {
-      return await this.#get(keyName(key), accept.maxAgeSeconds ?? Infinity);
-    } catch (error) {
-      this.#options.onTrouble('store_failed', error);
-      return null;
-    }
-  }
-
-  /** Whether the answer is kept, whole. A time to live of zero or less keeps nothing: to Keyv zero would mean for ever. */
-  async put(key: CacheKey, drawn: Drawn, ttlSeconds: number): Promise<boolean> {
-    try {
-      return ttlSeconds > 0 && (await this.#put(keyName(key), drawn, ttlSeconds * 1000));
-    } catch (error) {
-      this.#options.onTrouble('store_failed', error);
-      return false;
-    }
-  }
-
-  /** Forgets the answer. Its bytes may serve other entries, and go when their store needs the room. */
-  async delete(key: CacheKey): Promise<void> {
-    await this.#heads.delete(keyName(key));
-  }
-
-  async #get(name: string, maxAgeSeconds: number): Promise<Hit | null> {
-    const stored = await this.#heads.get(name);
-    if (stored === undefined) return null;
-    const head = readHead(stored);
+    const name = keyName(key);
+    const found = await this.#options.shelf.get(name, accept);
+    if (found === null) return null;
+    const { card, blobs, tier } = found;
+    const head = readHead(card.head);
     if (typeof head === 'string') return this.#discard(name, head);
-
-    const now = this.#options.now();
-    const ageMs = Math.max(0, now - head.createdAt);
-    if (now >= head.expiresAt || ageMs > maxAgeSeconds * 1000) return null;
-    const found = await this.#fetch([head.picture, ...Object.values(head.longStrings)]);
-    const data = found?.get(nameOf(head.picture));
-    if (found === null || data === undefined) return this.#discard(name, 'blob_missing');
-    const words = putLongStringsBack(head.words, (place) => {
-      const kept = head.longStrings[place];
-      return kept && found.get(nameOf(kept));
-    });
     try {
+      const longStrings = await readAll([head.picture, ...Object.values(head.longStrings)], blobs);
+      const data = longStrings.get(nameOf(head.picture));
+      if (data === undefined) return await this.#discard(name, 'blob_missing');
+      const words = putLongStringsBack(head.words, (place) => {
+        const kept = head.longStrings[place];
+        return kept && longStrings.get(nameOf(kept));
+      });
       const answer = this.#options.parseAnswer(words);
       const drawn = { ...head.drawn, answer, picture: { data, info: head.picture.info } };
-      return { drawn, ageSeconds: wholeSeconds(ageMs), ttlSeconds: wholeSeconds(head.expiresAt - now) };
+      const now = this.#options.now();
+      const ageSeconds = wholeSeconds(Math.max(0, now - card.createdAt));
+      return { drawn, ageSeconds, ttlSeconds: wholeSeconds(card.expiresAt - now), tier };
     } catch (error) {
       return this.#discard(name, 'corrupt', error);
     }
   }
 
-  async #put(name: string, { answer, picture, ...drawn }: Drawn, ttlMs: number): Promise<boolean> {
+  /** Whether the answer is kept, whole. A time to live of zero or less keeps nothing: to Keyv zero would mean for ever. */
+  async put(key: CacheKey, { answer, picture, ...drawn }: Drawn, ttlSeconds: number): Promise<boolean> {
+    if (!(ttlSeconds > 0)) return false;
+    const parcel = new Parcel();
     const { words, longStrings } = cutLongStrings(answer.words);
-    const known = new Map<LongString, Kept>();
     const kept: Record<string, Kept> = {};
-    for (const [place, value] of longStrings) kept[place] = await this.#keep(value, known);
-    const keptPicture = { ...(await this.#keep(picture.data, known)), info: picture.info };
-
-    // A store may have had no room for one, or have made room for the last by giving up the first.
-    for (const { digest } of known.values()) if (!(await this.#options.blobs.has(digest))) return false;
+    for (const [place, value] of longStrings) kept[place] = await parcel.add(value);
+    const keptPicture = { ...(await parcel.add(picture.data)), info: picture.info };
     const createdAt = this.#options.now();
-    const expiresAt = createdAt + ttlMs;
-    const head = newHead({ words, longStrings: kept, picture: keptPicture, drawn, createdAt, expiresAt });
-    return this.#heads.set(name, head, ttlMs);
+    return this.#options.shelf.put(keyName(key), {
+      scope: key.scope,
+      model: drawn.model,
+      head: writeHead({ words, longStrings: kept, picture: keptPicture, drawn }),
+      createdAt,
+      expiresAt: createdAt + ttlSeconds * 1000,
+      ...parcel.contents(),
+    });
   }
 
-  /** Base64 that reads back as it was is kept as the bytes it stands for, and so shared with every equal picture. */
-  async #keep(value: LongString, known: Map<LongString, Kept>): Promise<Kept> {
-    const before = known.get(value);
-    if (before !== undefined) return before;
-    const digest = await digestOfCanonical(value);
-    const kept =
-      digest === null
-        ? await this.#store('json', await digestOf(value.chunks), await encodeBase64(Buffer.concat(value.chunks)))
-        : await this.#store('base64', digest, value);
-    known.set(value, kept);
-    return kept;
-  }
-
-  async #store(kind: Kept['kind'], digest: string, blob: LongString): Promise<Kept> {
-    await this.#options.blobs.put(digest, blob);
-    return { kind, digest };
-  }
-
-  /** The long strings by name; null when one of them is missing. */
-  async #fetch(wanted: readonly Kept[]): Promise<ReadonlyMap<string, LongString> | null> {
-    const distinct = new Map(wanted.map((kept) => [nameOf(kept), kept]));
-    const found = new Map<string, LongString>();
-    await Promise.all(
-      distinct.entries().map(async ([name, { kind, digest }]) => {
-        const blob = await this.#options.blobs.get(digest);
-        if (blob !== null) found.set(name, kind === 'base64' ? blob : await jsonOf(blob));
-      }),
-    );
-    return found.size === distinct.size ? found : null;
+  /** Forgets the answer. Its bytes may serve other entries. */
+  async delete(key: CacheKey): Promise<void> {
+    await this.#options.shelf.delete(keyName(key));
   }
 
   async #discard(name: string, trouble: EntryTrouble, cause?: unknown): Promise<null> {
     this.#options.onTrouble(trouble, cause);
-    await this.#heads.delete(name);
+    await this.#options.shelf.delete(name);
     return null;
   }
 }
 
-/** What is no JSON becomes what is no head. */
-function parseStored(text: string): { value?: never } {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return { value: null as never };
+/** Long strings on their way into a store: equal ones once. */
+export class Parcel {
+  readonly #known = new Map<LongString, Kept>();
+  readonly #blobs = new Map<string, BlobRef>();
+  readonly #bytes = new Map<string, NewBlob>();
+
+  /** Base64 that reads back as it was is kept as the bytes it stands for, and so shared with every equal picture. */
+  async add(value: LongString): Promise<Kept> {
+    const before = this.#known.get(value);
+    if (before !== undefined) return before;
+    const canonical = await digestOfCanonical(value);
+    const kept =
+      canonical === null
+        ? this.#pack('json', await digestOf(value.chunks), await encodeBase64(Buffer.concat(value.chunks)))
+        : this.#pack('base64', canonical, value);
+    this.#known.set(value, kept);
+    return kept;
   }
+
+  contents(): { readonly blobs: readonly BlobRef[]; readonly bytes: ReadonlyMap<string, NewBlob> } {
+    return { blobs: [...this.#blobs.values()], bytes: this.#bytes };
+  }
+
+  #pack(kind: Kept['kind'], digest: string, base64: LongString): Kept {
+    this.#blobs.set(digest, { digest, byteLength: decodedLength(base64) });
+    this.#bytes.set(digest, newBlob(base64));
+    return { kind, digest };
+  }
+}
+
+/** The long strings by name, as far as their blobs are there. */
+async function readAll(
+  wanted: readonly Kept[],
+  blobs: ReadonlyMap<string, LongString>,
+): Promise<ReadonlyMap<string, LongString>> {
+  const read = new Map<string, LongString>();
+  for (const kept of wanted) {
+    const blob = blobs.get(kept.digest);
+    const name = nameOf(kept);
+    if (blob !== undefined && !read.has(name)) read.set(name, kept.kind === 'base64' ? blob : await jsonOf(blob));
+  }
+  return read;
 }
 
 function nameOf({ kind, digest }: Kept): string {

@@ -17,40 +17,65 @@ export interface Head {
   readonly longStrings: Readonly<Record<string, Kept>>;
   readonly picture: Kept & Pick<Picture, 'info'>;
   readonly drawn: Omit<Drawn, 'answer' | 'picture'>;
-  /** Unix milliseconds. */
-  readonly createdAt: number;
-  readonly expiresAt: number;
 }
 
-/** A long string's place in the blob store: as the bytes its base64 stands for, else as those of its JSON spelling. */
+/** What is kept of a picture that was made of another one, beside its bytes. */
+export interface RenditionHead {
+  readonly version: typeof VERSION;
+  readonly picture: Kept & Pick<Picture, 'info'>;
+}
+
+/** A long string's place among the blobs: as the bytes its base64 stands for, else as those of its JSON spelling. */
 export interface Kept {
   readonly kind: 'base64' | 'json';
   readonly digest: string;
 }
 
-export function newHead(fields: Omit<Head, 'version'>): Head {
-  return { version: VERSION, ...fields };
+export function writeHead(fields: Omit<Head, 'version'>): string {
+  return JSON.stringify({ version: VERSION, ...fields } satisfies Head);
+}
+
+export function writeRenditionHead(fields: Omit<RenditionHead, 'version'>): string {
+  return JSON.stringify({ version: VERSION, ...fields } satisfies RenditionHead);
 }
 
 /** What a store gave back, if it is a head that this version wrote. */
-export function readHead(value: unknown): Head | 'another_version' | 'corrupt' {
-  if (typeof value !== 'object' || value === null) return 'corrupt';
-  const head = value as Partial<Head>;
-  if (head.version !== VERSION) return head.version === undefined ? 'corrupt' : 'another_version';
-  return isWhole(head) ? head : 'corrupt';
+export function readHead(text: string): Head | 'another_version' | 'corrupt' {
+  return readVersioned(text, isWhole);
 }
 
-function isWhole(head: Partial<Head>): head is Head {
-  const { words, longStrings, picture, drawn, createdAt, expiresAt } = head;
+export function readRenditionHead(text: string): RenditionHead | 'another_version' | 'corrupt' {
+  return readVersioned(text, (head: Partial<RenditionHead>) => isKept(head.picture));
+}
+
+function readVersioned<H extends { version: typeof VERSION }>(
+  text: string,
+  isWhole: (head: Partial<H>) => boolean,
+): H | 'another_version' | 'corrupt' {
+  const head = parsed(text) as Partial<H> | null;
+  if (typeof head !== 'object' || head === null) return 'corrupt';
+  if (head.version !== VERSION) return head.version === undefined ? 'corrupt' : 'another_version';
+  return isWhole(head) ? (head as H) : 'corrupt';
+}
+
+/** What is no JSON is what is no head. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+function isWhole(head: Partial<Head>): boolean {
+  const { words, longStrings, picture, drawn } = head;
   return (
     isObject(words) &&
     typeof longStrings === 'object' &&
     longStrings !== null &&
     Object.values(longStrings).every(isKept) &&
     isKept(picture) &&
-    typeof drawn === 'object' &&
-    Number.isFinite(createdAt) &&
-    Number.isFinite(expiresAt)
+    typeof drawn === 'object'
   );
 }
 

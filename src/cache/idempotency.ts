@@ -1,8 +1,9 @@
 import { hash } from 'node:crypto';
 import { GatewayError } from '../errors.ts';
-import type { TextStore } from './blobs.ts';
 import type { CacheKey } from './key.ts';
 import type { Decision } from './policy.ts';
+import type { Claim } from './store.ts';
+import type { TextStore } from './texts.ts';
 
 // https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header-07
 
@@ -27,10 +28,22 @@ export function readIdempotencyKey(header: string | string[] | undefined): strin
 export class IdempotencyKeys {
   readonly #first: TextStore;
   readonly #now: () => number;
+  readonly #onClaim: (claim: Claim) => void;
 
-  constructor(options: { readonly first: TextStore; readonly now: () => number }) {
+  /** `onClaim` is told of every new one, to keep it over a restart. */
+  constructor(options: {
+    readonly first: TextStore;
+    readonly now: () => number;
+    readonly onClaim?: (claim: Claim) => void;
+  }) {
     this.#first = options.first;
     this.#now = options.now;
+    this.#onClaim = options.onClaim ?? (() => undefined);
+  }
+
+  /** Brings back what was told before a restart, the oldest first. */
+  restore(claims: readonly Claim[]): void {
+    for (const { name, pictures, endsAt } of claims) this.#first.set(name, `${pictures} ${endsAt}`);
   }
 
   /** Throws `idempotency_mismatch` when the tenant's key already stands for pictures other than these. */
@@ -44,8 +57,11 @@ export class IdempotencyKeys {
   /** As `check`; a key that stands for nothing stands for these pictures from now on. */
   claim(tenant: string, key: string, pictures: readonly CacheKey[]): void {
     this.check(tenant, key, pictures);
-    if (this.#before(tenant, key) === null)
-      this.#first.set(nameOf(tenant, key), `${digestOf(pictures)} ${this.#now() + KEPT_SECONDS * 1000}`);
+    if (this.#before(tenant, key) !== null) return;
+    const name = nameOf(tenant, key);
+    const claim = { name, tenant, pictures: digestOf(pictures), endsAt: this.#now() + KEPT_SECONDS * 1000 };
+    this.restore([claim]);
+    this.#onClaim(claim);
   }
 
   #before(tenant: string, key: string): string | null {
@@ -64,13 +80,14 @@ function digestOf(pictures: readonly CacheKey[]): string {
 
 /**
  * What the cache does for a picture asked for under a key: the first answer is that of every repetition. Where the cache
- * serves it anyway nothing changes; else it is kept under a name that only this tenant and key have. `no-store` wins.
+ * serves it anyway nothing changes; else it is kept under a name that only this tenant and key have, in the scope that has the
+ * tenant's name and counts its bytes. `no-store` wins.
  */
 export function underKey(tenant: string, key: string, asked: { key: CacheKey; decision: Decision }) {
   const { decision } = asked;
   if (decision.bypass === 'no-store' || (decision.read && decision.store)) return asked;
   return {
-    key: { scope: `idempotency:${tenant}`, digest: hash('sha256', JSON.stringify([key, asked.key.digest])) },
+    key: { scope: tenant, digest: hash('sha256', JSON.stringify(['idempotency', tenant, key, asked.key.digest])) },
     decision: {
       ...decision,
       read: true,

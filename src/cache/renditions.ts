@@ -1,26 +1,46 @@
 import { GatewayError } from '../errors.ts';
 import type { Drawn, Picture } from '../image/answer.ts';
 import { checkPicture, PictureError } from '../image/picture.ts';
-import type { PictureInfo } from '../image/picture.ts';
 import { needsRendition, transcode } from '../image/rendition.ts';
 import type { PictureFormat } from '../image/request.ts';
 import { decodeBase64, encodeBase64 } from '../wire/base64.ts';
 import type { LongString } from '../wire/long-string.ts';
-import type { Blobs } from './blobs.ts';
 import { digestOf, digestOfBase64 } from './digest.ts';
+import { Parcel } from './entry.ts';
+import { readRenditionHead, writeRenditionHead } from './head.ts';
+import { keyName } from './key.ts';
+import type { Shelf } from './shelf.ts';
 
 /** Pictures in another format than the vendor sent: made off the event loop, once, and kept beside their source. */
 export interface Renditions {
   /** The vendor's own bytes where no format is asked for, or the very one that came. Throws `unsupported` for what cannot be made. */
-  of(drawn: Drawn, format: PictureFormat | null, compression: number | null): Promise<Picture>;
+  of(drawn: Drawn, wish: RenditionWish): Promise<Picture>;
 }
 
-/** A rendition is a blob under the digest of its source and the transformation: it is found again whoever asks. */
-export function createRenditions(blobs: Blobs): Renditions {
+export interface RenditionWish {
+  readonly format: PictureFormat | null;
+  readonly compression: number | null;
+  /** Whose it is. */
+  readonly scope: string;
+  /** How long it may be kept. Zero or less: of a source that is not kept nothing is. */
+  readonly ttlSeconds: number;
+}
+
+export interface RenditionsOptions {
+  readonly shelf: Shelf;
+  /** Unix milliseconds. */
+  readonly now: () => number;
+}
+
+/**
+ * A rendition is an entry of its own under the scope, the digest of its source and the transformation: it is bounded,
+ * verified, purged and looked for like any other, and only in its own scope. That another tenant had the same picture
+ * converted cannot be told from the time it takes.
+ */
+export function createRenditions({ shelf, now }: RenditionsOptions): Renditions {
   const making = new Map<string, Promise<Picture>>();
   // What was once worked out of bytes is remembered for as long as somebody holds them.
   const digests = new WeakMap<LongString, Promise<string>>();
-  const infos = new WeakMap<LongString, PictureInfo>();
 
   function digest(data: LongString): Promise<string> {
     const known = digests.get(data) ?? digestOfBase64(data).then(({ digest }) => digest);
@@ -29,46 +49,57 @@ export function createRenditions(blobs: Blobs): Renditions {
   }
 
   async function kept(name: string): Promise<Picture | null> {
-    const data = await blobs.get(name);
-    if (data === null) return null;
-    const info = infos.get(data) ?? (await checkPicture(await decodeBase64(data)));
-    infos.set(data, info);
-    return { data, info };
+    const found = await shelf.get(name, { maxAgeSeconds: null });
+    if (found === null) return null;
+    const head = readRenditionHead(found.card.head);
+    const data = typeof head === 'string' ? undefined : found.blobs.get(head.picture.digest);
+    if (typeof head !== 'string' && data !== undefined) return { data, info: head.picture.info };
+    await shelf.delete(name);
+    return null;
   }
 
-  async function make(
-    name: string,
-    source: Picture,
-    format: PictureFormat,
-    compression: number | null,
-  ): Promise<Picture> {
-    const present = await kept(name);
+  async function keep(name: string, { data, info }: Picture, model: string, wish: RenditionWish): Promise<void> {
+    const parcel = new Parcel();
+    const picture = { ...(await parcel.add(data)), info };
+    const createdAt = now();
+    await shelf.put(name, {
+      scope: wish.scope,
+      model,
+      head: writeRenditionHead({ picture }),
+      createdAt,
+      expiresAt: createdAt + wish.ttlSeconds * 1000,
+      ...parcel.contents(),
+    });
+  }
+
+  async function make(name: string, { picture, model }: Drawn, wish: RenditionWish, format: PictureFormat) {
+    const mayKeep = wish.ttlSeconds > 0;
+    const present = mayKeep ? await kept(name) : null;
     if (present !== null) return present;
-    const bytes = await reencode(source, format, compression);
-    const picture = { data: await encodeBase64(bytes), info: await checkPicture(bytes) };
-    infos.set(picture.data, picture.info);
-    await blobs.put(name, picture.data);
-    return picture;
+    const made = await reencode(picture, format, wish.compression);
+    if (mayKeep) await keep(name, made, model, wish);
+    return made;
   }
 
   return {
-    async of({ picture }, format, compression) {
+    async of(drawn, wish) {
+      const { picture } = drawn;
+      const { format, compression, scope } = wish;
       if (format === null || !needsRendition(picture.info.type, { format, compression })) return picture;
-      const name = await digestOf(
-        ['rendition 1', await digest(picture.data), format, String(compression)].map((word) => `${word}\n`),
-      );
-      const present = making.get(name);
-      if (present !== undefined) return present;
-      const work = make(name, picture, format, compression).finally(() => making.delete(name));
+      const words = ['rendition 1', await digest(picture.data), format, String(compression)];
+      const name = keyName({ scope, digest: await digestOf(words.map((word) => `${word}\n`)) });
+      // Whoever shares a flight shares what is made of its picture too.
+      const work = making.get(name) ?? make(name, drawn, wish, format).finally(() => making.delete(name));
       making.set(name, work);
       return work;
     },
   };
 }
 
-async function reencode({ data, info }: Picture, format: PictureFormat, compression: number | null): Promise<Buffer> {
+async function reencode({ data, info }: Picture, format: PictureFormat, compression: number | null): Promise<Picture> {
   try {
-    return await transcode(await decodeBase64(data), { format, compression });
+    const bytes = await transcode(await decodeBase64(data), { format, compression });
+    return { data: await encodeBase64(bytes), info: await checkPicture(bytes) };
   } catch (error) {
     if (!(error instanceof PictureError)) throw error;
     const message = `The picture came as ${info.type} and cannot be made into ${format}. Leave the format out to get it as it came.`;

@@ -1,5 +1,7 @@
+import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { baseOf } from '../app/keys.ts';
+import { purgeIn } from '../cache/disk-offline.ts';
 import { loadConfig } from '../config.ts';
 import type { EmbeddedLedger, Operation, Told } from '../tenants/embedded-ledger.ts';
 import { Registry } from '../tenants/registry.ts';
@@ -10,7 +12,7 @@ import { ADMIN_HELP } from './admin/call.ts';
 import { WrongUse } from './command.ts';
 import type { Command, Surroundings } from './command.ts';
 import { changeLedger, WRITER_OPTIONS } from './ledger-writer.ts';
-import { LOCATION_HELP, LOCATION_OPTIONS } from './location.ts';
+import { locateLedger, LOCATION_HELP, LOCATION_OPTIONS } from './location.ts';
 import type { Location } from './location.ts';
 
 const AT_ONCE = 5_000;
@@ -39,13 +41,19 @@ others do the same to their own directories when they hear of it.
     });
     const [tenant, ...others] = positionals;
     if (tenant === undefined || others.length > 0) throw new WrongUse('Name one tenant.');
+    let scope: string | null = null;
     const told = await changeLedger(values, surroundings, {
-      inFile: (ledger) => forgetInFile(ledger, tenant, baseHere(values, surroundings)),
+      async inFile(ledger) {
+        const forgotten = await forgetInFile(ledger, tenant, baseHere(values, surroundings));
+        scope = forgotten.scope;
+        return forgotten.told;
+      },
       async byGateway(api) {
         await api.post(`/tenants/${encodeURIComponent(tenant)}/forget`, {});
         return 'its pictures are forgotten one by one, and stay as totals';
       },
     });
+    if (scope !== null) purgeIn(cacheBeside(values, surroundings), { scope });
     surroundings.print(`${tenant}: ${told}\n`);
     return 0;
   },
@@ -58,7 +66,7 @@ function baseHere({ config, ...location }: Location, { environment, workingDirec
   return baseOf(loadConfig({ file: config ?? null, environment, workingDirectory }), null);
 }
 
-async function forgetInFile(ledger: EmbeddedLedger, tenant: string, base: Base): Promise<string> {
+async function forgetInFile(ledger: EmbeddedLedger, tenant: string, base: Base) {
   const perform = (operation: Operation): Told => {
     const [result] = ledger.commit([operation]);
     if (result === undefined || 'failed' in result) throw result?.failed;
@@ -77,6 +85,7 @@ async function forgetInFile(ledger: EmbeddedLedger, tenant: string, base: Base):
     throw error;
   };
   const registry = await Registry.open({ store, base, now: Date.now, onFault });
+  const scope = registry.roll.ownScope(tenant);
   await registry.change(WHO, 'tenant.forget', 'tenant', forgetTenant(tenant));
   let holds = 0;
   for (let more = true; more;) {
@@ -84,9 +93,12 @@ async function forgetInFile(ledger: EmbeddedLedger, tenant: string, base: Base):
     holds += rolled?.holds ?? 0;
     more = rolled?.more === true;
   }
-  // Pictures live in the memory of a gateway and end with it. A cache on disk would be told here.
   if (!ledger.scrub()) throw new Error('Somebody reads the ledger and keeps its old bytes: ask again later.');
-  return `${holds} pictures are forgotten one by one, and stay as totals`;
+  return { scope, told: `${holds} pictures are forgotten one by one, and stay as totals` };
+}
+
+function cacheBeside(asked: Location, surroundings: Surroundings): string {
+  return join(dirname(locateLedger(asked, { ...surroundings, note: () => undefined })), 'cache');
 }
 
 function readRecord(body: string): RegistryRecord {

@@ -27,7 +27,7 @@ export const CONFIG_SCHEMA = object({
   dataDir: Type.String({
     minLength: 1,
     default: './data',
-    description: 'Where the ledger lives; relative to the working directory.',
+    description: 'Where the ledger and the pictures live; relative to the working directory.',
   }),
   logLevel: Type.Enum([...LOG_LEVELS], {
     default: 'info',
@@ -54,14 +54,15 @@ export const CONFIG_SCHEMA = object({
     }),
   }),
   cache: section('The picture cache.', {
-    store: Type.Enum(['memory'], {
-      default: 'memory',
-      description: 'Where pictures are kept.',
-      errorMessage: 'must be memory: this version keeps pictures in memory only',
+    store: Type.Enum(['memory', 'disk'], {
+      default: 'disk',
+      description: 'Where pictures are kept: in memory only, or also on disk, in the data directory.',
+      errorMessage: 'must be memory or disk: this version keeps pictures nowhere else',
     }),
     when: when({ default: 'repeatable' }),
     ttlSeconds: ttlSeconds({ default: 604_800 }),
-    memoryBytes: bytes(256 << 20, 'The most it holds.'),
+    memoryBytes: bytes(256 << 20, 'The most it holds in memory.'),
+    diskBytes: bytes(10 * 2 ** 30, 'The most it holds on disk.'),
   }),
   upstreams: Type.Array(upstream, {
     minItems: 1,

@@ -20,10 +20,11 @@ export interface Config {
   /** `defaultModel` is the id of one of the models. */
   readonly images: { readonly defaultFormat: 'vendor' | 'png'; readonly defaultModel: string };
   readonly cache: {
-    readonly store: 'memory';
+    readonly store: 'memory' | 'disk';
     readonly when: CacheWhen;
     readonly ttlSeconds: number;
     readonly memoryBytes: number;
+    readonly diskBytes: number;
   };
   /** Where budgets, limits and leases live: in the data directory, or in a Redis. `url` may hold a password. */
   readonly state: 'embedded' | { readonly url: string; readonly shown: string };

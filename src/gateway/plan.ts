@@ -53,7 +53,7 @@ export async function planRequest(parts: GatewayParts, asking: Asking, verb: 'cl
   const request = withFloor(parsed, caller, dialect.native ? 'safetySettings' : 'safety_settings');
   checkParts(request, model);
   const shape = resolveShape(request.shape, model);
-  const plans = await planAll(parts, asking, drawsOf(request, model.id, shape), verb);
+  const plans = await planAll(parts, asking, model, drawsOf(request, model.id, shape), verb);
   const pictures = await Promise.all(plans.map(async (plan) => ({ ...plan, hit: await lookUp(parts, plan) })));
   return { request, format, model, target, shape, pictures };
 }
@@ -79,10 +79,11 @@ function withFloor(request: ImageRequest, { tenant }: Caller, field: string): Im
 async function planAll(
   parts: GatewayParts,
   asking: Asking,
+  model: Model,
   draws: readonly Draw[],
   verb: 'claim' | 'check',
 ): Promise<readonly Plan[]> {
-  const plans = await Promise.all(draws.map((draw) => plan(parts, asking, draw)));
+  const plans = await Promise.all(draws.map((draw) => plan(parts, asking, model, draw)));
   const { idempotencyKey, caller } = asking;
   if (idempotencyKey === null) return plans;
   const pictures = plans.map(({ key }) => key);
@@ -90,13 +91,14 @@ async function planAll(
   return plans.map((planned) => ({ ...planned, ...underKey(caller.tenant.id, idempotencyKey, planned) }));
 }
 
-async function plan(parts: GatewayParts, { caller, directives }: Asking, draw: Draw): Promise<Plan> {
+/** What a key or its tenant says of the cache wins over what is said of the model, and that over the rest. */
+async function plan(parts: GatewayParts, { caller, directives }: Asking, model: Model, draw: Draw): Promise<Plan> {
   const { cache } = caller.tenant;
   const decision = decide({
     draw,
     directives,
-    when: cache.when ?? parts.cache.when,
-    ttlSeconds: cache.ttlSeconds ?? parts.cache.ttlSeconds,
+    when: cache.when ?? model.cache?.when ?? parts.cache.when,
+    ttlSeconds: cache.ttlSeconds ?? model.cache?.ttlSeconds ?? parts.cache.ttlSeconds,
   });
   return { draw, decision, key: await cacheKey(draw, cache.scope, { tier: DEFAULT_TIER }) };
 }

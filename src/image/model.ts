@@ -26,6 +26,8 @@ export interface Model {
   readonly released: string;
   /** ISO date after which the vendor no longer serves it; null while none is announced. */
   readonly retires: string | null;
+  /** How its pictures are kept, where that differs from the rest. */
+  readonly cache?: { readonly when?: 'repeatable' | 'always' | 'never'; readonly ttlSeconds?: number };
   readonly targets: readonly Target[];
 }
 

@@ -1,4 +1,4 @@
-import type { Database } from './sqlite.ts';
+import type { Database } from '../sqlite.ts';
 import type { Attribution } from './state.ts';
 
 /** Characters kept of an end user's name: four times what OpenAI lets it have. */

@@ -2,7 +2,7 @@ import { GatewayError } from '../errors.ts';
 import { askedOf, nanoDollars, refusalOf } from './admission.ts';
 import type { Balance } from './budget.ts';
 import { attributionsIn } from './embedded-attribution.ts';
-import type { Database } from './sqlite.ts';
+import type { Database } from '../sqlite.ts';
 import type { Adjustment, Hold, Made } from './state.ts';
 
 /** The double entry of the port's verbs: every change of an account is a row of the ledger. Amounts are nano-dollars. */

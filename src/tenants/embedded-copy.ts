@@ -1,4 +1,4 @@
-import type { Database } from './sqlite.ts';
+import type { Database } from '../sqlite.ts';
 import type { EmbeddedRegistry, RegistryRow } from './embedded-registry.ts';
 import type { RollUps } from './embedded-rollup.ts';
 import type { Wipe } from './embedded-wipe.ts';

@@ -18,8 +18,8 @@ import { wipeIn } from './embedded-wipe.ts';
 import type { Wipe } from './embedded-wipe.ts';
 import type { MirrorOperation, MirrorTold } from './mirror.ts';
 import type { Ask, AuditQuery, AuditRow, RegistryWrite } from './registry-store.ts';
-import { inTransaction, isBusy, isStoreFailure, lockDirectory, openDatabase, scrubDatabase } from './sqlite.ts';
-import type { Database } from './sqlite.ts';
+import { inTransaction, isBusy, isStoreFailure, lockDirectory, openDatabase, scrubDatabase } from '../sqlite.ts';
+import type { Database } from '../sqlite.ts';
 import type { Adjustment, Hold, RollUp } from './state.ts';
 
 /**

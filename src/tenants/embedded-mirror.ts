@@ -3,7 +3,7 @@ import type { Change, Entry, KnownHold, Memory, MirrorOperation, MirrorTold, Pos
 import { GatewayError } from '../errors.ts';
 import type { RollUps } from './embedded-rollup.ts';
 import type { SavedBatch } from './embedded-saved.ts';
-import type { Database } from './sqlite.ts';
+import type { Database } from '../sqlite.ts';
 
 /**
  * Made in the file of a ledger that follows a Redis, beside the ledger's own tables: how far it has followed, what is

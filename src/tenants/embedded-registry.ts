@@ -1,4 +1,4 @@
-import type { Database } from './sqlite.ts';
+import type { Database } from '../sqlite.ts';
 import type { AuditEntry, AuditQuery, AuditRow, RecordName, RegistryRecord, RegistryWrite } from './registry-store.ts';
 import type { JsonMap } from './settings.ts';
 import type { Wipe } from './embedded-wipe.ts';

@@ -1,5 +1,5 @@
 import type { Wipe } from './embedded-wipe.ts';
-import type { Database } from './sqlite.ts';
+import type { Database } from '../sqlite.ts';
 import type { RollUp } from './state.ts';
 
 /** What a step took away. */

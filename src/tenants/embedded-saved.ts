@@ -1,6 +1,6 @@
 import { attributionsIn } from './embedded-attribution.ts';
 import type { SavedSum } from './saved-tally.ts';
-import type { Database } from './sqlite.ts';
+import type { Database } from '../sqlite.ts';
 
 /** Sums of what was saved, as they travel: a number of its source counts once, however often it is sent. */
 export interface SavedBatch {

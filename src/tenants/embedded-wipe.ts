@@ -1,5 +1,5 @@
 import { conflict } from './registry-lookup.ts';
-import type { Database } from './sqlite.ts';
+import type { Database } from '../sqlite.ts';
 
 /** What the trail and the registry's tables say of a tenant, taken out of them within the caller's transaction. */
 export interface Wipe {

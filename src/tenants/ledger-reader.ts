@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { SCHEMA_STEPS } from './embedded-schema.ts';
-import { openReadOnly } from './sqlite.ts';
-import type { Database } from './sqlite.ts';
+import { openReadOnly } from '../sqlite.ts';
+import type { Database } from '../sqlite.ts';
 
 /** Reports jump about in what a gateway wrote in the order of time. */
 const CACHE_KIB = 65_536;

@@ -5,7 +5,7 @@ import { openLedgerReader } from './ledger-reader.ts';
 import { readUsage } from './ledger-usage.ts';
 import { verifyLedger } from './ledger-verify.ts';
 import { SCHEMA_STEPS } from './embedded-schema.ts';
-import { isBusy, lockDirectory, openDatabase } from './sqlite.ts';
+import { isBusy, lockDirectory, openDatabase } from '../sqlite.ts';
 
 /** What came of putting a copy back. */
 export interface Restored {

@@ -1,4 +1,4 @@
-import type { Database } from './sqlite.ts';
+import type { Database } from '../sqlite.ts';
 import { LAST_DAY } from './ledger-usage.ts';
 import type { UsageQuery } from './ledger-usage.ts';
 

@@ -1,4 +1,4 @@
-import type { Database } from './sqlite.ts';
+import type { Database } from '../sqlite.ts';
 import { TAG_NAME } from './tags.ts';
 
 /** What usage can be told apart by, and where that stands. */

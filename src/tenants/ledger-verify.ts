@@ -1,4 +1,4 @@
-import type { Database } from './sqlite.ts';
+import type { Database } from '../sqlite.ts';
 
 /** What the rows of a ledger say, held against every sum that is kept beside them. */
 export interface Verification {

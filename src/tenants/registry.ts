@@ -36,6 +36,8 @@ export interface RegistryOptions {
   readonly now: () => number;
   /** Changes of other instances could not be read; it is tried again. */
   readonly onFault: (error: unknown) => void;
+  /** Another instance has forgotten a tenant that had this cache scope to itself. */
+  readonly onForgotten?: (scope: string) => void;
 }
 
 /** How often a change is decided anew because somebody else was faster. */
@@ -183,7 +185,11 @@ export class Registry {
 
   /** Only here: before a change of our own others may have written some that were not read yet. */
   #take({ records, revision }: Loaded): void {
+    const scopes = records
+      .filter(({ record }) => record.kind === 'tenant' && record.forgottenAt !== undefined)
+      .map(({ record }) => this.roll.ownScope(record.id));
     this.roll.apply(records);
+    if (this.#revision > 0) for (const scope of scopes) if (scope !== null) this.#options.onForgotten?.(scope);
     this.#revision = Math.max(this.#revision, revision);
   }
 }

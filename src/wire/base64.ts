@@ -28,6 +28,13 @@ export async function decodeBase64(data: LongString | string): Promise<Buffer> {
   return bytes.subarray(0, written);
 }
 
+/** How many bytes a canonical text stands for. */
+export function decodedLength({ chunks, byteLength }: LongString): number {
+  const PADDING = 0x3d;
+  const last = chunks.flatMap((chunk) => [...chunk.subarray(-2)]).slice(-2);
+  return (byteLength / 4) * 3 - last.filter((character) => character === PADDING).length;
+}
+
 /** Standard alphabet, padded. Gives way to the event loop every 2 MB. */
 export async function encodeBase64(bytes: Uint8Array): Promise<LongString> {
   const source = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);

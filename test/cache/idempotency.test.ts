@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { memoryTexts } from '../../src/cache/blobs.ts';
+import type { Claim } from '../../src/cache/store.ts';
+import { memoryTexts } from '../../src/cache/texts.ts';
 import { IdempotencyKeys, readIdempotencyKey } from '../../src/cache/idempotency.ts';
 
 const picture = (digest: string) => ({ scope: 'acme', digest });
@@ -34,5 +35,24 @@ describe('an Idempotency-Key', () => {
     keys.claim('acme', 'k', [picture('two')]);
     keys.check('acme', 'k', [picture('two')]);
     expect(() => keys.check('acme', 'k', [picture('one')])).toThrow(/used with another request/);
+  });
+
+  test('stands for its request after a restart too, until its day is over', () => {
+    let now = 1_000_000;
+    const told: Claim[] = [];
+    const make = (): IdempotencyKeys =>
+      new IdempotencyKeys({ first: memoryTexts(1 << 16), now: () => now, onClaim: (claim) => told.push(claim) });
+    const before = make();
+    before.claim('acme', 'my-secret-key', [picture('one')]);
+    before.claim('acme', 'my-secret-key', [picture('one')]);
+    expect(told).toHaveLength(1);
+    expect(JSON.stringify(told)).not.toContain('my-secret-key');
+    now += 86_399_000;
+    const after = make();
+    after.restore(told);
+    after.claim('acme', 'my-secret-key', [picture('one')]);
+    expect(() => after.claim('acme', 'my-secret-key', [picture('two')])).toThrow(/used with another request/);
+    now += 1_000;
+    expect(() => after.check('acme', 'my-secret-key', [picture('two')])).not.toThrow();
   });
 });

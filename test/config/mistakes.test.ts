@@ -24,16 +24,16 @@ describe('a mistake', () => {
       'my.yaml:2 cach: unknown setting; known here: listen, operations, admin, publicUrl, trustProxy, dataDir, logLevel, state, bounds, images, cache, upstreams, models, tenants, organisations, budgets, alerts, retention; did you mean cache?',
     ],
     [
-      'cache: { diskBytes: 1 }',
-      'my.yaml:1 cache.diskBytes: unknown setting; known here: store, when, ttlSeconds, memoryBytes',
+      'cache: { pebbles: 1 }',
+      'my.yaml:1 cache.pebbles: unknown setting; known here: store, when, ttlSeconds, memoryBytes, diskBytes',
     ],
     [
       'cache: { __proto__: 1 }',
-      'my.yaml:1 cache.__proto__: unknown setting; known here: store, when, ttlSeconds, memoryBytes',
+      'my.yaml:1 cache.__proto__: unknown setting; known here: store, when, ttlSeconds, memoryBytes, diskBytes',
     ],
     [
-      'cache: { store: disk }',
-      'my.yaml:1 cache.store: must be memory: this version keeps pictures in memory only, is "disk"',
+      'cache: { store: floppy }',
+      'my.yaml:1 cache.store: must be memory or disk: this version keeps pictures nowhere else, is "floppy"',
     ],
     [
       'state: "redis://x:s3cret@y/z"',

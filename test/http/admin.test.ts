@@ -21,6 +21,8 @@ const PATHS = {
   '/admin/audit': ['GET'],
   '/admin/ledger/refund': ['POST'],
   '/admin/ledger/adjust': ['POST'],
+  '/admin/cache': ['GET'],
+  '/admin/cache/purge': ['POST'],
 } as const;
 const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
 

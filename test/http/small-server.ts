@@ -1,10 +1,12 @@
 import { Writable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
-import { MemoryBlobs, memoryTexts } from '../../src/cache/blobs.ts';
 import { Entries } from '../../src/cache/entry.ts';
 import { Flights } from '../../src/cache/flights.ts';
 import { IdempotencyKeys } from '../../src/cache/idempotency.ts';
+import { MemoryStore } from '../../src/cache/memory-store.ts';
 import { createRenditions } from '../../src/cache/renditions.ts';
+import { Shelf } from '../../src/cache/shelf.ts';
+import { memoryTexts } from '../../src/cache/texts.ts';
 import type { Dialect } from '../../src/dialects/dialect.ts';
 import { gemini } from '../../src/dialects/gemini/dialect.ts';
 import { openaiImages } from '../../src/dialects/openai-images/dialect.ts';
@@ -41,7 +43,7 @@ export async function startSmallServer(
     simulator: false,
     store: 'embedded',
     gauges: {
-      cacheBytes: none,
+      cacheBytes: () => [],
       flights: none,
       waiters: none,
       bytesInFlight: none,
@@ -58,12 +60,12 @@ export async function startSmallServer(
       done();
     },
   });
-  const blobs = new MemoryBlobs({ maxBytes: 1 << 20, onEvict: none });
+  const store = new MemoryStore({ maxBytes: 1 << 20, scopeBytes: 1 << 20, now: Date.now, onEvict: none });
+  const shelf = new Shelf({ tiers: [store], now: Date.now, onTrouble: none });
   const app = createServer({
     gateway: {
       entries: new Entries({
-        heads: memoryTexts(1 << 16),
-        blobs,
+        shelf,
         parseAnswer: gemini.parseAnswer,
         now: Date.now,
         onTrouble: none,
@@ -88,7 +90,7 @@ export async function startSmallServer(
       idempotencyKeys: new IdempotencyKeys({ first: memoryTexts(1 << 16), now: Date.now }),
       router: createRouter(BUILT_IN_MODELS, 'gemini-3.1-flash-image'),
       flights: new Flights({ now: Date.now, sizeOf: none }),
-      renditions: createRenditions(blobs),
+      renditions: createRenditions({ shelf, now: Date.now }),
       cache: { when: 'repeatable', ttlSeconds: 60 },
       defaultFormat: null,
       answerWithinMs: () => 1000,

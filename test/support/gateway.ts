@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { stringify } from 'yaml';
 import { startApp } from '../../src/app.ts';
+import type { App } from '../../src/app.ts';
 import { loadConfig } from '../../src/config.ts';
 import { createLog } from '../../src/log.ts';
 import { startSimulator } from '../../src/simulator/server.ts';
@@ -19,8 +20,11 @@ export interface TestGateway {
   readonly operationsUrl: string;
   /** '' where the admin port is off. */
   readonly adminUrl: string;
-  readonly directory: string;
   readonly simulator: Simulator;
+  /** The operator's hands on the cache. */
+  readonly cache: App['cache'];
+  /** Its data directory. */
+  readonly directory: string;
   /** Every line logged so far. */
   readonly logged: () => string;
   /** A POST of JSON with the test key; `body` may be raw bytes. */
@@ -38,11 +42,13 @@ export interface TestGatewayOptions {
   readonly admin?: boolean;
   /** The gateway's clock, in unix ms. */
   readonly now?: () => number;
+  /** That of a gateway before it, which outlives this one. Absent: one of its own, removed at the end. */
+  readonly directory?: string;
 }
 
 /** A whole gateway on loopback ports of its own, a simulator behind it, two tenants before it. */
 export async function startGateway(options: TestGatewayOptions = {}): Promise<TestGateway> {
-  const directory = await mkdtemp(join(tmpdir(), 'plantain-test-'));
+  const directory = options.directory ?? (await mkdtemp(join(tmpdir(), 'plantain-test-')));
   const simulator = await startSimulator({ signatureBytes: 20_000, keys: [UPSTREAM_KEY], ...options.simulator });
   const offers = (model: string) => ({
     id: model,
@@ -93,8 +99,9 @@ export async function startGateway(options: TestGatewayOptions = {}): Promise<Te
     url: app.apiUrl,
     operationsUrl: app.operationsUrl,
     adminUrl: app.adminUrl ?? '',
-    directory,
     simulator,
+    cache: app.cache,
+    directory,
     logged: () => lines,
     post: (path, body, headers = {}) =>
       fetch(`${app.apiUrl}${path}`, {
@@ -105,7 +112,7 @@ export async function startGateway(options: TestGatewayOptions = {}): Promise<Te
     async close() {
       await app.close();
       await simulator.close();
-      await rm(directory, { recursive: true, force: true });
+      if (options.directory === undefined) await rm(directory, { recursive: true, force: true });
     },
   };
 }

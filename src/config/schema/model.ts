@@ -2,7 +2,7 @@ import { Type } from 'typebox';
 import type { Static } from 'typebox';
 import { USUAL_CEILING } from '../../image/model.ts';
 import { ASPECT_RATIOS, TIERS } from '../../image/size.ts';
-import { byTier, id, integer, list, object, text } from './terms.ts';
+import { byTier, id, integer, list, object, text, ttlSeconds, when } from './terms.ts';
 
 /** The least that is not nothing: a price of 0 would let every budget stand still. */
 const LEAST_USD = 0.000001;
@@ -100,6 +100,12 @@ export const model = object({
   released: Type.Optional(date('When it came out.')),
   retires: Type.Optional(
     Type.Union([date('When its vendor ends it.'), Type.Null()], { errorMessage: 'must be a date, or null' }),
+  ),
+  cache: Type.Optional(
+    object(
+      { when: Type.Optional(when()), ttlSeconds: Type.Optional(ttlSeconds()) },
+      { description: 'How its pictures are kept; what a tenant or a key says wins.' },
+    ),
   ),
   targets: Type.Optional(list(target, 'Who offers it, the preferred one first.', { minItems: 1, uniqueItems: false })),
 });

@@ -15,6 +15,7 @@ import { parseBody } from './body.ts';
 import { errorReply, rawRefusal } from './errors.ts';
 import { budgetRoutes } from './budgets.ts';
 import { keyRoutes } from './keys.ts';
+import { cacheRoutes } from './cache.ts';
 import { correctionRoutes } from './corrections.ts';
 import { ledgerRoutes } from './ledger.ts';
 import type { AdminRoute, RouteParts } from './route.ts';
@@ -93,6 +94,7 @@ export function createAdminServer(parts: AdminParts): FastifyInstance {
     ...budgetRoutes(parts),
     ...ledgerRoutes(parts),
     ...correctionRoutes(parts),
+    ...cacheRoutes(parts),
   ];
   const actor = `admin:${parts.keySha256.slice(0, ACTOR_DIGITS)}`;
   for (const { path, methods } of routes) {

@@ -1,3 +1,4 @@
+import type { CacheAdmin } from '../../cache/store.ts';
 import type { Balance } from '../../tenants/budget.ts';
 import type { UsageQuery } from '../../tenants/ledger-usage.ts';
 import type { Actor, Registry } from '../../tenants/registry.ts';
@@ -15,8 +16,7 @@ export interface RouteParts {
   /** A report, written out. */
   readonly usage: (query: UsageQuery, format: 'json' | 'csv') => Promise<string>;
   readonly ledger: Pick<Bookkeeping, 'refund' | 'adjust' | 'forget'>;
-  /** Leaves none of the pictures that are kept under a scope. */
-  readonly forgetPictures: (scope: string) => Promise<void>;
+  readonly cache: CacheAdmin;
   /** Unix ms. */
   readonly now: () => number;
 }

@@ -7,7 +7,7 @@ import { pageOf, readLimit, readQuery } from './query.ts';
 import { subjectOf } from './subject.ts';
 import type { AdminRoute, RouteParts } from './route.ts';
 
-export function tenantRoutes({ registry, reader, ledger, forgetPictures }: RouteParts): readonly AdminRoute[] {
+export function tenantRoutes({ registry, reader, ledger, cache }: RouteParts): readonly AdminRoute[] {
   return [
     {
       path: '/admin/tenants',
@@ -57,7 +57,7 @@ export function tenantRoutes({ registry, reader, ledger, forgetPictures }: Route
             noMore(bodyOf(body), []);
             return forgetTenant(id)(view);
           });
-          if (scope !== null) await forgetPictures(scope);
+          if (scope !== null) await cache.purge({ scope });
           // Last, since it overwrites the bytes of all that went before. What fails on the way is done when it is asked again.
           await ledger.forget(id);
           return { body: forgotten };

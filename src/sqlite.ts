@@ -4,25 +4,35 @@ import { DatabaseSync } from 'node:sqlite';
 
 export type Database = DatabaseSync;
 
+/** A database that only a newer Plantain can read. */
+export class NewerSchema extends Error {
+  override readonly name = 'NewerSchema';
+}
+
 /** Nobody writes to our files but us: a lock on one is a stranger's, such as a shell's, and not worth a long wait. */
 const BUSY_MS = 250;
 /** Ids are random, so a write touches pages all over a large file: with SQLite's own 2 MB it waits for the disk twice as long. */
 const CACHE_KIB = 16_384;
 const SQLITE_BUSY = 5;
+const SQLITE_CORRUPT = 11;
 const SQLITE_CONSTRAINT = 19;
+const SQLITE_NOTADB = 26;
 
 /**
- * Opens or makes a database whose commits survive a power cut, and takes its schema through the `steps` it has not
- * seen yet: step n leads from `user_version` n to n + 1.
+ * `FULL`: a commit survives a power cut. `NORMAL`: it survives the process, and a power cut may take the last ones, whole.
+ * https://www.sqlite.org/pragma.html#pragma_synchronous
  */
-export function openDatabase(path: string, steps: readonly string[]): Database {
+export type Durability = 'FULL' | 'NORMAL';
+
+/** Opens or makes a database, and takes its schema through the `steps` it has not seen yet: step n leads from `user_version` n to n + 1. */
+export function openDatabase(path: string, steps: readonly string[], durability: Durability = 'FULL'): Database {
   if (path !== ':memory:') makePrivate(path);
   const db = new DatabaseSync(path, { timeout: BUSY_MS });
   try {
-    db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -${CACHE_KIB}`);
+    db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = ${durability}; PRAGMA cache_size = -${CACHE_KIB}`);
     const version = Number(db.prepare('PRAGMA user_version').get()?.['user_version']);
     if (version > steps.length)
-      throw new Error(`it was written by a newer Plantain (schema ${version}; this one knows ${steps.length})`);
+      throw new NewerSchema(`it was written by a newer Plantain (schema ${version}; this one knows ${steps.length})`);
     for (const [index, step] of steps.entries())
       if (index >= version) inTransaction(db, () => db.exec(`${step}; PRAGMA user_version = ${index + 1}`));
     return db;
@@ -90,6 +100,12 @@ export function lockDirectory(directory: string): Database {
     lock.close();
     throw error;
   }
+}
+
+/** What is in the file is no database, or no longer one: nothing will be read from it. */
+export function isDamaged(error: unknown): boolean {
+  const code = primaryCode(error);
+  return code === SQLITE_CORRUPT || code === SQLITE_NOTADB;
 }
 
 export function isBusy(error: unknown): boolean {

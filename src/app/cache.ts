@@ -1,0 +1,116 @@
+import { join } from 'node:path';
+import { DiskStore } from '../cache/disk-store.ts';
+import type { DiskTrouble } from '../cache/disk-store.ts';
+import { Entries } from '../cache/entry.ts';
+import { IdempotencyKeys } from '../cache/idempotency.ts';
+import { MemoryStore } from '../cache/memory-store.ts';
+import { createRenditions } from '../cache/renditions.ts';
+import type { Renditions } from '../cache/renditions.ts';
+import { Shelf } from '../cache/shelf.ts';
+import type { EntryTrouble } from '../cache/shelf.ts';
+import type { CacheAdmin, EntryStore } from '../cache/store.ts';
+import { memoryTexts } from '../cache/texts.ts';
+import type { Config } from '../config.ts';
+import type { Answer } from '../image/answer.ts';
+import type { Log } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
+import type { JsonObject } from '../wire/json.ts';
+
+export interface CacheParts {
+  readonly entries: Entries;
+  readonly renditions: Renditions;
+  readonly idempotencyKeys: IdempotencyKeys;
+  readonly admin: CacheAdmin;
+  close(): Promise<void>;
+}
+
+export interface CacheOptions {
+  readonly config: Config['cache'];
+  /** Whether several scopes have something cached in it, or may have. */
+  readonly isShared: boolean;
+  /** The data directory, or the simulator's realm in it. */
+  readonly realm: string;
+  readonly parseAnswer: (words: JsonObject) => Answer;
+  readonly now: () => number;
+  readonly log: Log;
+  readonly metrics: Metrics;
+}
+
+/** Some 20,000 keys. */
+const IDEMPOTENCY_BYTES = 8 << 20;
+/** Where several scopes share a store none of them has more than half of it. */
+const FAIR_SHARE = 0.5;
+const FIRST_SWEEP_MS = 3_000;
+const SWEEP_EVERY_MS = 60_000;
+
+/** The stores of the cache, and those who use them. */
+export async function openCache(
+  options: CacheOptions,
+): Promise<CacheParts & { readonly stores: readonly EntryStore[] }> {
+  const { config, isShared, realm, parseAnswer, now, log, metrics } = options;
+  const bounds = (maxBytes: number) => ({
+    maxBytes,
+    scopeBytes: isShared ? Math.floor(maxBytes * FAIR_SHARE) : maxBytes,
+  });
+  const memory = new MemoryStore({
+    ...bounds(config.memoryBytes),
+    now,
+    onEvict: (reason) => metrics.evicted('memory', reason),
+  });
+  const disk =
+    config.store === 'memory'
+      ? null
+      : new DiskStore({
+          ...bounds(config.diskBytes),
+          directory: join(realm, 'cache'),
+          now,
+          onEvict: (reason) => metrics.evicted('disk', reason),
+          onTrouble(trouble, cause) {
+            if (trouble.endsWith('_failed')) metrics.cache('error', 'disk');
+            log.warn(DISK_WORDS[trouble], { ...(cause !== undefined && { reason: wordsOf(cause) }) });
+          },
+          onOperation: (operation, outcome, seconds) => metrics.storeOp('disk', operation, outcome, seconds),
+        });
+  const stores: readonly EntryStore[] = disk === null ? [memory] : [memory, disk];
+
+  const onTrouble = (trouble: EntryTrouble, cause?: unknown): void => {
+    metrics.cache('error');
+    log.fault('cache: an entry could not be had or kept', cause, { trouble });
+  };
+  const shelf = new Shelf({ tiers: stores, now, onTrouble });
+  const idempotencyKeys = new IdempotencyKeys({
+    first: memoryTexts(IDEMPOTENCY_BYTES),
+    now,
+    onClaim: (claim) => disk?.keepClaim(claim),
+  });
+  if (disk !== null) idempotencyKeys.restore(await disk.claims());
+
+  // A store that is down has said so.
+  const sweep = (): void => stores.forEach((store) => void store.sweep().catch(() => undefined));
+  const timers = [setTimeout(sweep, FIRST_SWEEP_MS).unref(), setInterval(sweep, SWEEP_EVERY_MS).unref()];
+  return {
+    stores,
+    entries: new Entries({ shelf, parseAnswer, now, onTrouble }),
+    renditions: createRenditions({ shelf, now }),
+    idempotencyKeys,
+    admin: shelf,
+    async close() {
+      timers.forEach(clearTimeout);
+      await Promise.all(stores.map((store) => store.close()));
+    },
+  };
+}
+
+const DISK_WORDS = {
+  catalogue_failed: 'cache: the disk does not answer; pictures are served from memory or drawn',
+  catalogue_again: 'cache: the disk answers again',
+  blobs_failed: 'cache: pictures on disk cannot be read; they are served from memory or drawn',
+  blobs_again: 'cache: pictures on disk can be read again',
+  writes_failed: 'cache: pictures cannot be kept on disk; they are kept in memory only',
+  writes_again: 'cache: pictures are kept on disk again',
+  made_anew: 'cache: what was on disk is gone or could not be read; it begins empty',
+} as const satisfies Record<DiskTrouble, string>;
+
+function wordsOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}

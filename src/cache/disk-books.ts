@@ -1,0 +1,268 @@
+import { inTransaction, openDatabase } from '../sqlite.ts';
+import type { Database } from '../sqlite.ts';
+import { SCHEMA_STEPS } from './disk-schema.ts';
+import type { Card, Claim, Selection, Standing } from './store.ts';
+
+/** An entry without its head and its blobs: enough to remove it. */
+export interface Row {
+  readonly id: number;
+  readonly scope: string;
+  readonly headBytes: number;
+  /** With its blobs: what it counts for in its scope. */
+  readonly bytes: number;
+}
+
+/** Of the rows of an entry in all tables and indexes, roughly. */
+const ROW_BYTES = 512;
+/** As many as memory has room for. */
+const MOST_CLAIMS = 20_000;
+const ROW = 'id, scope, head_bytes AS headBytes, bytes';
+
+type Value = string | number | bigint | null;
+
+/** The rows of a disk store's catalogue and their sums. Knows no file but its own. */
+export class Books {
+  readonly #db: Database;
+  readonly #prepared = new Map<string, ReturnType<Database['prepare']>>();
+  #bytes = 0;
+  #scopes = new Map<string, number>();
+  #turn = 0;
+
+  /** Throws what SQLite throws. */
+  constructor(file: string) {
+    // A power cut may take the last commits: then entries lack their files, or files their entries, and both are found out.
+    this.#db = openDatabase(file, SCHEMA_STEPS, 'NORMAL');
+    try {
+      // What was forgotten must not be readable in the file any more.
+      this.#db.exec('PRAGMA secure_delete = ON');
+      this.#sumUp();
+    } catch (error) {
+      this.#db.close();
+      throw error;
+    }
+  }
+
+  /** Of blobs and heads. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  bytesOf(scope: string): number {
+    return this.#scopes.get(scope) ?? 0;
+  }
+
+  /** One that has more than so many bytes. */
+  scopeAbove(bytes: number): string | null {
+    return this.#scopes.entries().find(([, has]) => has > bytes)?.[0] ?? null;
+  }
+
+  close(): void {
+    this.#db.close();
+  }
+
+  /** All of the work or none of it. */
+  change<T>(work: () => T): T {
+    try {
+      return inTransaction(this.#db, work);
+    } catch (error) {
+      this.#sumUp();
+      throw error;
+    }
+  }
+
+  /** Writes all changes into the file itself, and leaves nothing of what was removed in the one beside it. */
+  checkpoint(): void {
+    this.#db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+  }
+
+  find(name: string): Card | null {
+    const found = this.#get(
+      `SELECT id, scope, model, text AS head, created AS createdAt, expires AS expiresAt
+       FROM entry JOIN head ON head.entry = id WHERE name = ?`,
+      name,
+    );
+    if (found === undefined) return null;
+    const { id, ...card } = found;
+    const blobs = this.#all(
+      'SELECT digest, bytes AS byteLength FROM holding JOIN blob ON blob.id = blob WHERE entry = ?',
+      Number(id),
+    );
+    return { ...card, blobs } as unknown as Card;
+  }
+
+  insert(name: string, card: Card): void {
+    const { scope, model, head, createdAt, expiresAt } = card;
+    const [headBytes, bytes] = [sizeOfHead(card), sizeOfCard(card)];
+    const { lastInsertRowid: entry } = this.#run(
+      `INSERT INTO entry (name, scope, model, head_bytes, bytes, created, expires, used) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+      name,
+      scope,
+      model,
+      headBytes,
+      bytes,
+      createdAt,
+      expiresAt,
+      this.#nextTurn(),
+    );
+    this.#run('INSERT INTO head (entry, text) VALUES (?, ?)', entry, head);
+    for (const { digest, byteLength } of card.blobs) {
+      const { id, holders } = this.#get(
+        `INSERT INTO blob (digest, bytes, holders) VALUES (?, ?, 1)
+         ON CONFLICT (digest) DO UPDATE SET holders = holders + 1 RETURNING id, holders`,
+        digest,
+        byteLength,
+      )!;
+      if (holders === 1) this.#bytes += byteLength;
+      this.#run('INSERT INTO holding (entry, blob) VALUES (?, ?)', entry, Number(id));
+    }
+    this.#bytes += headBytes;
+    this.#scopes.set(scope, this.bytesOf(scope) + bytes);
+  }
+
+  /** The digests that nobody holds any more. */
+  remove({ id, scope, headBytes, bytes }: Row): string[] {
+    const blobs = this.#all(
+      `UPDATE blob SET holders = holders - 1 WHERE id IN (SELECT blob FROM holding WHERE entry = ?)
+       RETURNING id, digest, bytes, holders`,
+      id,
+    );
+    const unheld = blobs.filter(({ holders }) => holders === 0);
+    for (const blob of unheld) {
+      this.#run('DELETE FROM blob WHERE id = ?', Number(blob['id']));
+      this.#bytes -= Number(blob['bytes']);
+    }
+    this.#run('DELETE FROM holding WHERE entry = ?', id);
+    this.#run('DELETE FROM head WHERE entry = ?', id);
+    this.#run('DELETE FROM entry WHERE id = ?', id);
+    this.#bytes -= headBytes;
+    const left = this.bytesOf(scope) - bytes;
+    if (left > 0) this.#scopes.set(scope, left);
+    else this.#scopes.delete(scope);
+    return unheld.map(({ digest }) => String(digest));
+  }
+
+  named(name: string): Row | null {
+    return this.#rows(`SELECT ${ROW} FROM entry WHERE name = ?`, name)[0] ?? null;
+  }
+
+  leastRecentlyUsed(scope?: string): Row | null {
+    if (scope === undefined) return this.#rows(`SELECT ${ROW} FROM entry ORDER BY used LIMIT 1`)[0] ?? null;
+    return this.#rows(`SELECT ${ROW} FROM entry WHERE scope = ? ORDER BY used LIMIT 1`, scope)[0] ?? null;
+  }
+
+  expired(now: number, atMost: number): Row[] {
+    return this.#rows(`SELECT ${ROW} FROM entry WHERE expires <= ? LIMIT ?`, now, atMost);
+  }
+
+  /** In the order of their ids, from after `after` on. */
+  selected({ name, scope, model, before }: Selection, after: number, atMost: number): Row[] {
+    return this.#rows(
+      `SELECT ${ROW} FROM entry WHERE id > ? AND name = ifnull(?, name) AND scope = ifnull(?, scope)
+       AND model = ifnull(?, model) AND created < ifnull(?, created + 1) ORDER BY id LIMIT ?`,
+      after,
+      name ?? null,
+      scope ?? null,
+      model ?? null,
+      before ?? null,
+      atMost,
+    );
+  }
+
+  touch(name: string, hits: number): void {
+    this.#run('UPDATE entry SET used = ?, hits = hits + ? WHERE name = ?', this.#nextTurn(), hits, name);
+  }
+
+  isHeld(digest: string): boolean {
+    return this.#get('SELECT 1 FROM blob WHERE digest = ?', digest) !== undefined;
+  }
+
+  /** Digests that begin with these digits. */
+  heldFrom(prefix: string): Set<string> {
+    // No digit of a digest comes after "f".
+    const found = this.#all('SELECT digest FROM blob WHERE digest >= ? AND digest < ?', prefix, `${prefix}g`);
+    return new Set(found.map(({ digest }) => String(digest)));
+  }
+
+  /** Of so many entries, from after the entry `after` on. */
+  stats(after: number, atMost: number): (Standing & { readonly last: number })[] {
+    return this.#all(
+      `SELECT scope, model, count(*) AS entries, sum(bytes) AS bytes, min(created) AS oldest, sum(hits) AS hits, max(id) AS last
+       FROM (SELECT * FROM entry WHERE id > ? ORDER BY id LIMIT ?) GROUP BY scope, model`,
+      after,
+      atMost,
+    ) as unknown as (Standing & { last: number })[];
+  }
+
+  claim({ name, tenant, pictures, endsAt }: Claim): void {
+    this.#run(
+      'INSERT OR REPLACE INTO claim (name, tenant, pictures, ends) VALUES (?, ?, ?, ?)',
+      name,
+      tenant,
+      pictures,
+      endsAt,
+    );
+  }
+
+  /** Those that have not ended, the first to end first. */
+  claims(now: number): Claim[] {
+    return this.#all(
+      `SELECT name, tenant, pictures, ends AS endsAt FROM claim WHERE ends > ? ORDER BY ends DESC LIMIT ${MOST_CLAIMS}`,
+      now,
+    ).toReversed() as unknown as Claim[];
+  }
+
+  forgetClaims(now: number): void {
+    this.#run('DELETE FROM claim WHERE ends <= ?', now);
+    this.#run(
+      `DELETE FROM claim WHERE name IN (SELECT name FROM claim ORDER BY ends DESC LIMIT -1 OFFSET ${MOST_CLAIMS})`,
+    );
+  }
+
+  forgetClaimsOf(tenant: string): void {
+    this.#run('DELETE FROM claim WHERE tenant = ?', tenant);
+  }
+
+  #nextTurn(): number {
+    this.#turn += 1;
+    return this.#turn;
+  }
+
+  #sumUp(): void {
+    const sum = (query: string): number => Number(this.#get(query)?.['sum'] ?? 0);
+    this.#bytes = sum('SELECT sum(bytes) AS sum FROM blob') + sum('SELECT sum(head_bytes) AS sum FROM entry');
+    this.#turn = sum('SELECT max(used) AS sum FROM entry');
+    const scopes = this.#all('SELECT scope, sum(bytes) AS bytes FROM entry GROUP BY scope');
+    this.#scopes = new Map(scopes.map(({ scope, bytes }) => [String(scope), Number(bytes)]));
+  }
+
+  #prepare(query: string) {
+    const statement = this.#prepared.get(query) ?? this.#db.prepare(query);
+    this.#prepared.set(query, statement);
+    return statement;
+  }
+
+  #run(query: string, ...values: Value[]) {
+    return this.#prepare(query).run(...values);
+  }
+
+  #get(query: string, ...values: Value[]) {
+    return this.#prepare(query).get(...values);
+  }
+
+  #all(query: string, ...values: Value[]) {
+    return this.#prepare(query).all(...values);
+  }
+
+  #rows(query: string, ...values: Value[]): Row[] {
+    return this.#all(query, ...values) as unknown as Row[];
+  }
+}
+
+function sizeOfHead({ head }: Pick<Card, 'head'>): number {
+  return Buffer.byteLength(head) + ROW_BYTES;
+}
+
+/** What an entry counts for: its head, its rows, and each of its blobs. */
+export function sizeOfCard(card: Pick<Card, 'head' | 'blobs'>): number {
+  return card.blobs.reduce((sum, { byteLength }) => sum + byteLength, sizeOfHead(card));
+}

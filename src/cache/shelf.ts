@@ -1,0 +1,168 @@
+import { Keyv } from 'keyv';
+import type { LongString } from '../wire/long-string.ts';
+import { newBlob, StoreDown } from './store.ts';
+import type { BlobRef, Card, EntryStore, NewBlob, NewEntry, Purged, Selection, Standing, StoreTier } from './store.ts';
+
+export interface ShelfOptions {
+  /** The fastest first. What is found further down is brought up. At least one. */
+  readonly tiers: readonly EntryStore[];
+  /** Unix milliseconds. */
+  readonly now: () => number;
+  /** Told why an entry could not be had or kept; the cache goes on as if it were not there. */
+  readonly onTrouble: (trouble: EntryTrouble, cause?: unknown) => void;
+}
+
+export type EntryTrouble = 'another_version' | 'corrupt' | 'blob_missing' | 'store_failed';
+
+export interface Found {
+  readonly card: Card;
+  /** By digest: all that the card names. */
+  readonly blobs: ReadonlyMap<string, LongString>;
+  readonly tier: StoreTier;
+}
+
+const EASY_BACKLOG_BYTES = 32 << 20;
+
+interface Tier {
+  readonly store: EntryStore;
+  readonly cards: Keyv<Card>;
+}
+
+/** The stores, one over the other, as one. To read and to keep never fails: a broken cache is one that misses. */
+export class Shelf {
+  readonly #options: ShelfOptions;
+  readonly #tiers: readonly Tier[];
+  /** Rises when something is removed: what was read before that is not brought up after it. */
+  #removals = 0;
+
+  constructor(options: ShelfOptions) {
+    this.#options = options;
+    this.#tiers = options.tiers.map((store) => ({ store, cards: cardsOf(store) }));
+  }
+
+  /** The entry, whole, unless there is none, or it has expired or is older than accepted; null accepts any age. */
+  async get(name: string, accept: { readonly maxAgeSeconds: number | null }): Promise<Found | null> {
+    const removals = this.#removals;
+    for (const [level, tier] of this.#tiers.entries()) {
+      const found = await this.#read(tier, name, accept.maxAgeSeconds ?? Infinity);
+      if (found === 'too_old') return null;
+      if (found === null) continue;
+      for (const { store } of this.#tiers.slice(level + 1)) store.touch(name);
+      if (this.#removals === removals) await this.#bringUp(name, found, level);
+      return found;
+    }
+    return null;
+  }
+
+  /**
+   * Whether it is kept, whole, by one tier at least. What a faster tier has kept is found there: the slower ones go on by
+   * themselves, unless so much waits for them that more had better wait too.
+   */
+  async put(name: string, entry: NewEntry): Promise<boolean> {
+    const [fastest, ...slower] = this.#tiers;
+    let isKept = await this.#file(fastest!, name, entry);
+    if (slower.length === 0) return isKept;
+    const own = { ...entry, bytes: await ownBytes(fastest!.store, entry) };
+    for (const tier of slower) {
+      const filed = this.#file(tier, name, own);
+      if (isKept && tier.store.backlogBytes <= EASY_BACKLOG_BYTES) continue;
+      if (await filed) isKept = true;
+    }
+    return isKept;
+  }
+
+  async delete(name: string): Promise<void> {
+    this.#removals += 1;
+    await Promise.all(this.#tiers.map(({ cards }) => cards.delete(name)));
+  }
+
+  /** Counts each entry once, though it may lie in several tiers. Rejects with StoreDown where not all of it is gone. */
+  async purge(selection: Selection): Promise<Purged> {
+    this.#removals += 1;
+    let most: Purged = { entries: 0, bytes: 0 };
+    for (const { store } of this.#tiers) {
+      const purged = await store.purge(selection);
+      if (purged.entries >= most.entries) most = purged;
+    }
+    return most;
+  }
+
+  /** Of the last tier, which has what the others have. Rejects with StoreDown. */
+  async stats(): Promise<readonly Standing[]> {
+    return this.#tiers.at(-1)!.store.stats();
+  }
+
+  async #read({ store, cards }: Tier, name: string, maxAgeSeconds: number): Promise<Found | 'too_old' | null> {
+    try {
+      const card = await cards.get(name);
+      if (card === undefined) return null;
+      const now = this.#options.now();
+      if (now >= card.expiresAt || now - card.createdAt > maxAgeSeconds * 1000) return 'too_old';
+      const blobs = await fetchAll(store, card.blobs);
+      if (blobs !== null) return { card, blobs, tier: store.tier };
+      // It may have made room for another since its card was read: then nothing is wrong.
+      const still = await cards.get(name);
+      if (still?.createdAt !== card.createdAt) return null;
+      this.#options.onTrouble('blob_missing');
+      await cards.delete(name);
+    } catch (error) {
+      if (!(error instanceof StoreDown)) this.#options.onTrouble('store_failed', error);
+    }
+    return null;
+  }
+
+  async #bringUp(name: string, { card, blobs }: Found, from: number): Promise<void> {
+    if (from === 0) return;
+    const bytes = [...blobs].map(([digest, base64]) => [digest, newBlob(base64)] as const);
+    const entry = { ...card, bytes: new Map(bytes) };
+    for (const tier of this.#tiers.slice(0, from)) {
+      // While a slow disk was read, another may have kept a newer one.
+      const present = await tier.cards.get(name);
+      if (present === undefined || present.createdAt < card.createdAt) await this.#file(tier, name, entry);
+    }
+  }
+
+  async #file({ cards }: Tier, name: string, entry: NewEntry): Promise<boolean> {
+    try {
+      const ttlMs = entry.expiresAt - this.#options.now();
+      return ttlMs > 0 && (await cards.set(name, entry, ttlMs));
+    } catch (error) {
+      this.#options.onTrouble('store_failed', error);
+      return false;
+    }
+  }
+}
+
+/**
+ * Bytes that whoever files an entry may go on using for something else: a slow tier writes for as long as it takes. Those
+ * that the fastest tier has kept are its own; what it has not is decoded now.
+ */
+async function ownBytes(fastest: EntryStore, { blobs, bytes }: NewEntry): Promise<NewEntry['bytes']> {
+  const own = new Map<string, NewBlob>();
+  for (const ref of blobs) {
+    const kept = await fastest.blob(ref);
+    if (kept !== null) {
+      own.set(ref.digest, newBlob(kept));
+      continue;
+    }
+    const { base64, decoded } = bytes.get(ref.digest)!;
+    const pieces = await decoded();
+    own.set(ref.digest, { base64, decoded: () => Promise.resolve(pieces) });
+  }
+  return own;
+}
+
+function cardsOf(store: EntryStore): Keyv<Card> {
+  // Keyv leaves its prefix out where a key happens to start with it, and then two keys are one.
+  const cards = new Keyv<Card>({ store, useKeyPrefix: false, throwOnErrors: true, emitErrors: false });
+  cards.serialize = undefined;
+  cards.deserialize = undefined;
+  return cards;
+}
+
+async function fetchAll(store: EntryStore, refs: readonly BlobRef[]): Promise<ReadonlyMap<string, LongString> | null> {
+  const blobs = await Promise.all(refs.map((ref) => store.blob(ref)));
+  const found = new Map<string, LongString>();
+  for (const [index, blob] of blobs.entries()) if (blob !== null) found.set(refs[index]!.digest, blob);
+  return found.size === refs.length ? found : null;
+}

@@ -1,0 +1,137 @@
+import { dirname, join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { DirectoryTaken, purgeIn, standingsIn } from '../cache/disk-offline.ts';
+import type { Selection } from '../cache/store.ts';
+import { adminApi, adminKey } from './admin/call.ts';
+import { given, words as wordsOf } from './admin/options.ts';
+import { readDay, WrongUse } from './command.ts';
+import type { Command, Surroundings } from './command.ts';
+import { asCsv, asTable, legibleJson } from './format.ts';
+import type { Table } from './format.ts';
+import { WRITER_OPTIONS } from './ledger-writer.ts';
+import type { WriterOptions } from './ledger-writer.ts';
+import { LOCATION_HELP, locateLedger, LOCATION_OPTIONS } from './location.ts';
+import type { Location } from './location.ts';
+
+const FORMATS = ['table', 'csv', 'json'];
+
+export const cacheStats: Command = {
+  name: 'cache stats',
+  summary: 'what the cache keeps on disk, by scope and model',
+  help: `Usage: npm run plantain -- cache stats [options]
+
+  --format FORMAT    ${FORMATS.join(', ')} (default: table)
+
+Entries are pictures and what was made of them (other formats). bytes is what they count for in their scope: a picture that
+two scopes have counts in both, and lies on disk once. A running gateway tells of its hits within a minute.
+`,
+  where: LOCATION_HELP,
+  run(words, surroundings) {
+    const { values } = parseArgs({
+      args: [...words],
+      options: { ...LOCATION_OPTIONS, format: { type: 'string', default: 'table' } },
+    });
+    if (!FORMATS.includes(values.format)) throw new WrongUse(`--format must be one of ${FORMATS.join(', ')}.`);
+    const standings = standingsIn(locateCache(values, surroundings));
+    if (values.format === 'json')
+      surroundings.print(
+        legibleJson(standings.map(({ oldest, ...each }) => ({ ...each, oldest: new Date(oldest).toISOString() }))),
+      );
+    else {
+      const sum = (of: (each: (typeof standings)[number]) => number): string =>
+        String(standings.reduce((total, each) => total + of(each), 0));
+      const table: Table = {
+        columns: [
+          { name: 'scope', isNumber: false },
+          { name: 'model', isNumber: false },
+          { name: 'entries', isNumber: true },
+          { name: 'bytes', isNumber: true },
+          { name: 'hits', isNumber: true },
+          { name: 'oldest', isNumber: false },
+        ],
+        rows: standings.map(({ scope, model, entries, bytes, hits, oldest }) => [
+          scope,
+          model,
+          String(entries),
+          String(bytes),
+          String(hits),
+          new Date(oldest).toISOString(),
+        ]),
+        total: ['total', '', sum(({ entries }) => entries), sum(({ bytes }) => bytes), sum(({ hits }) => hits), ''],
+      };
+      surroundings.print(values.format === 'csv' ? asCsv(table) : asTable(table));
+    }
+    return 0;
+  },
+};
+
+export const cachePurge: Command = {
+  name: 'cache purge',
+  summary: 'remove pictures from the cache',
+  help: `Usage: npm run plantain -- cache purge [options]
+
+  --scope NAME       those of this scope: a tenant's id, unless its configuration names another
+  --model ID         those of this model
+  --before DAY       those stored before this day of UTC (2026-11-01)
+  --all              everything
+
+All that is given must be true of what is removed. With --scope alone the Idempotency-Keys of that tenant go too. A running
+gateway does it itself, over its admin API: that needs PLANTAIN_ADMIN_KEY, and --admin URL where it is not the usual one.
+`,
+  where: LOCATION_HELP,
+  async run(words, surroundings) {
+    const { values } = parseArgs({
+      args: [...words],
+      options: {
+        ...LOCATION_OPTIONS,
+        ...WRITER_OPTIONS,
+        scope: { type: 'string' },
+        model: { type: 'string' },
+        before: { type: 'string' },
+        all: { type: 'boolean', default: false },
+      },
+    });
+    const { scope, model, all } = values;
+    const before = readDay('--before', values.before);
+    const selection: Selection = {
+      ...(scope !== undefined && { scope }),
+      ...(model !== undefined && { model }),
+      ...(before !== null && { before: Date.parse(before) }),
+    };
+    if ((Object.keys(selection).length === 0) !== all)
+      throw new WrongUse('Say what to remove: --scope, --model or --before, or else --all.');
+    const { entries, bytes } = await purge(values, surroundings, selection, before);
+    surroundings.print(`removed ${entries} entries of ${bytes} bytes\n`);
+    return 0;
+  },
+};
+
+/** In the directory of a gateway that is stopped, else by the gateway. */
+async function purge(
+  options: WriterOptions,
+  surroundings: Surroundings,
+  selection: Selection,
+  before: string | null,
+): Promise<{ readonly entries: string; readonly bytes: string }> {
+  try {
+    const { entries, bytes } = purgeIn(locateCache(options, surroundings), selection);
+    return { entries: String(entries), bytes: String(bytes) };
+  } catch (error) {
+    if (!(error instanceof DirectoryTaken)) throw error;
+    if (adminKey(surroundings) === null)
+      throw new Error(`${error.message} Or set PLANTAIN_ADMIN_KEY, and the gateway does it itself.`, { cause: error });
+    const { scope, model } = selection;
+    const asked = given({
+      scope,
+      model,
+      before: before ?? undefined,
+      all: Object.keys(selection).length === 0 || undefined,
+    });
+    const { entries, bytes } = await adminApi(options, surroundings).post('/cache/purge', asked);
+    return { entries: wordsOf(entries), bytes: wordsOf(bytes) };
+  }
+}
+
+function locateCache(asked: Location, surroundings: Surroundings): string {
+  return join(dirname(locateLedger(asked, surroundings)), 'cache');
+}

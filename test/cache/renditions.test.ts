@@ -1,0 +1,73 @@
+import { describe, expect, test } from 'vitest';
+import { createRenditions } from '../../src/cache/renditions.ts';
+import type { RenditionWish } from '../../src/cache/renditions.ts';
+import { Shelf } from '../../src/cache/shelf.ts';
+import type { Drawn } from '../../src/image/answer.ts';
+import { checkPicture } from '../../src/image/picture.ts';
+import { encodeBase64 } from '../../src/wire/base64.ts';
+import { samples } from '../image/samples.ts';
+import { START } from './entries.ts';
+import { drawn } from './samples.ts';
+import { memoryStore } from './stores.ts';
+
+const png = (await samples()).get('png')!.bytes;
+
+async function picture(): Promise<Drawn> {
+  return { ...drawn(), picture: { data: await encodeBase64(png), info: await checkPicture(png) } };
+}
+
+function renditions() {
+  const { store } = memoryStore();
+  const shelf = new Shelf({ tiers: [store], now: () => START, onTrouble: () => undefined });
+  return { store, renditions: createRenditions({ shelf, now: () => START }) };
+}
+
+const WEBP: RenditionWish = { format: 'webp', compression: null, scope: 'acme', ttlSeconds: 60 };
+
+describe('a rendition', () => {
+  test('is kept in the scope it was made for, found there by its source’s bytes, and for as long as its source', async () => {
+    const { store, renditions: made } = renditions();
+    const first = await made.of(await picture(), WEBP);
+    expect(first.info.type).toBe('webp');
+    // Another object with the same bytes, as after a restart.
+    const again = await made.of(await picture(), WEBP);
+    expect(again.data).toBe(first.data);
+    expect(again.info).toEqual(first.info);
+    expect(await store.stats()).toMatchObject([{ scope: 'acme', entries: 1, hits: 1 }]);
+  });
+
+  test('of one scope is not looked for by another', async () => {
+    const { store, renditions: made } = renditions();
+    const first = await made.of(await picture(), WEBP);
+    const other = await made.of(await picture(), { ...WEBP, scope: 'zeta' });
+    expect(other.data.text()).toBe(first.data.text());
+    expect(await store.stats()).toMatchObject([
+      { scope: 'acme', entries: 1, hits: 0 },
+      { scope: 'zeta', entries: 1, hits: 0 },
+    ]);
+  });
+
+  test('of each format and compression is another', async () => {
+    const { store, renditions: made } = renditions();
+    const source = await picture();
+    for (const wish of [WEBP, { ...WEBP, compression: 50 }, { ...WEBP, format: 'jpeg' as const }])
+      await made.of(source, wish);
+    expect(await store.stats()).toMatchObject([{ entries: 3, hits: 0 }]);
+  });
+
+  test('of a picture that is not kept is not kept either, and made once for all who share its flight', async () => {
+    const { store, renditions: made } = renditions();
+    const source = await picture();
+    const all = await Promise.all(Array.from({ length: 300 }, () => made.of(source, { ...WEBP, ttlSeconds: 0 })));
+    expect(new Set(all).size).toBe(1);
+    expect(store.byteLength).toBe(0);
+  });
+
+  test('is not made where the picture is what is asked for already', async () => {
+    const { store, renditions: made } = renditions();
+    const source = await picture();
+    for (const format of [null, 'png'] as const)
+      expect(await made.of(source, { ...WEBP, format })).toBe(source.picture);
+    expect(store.byteLength).toBe(0);
+  });
+});

@@ -102,7 +102,7 @@ export interface MirrorTold {
   readonly holds?: readonly KnownHold[];
   /** Of `foresee`. */
   readonly foreseenNanos?: number;
-  /** Of `replay`: the file holds bytes of what was forgotten. */
+  /** Of `replay`, and of a copy of the registry: the file holds bytes of what was forgotten. */
   readonly forgot?: boolean;
   readonly sums?: readonly { readonly key: string; readonly nanos: number }[];
 }

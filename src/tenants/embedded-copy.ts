@@ -47,6 +47,8 @@ export function registryCopyIn(
     `SELECT revision FROM registry WHERE kind = 'tenant' AND id = ? AND body ->> 'forgottenAt' IS NOT NULL`,
   );
 
+  const drewWith = db.prepare("SELECT 1 FROM attribution WHERE tenant = ? AND key_id <> '' LIMIT 1");
+
   function position(): { readonly copied: CopiedTo | null; readonly trail: string } {
     const row = select.get();
     if (row === undefined) return { copied: null, trail: '-' };
@@ -79,8 +81,8 @@ export function registryCopyIn(
       for (const { record, revision } of forgotten) {
         wipe.wipeTrail(record.id);
         wipe.removeRecords(record.id, revision);
-        // Its pictures may be forgotten already: that comes by another way.
-        rollUps.dropKeyAccounts(record.id, forgottenAt(record));
+        // Its pictures may be forgotten already, which comes by another way; else that needs to know the accounts.
+        if (drewWith.get(record.id) === undefined) rollUps.dropKeyAccounts(record.id, forgottenAt(record));
       }
       return forgotten.length > 0;
     },

@@ -10,7 +10,7 @@ import type { Mirror } from './embedded-mirror.ts';
 import { registryIn } from './embedded-registry.ts';
 import type { EmbeddedRegistry, RegistryRows } from './embedded-registry.ts';
 import { rollUpsIn } from './embedded-rollup.ts';
-import type { Rolled, RollUps } from './embedded-rollup.ts';
+import type { KeysOf, Rolled, RollUps } from './embedded-rollup.ts';
 import { savedIn } from './embedded-saved.ts';
 import type { SavedBatch } from './embedded-saved.ts';
 import { SCHEMA_STEPS } from './embedded-schema.ts';
@@ -46,7 +46,7 @@ export type Operation =
   /** Refused while the tenant has pictures in the air. */
   | { readonly verb: 'landed'; readonly tenant: string }
   | { readonly verb: 'wiped' }
-  | { readonly verb: 'keyAccounts'; readonly tenant: string }
+  | { readonly verb: 'keysOf'; readonly tenant: string }
   | MirrorOperation;
 
 /** What an operation tells beside that it is done; each verb only what concerns it. */
@@ -66,8 +66,7 @@ export interface Told extends MirrorTold {
   readonly audit?: readonly AuditRow[];
   /** Of `copied`. */
   readonly copied?: Copied;
-  /** Of `keyAccounts`. */
-  readonly accounts?: readonly string[];
+  readonly keysOf?: KeysOf;
   /** Of `wiped`: places in the trail of Redis that say nothing any more. */
   readonly wiped?: readonly string[];
   /** Of `adjust`: by how many nano-dollars it cost more than was charged. */
@@ -221,8 +220,8 @@ function perform(clerks: Clerks, operation: Operation): Told {
       return { forgot: copy.copy(operation.what) };
     case 'wiped':
       return { wiped: wipe.wipedOrigins() };
-    case 'keyAccounts':
-      return { accounts: rollUps.keyAccounts(operation.tenant) };
+    case 'keysOf':
+      return { keysOf: rollUps.keysOf(operation.tenant) };
     case 'landed':
       wipe.mustHaveLanded(operation.tenant);
       break;

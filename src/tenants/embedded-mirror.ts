@@ -120,6 +120,7 @@ export function mirrorIn(
         save(change.batch, at);
         return true;
       case 'forget':
+        rollUps.named(change.tenant, change.keys);
         return forget(change.tenant, at);
       case 'resync':
         return true;

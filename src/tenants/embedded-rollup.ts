@@ -16,8 +16,15 @@ export interface RollUps {
   forget(tenant: string, most: number, at: number): Rolled;
   /** Drops the accounts of keys that are gone, where nothing is left of their tenant but that. */
   dropKeyAccounts(tenant: string, at: number): void;
-  /** The names of the accounts of a tenant's keys. */
-  keyAccounts(tenant: string): readonly string[];
+  keysOf(tenant: string): KeysOf;
+  /** These keys are a tenant's that is being forgotten: others have seen it draw with them. */
+  named(tenant: string, keys: readonly string[]): void;
+}
+
+/** A tenant's keys, and the names of their accounts. */
+export interface KeysOf {
+  readonly keys: readonly string[];
+  readonly accounts: readonly string[];
 }
 
 type Reason = 'retention' | 'forget';
@@ -184,16 +191,19 @@ export function rollUpsIn(db: Database, wipe: Wipe): RollUps {
 
   return {
     dropKeyAccounts,
-    keyAccounts(tenant) {
-      const keys = db.prepare(
+    keysOf(tenant) {
+      const found = db.prepare(
         `SELECT key_id FROM gone WHERE tenant = :tenant
          UNION SELECT key_id FROM attribution WHERE tenant = :tenant AND key_id <> ''`,
       );
       const names = db.prepare(`SELECT key FROM account WHERE ${ofKey('key')}`);
-      return keys
-        .all({ tenant })
-        .flatMap(({ key_id }) => names.all({ begins: accountsBegin(String(key_id)) }))
-        .map(({ key }) => String(key));
+      const keys = found.all({ tenant }).map(({ key_id }) => String(key_id));
+      const accounts = keys.flatMap((key) => names.all({ begins: accountsBegin(key) })).map(({ key }) => String(key));
+      return { keys, accounts };
+    },
+    named(tenant, keys) {
+      const insert = db.prepare('INSERT OR IGNORE INTO gone VALUES (?, ?)');
+      for (const key of keys) insert.run(tenant, key);
     },
     rollUp({ before, unknownsBefore }, most, at) {
       const words = { before: BigInt(Math.trunc(before)) };

@@ -16,7 +16,8 @@ export type Change =
   | { readonly verb: 'refund'; readonly id: string }
   | { readonly verb: 'adjust'; readonly adjustment: Adjustment }
   | { readonly verb: 'save'; readonly batch: SavedBatch }
-  | { readonly verb: 'forget'; readonly tenant: string }
+  /** With the keys it ever drew with. */
+  | { readonly verb: 'forget'; readonly tenant: string; readonly keys: readonly string[] }
   /** Balances were taken from elsewhere: to be read anew. */
   | { readonly verb: 'resync' };
 
@@ -41,7 +42,6 @@ export type Errand =
   | { readonly verb: 'refund'; readonly id: string }
   | { readonly verb: 'adjust'; readonly adjustment: Adjustment }
   | { readonly verb: 'save'; readonly batch: SavedBatch }
-  | { readonly verb: 'forget'; readonly tenant: string }
   /** A reserve whose answer never came. */
   | { readonly verb: 'withdraw'; readonly ids: readonly string[] };
 
@@ -102,7 +102,7 @@ export interface MirrorTold {
   readonly holds?: readonly KnownHold[];
   /** Of `foresee`. */
   readonly foreseenNanos?: number;
-  /** Of `replay`: the file holds bytes of what was forgotten. */
+  /** Of `replay`, and of a copy of the registry: the file holds bytes of what was forgotten. */
   readonly forgot?: boolean;
   readonly sums?: readonly { readonly key: string; readonly nanos: number }[];
 }

@@ -160,7 +160,7 @@ export class Errands {
   }
 
   async #known(errand: Errand): Promise<KnownHold | null> {
-    if (errand.verb === 'withdraw' || errand.verb === 'save' || errand.verb === 'forget') return null;
+    if (errand.verb === 'withdraw' || errand.verb === 'save') return null;
     const id = errand.verb === 'adjust' ? errand.adjustment.id : errand.id;
     const { holds = [] } = await this.#parts.thread.ask({ verb: 'holds', since: Infinity, ids: [id] });
     return holds[0] ?? null;

@@ -252,10 +252,15 @@ export async function openRedisState(options: RedisStateOptions): Promise<RedisS
       mustBeThere();
       await saved.flush();
       await member.follow();
-      const { accounts = [] } = await thread.ask({ verb: 'keyAccounts', tenant });
-      await store.drop(accounts);
+      await thread.ask({ verb: 'landed', tenant });
+      const { keysOf = { keys: [], accounts: [] } } = await thread.ask({ verb: 'keysOf', tenant });
+      try {
+        await store.forget(tenant, keysOf);
+      } catch (error) {
+        if (error instanceof LostEpoch) lostEpoch();
+        throw unavailable(error);
+      }
       await forgetTenant(thread, tenant, now());
-      await errands.send({ verb: 'forget', tenant });
       await scrub(thread, closing.signal);
     },
     async spent(accountKeys) {

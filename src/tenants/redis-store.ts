@@ -2,6 +2,7 @@ import type { Redis, Reply, Script } from '../redis.ts';
 import { askedOf } from './admission.ts';
 import type { Balance } from './budget.ts';
 import type { Expired, Recorded } from './embedded-books.ts';
+import type { KeysOf } from './embedded-rollup.ts';
 import { perMinute } from './limits.ts';
 import type { Change, Entry, Errand, KnownHold, Snapshot } from './mirror.ts';
 import { SCRIPTS } from './redis-scripts.ts';
@@ -117,7 +118,7 @@ export class RedisStore {
       await this.#ask(SCRIPTS.adjust, id, adjustment, ...amounts, accounts, JSON.stringify(errand));
       return DONE;
     }
-    if (errand.verb === 'save' || errand.verb === 'forget') {
+    if (errand.verb === 'save') {
       await this.#ask(SCRIPTS.note, JSON.stringify(errand));
       return DONE;
     }
@@ -197,10 +198,12 @@ export class RedisStore {
     }
   }
 
-  /** Accounts of keys that are forgotten: whoever takes over what is here would know of them again. */
-  async drop(accountKeys: readonly string[]): Promise<void> {
-    for (let start = 0; start < accountKeys.length; start += AT_A_TIME) {
-      const some = accountKeys.slice(start, start + AT_A_TIME).map((key) => `${this.#prefix}a:${key}`);
+  /** Tells all others to forget a tenant; its keys' accounts go here, or whoever takes balances over knew of them again. */
+  async forget(tenant: string, { keys, accounts }: KeysOf): Promise<void> {
+    const change: Change = { verb: 'forget', tenant, keys };
+    await this.#ask(SCRIPTS.note, JSON.stringify(change));
+    for (let start = 0; start < accounts.length; start += AT_A_TIME) {
+      const some = accounts.slice(start, start + AT_A_TIME).map((key) => `${this.#prefix}a:${key}`);
       await this.#redis.command(['DEL', ...some], PATIENT_MS);
     }
   }

@@ -283,3 +283,30 @@ test('a gateway without configured tenants starts with its first key, beside the
   for (const each of ['sk-plantain-dev', key]) expect((await draw(again, each)).status).toBe(200);
   await stop(again);
 });
+
+test('a running gateway forgets a tenant by itself once it is deleted, and says why it does not before', async () => {
+  const gateway = await start(newDirectory());
+  expect(await run(gateway, 'tenants', 'create', 'globex', '--credit', '77.25')).toMatchObject({ code: 0 });
+  const { id, key } = madeBy(await run(gateway, 'keys', 'create', 'globex', '--name', 'name-secret-51'));
+  expect((await draw(gateway, key, { user: 'user-secret-51' })).status).toBe(200);
+  const forget = (tenant: string) => run(gateway, 'tenants', 'forget', tenant, '--data-dir', 'data');
+  expect(await forget('globex')).toMatchObject({ code: 1, stderr: expect.stringMatching(/delete it first/) });
+  expect(await forget('acme')).toMatchObject({ code: 1, stderr: expect.stringMatching(/is configured: take it out/) });
+  expect((await admin(gateway.adminUrl, 'DELETE', '/admin/tenants/globex')).status).toBe(200);
+  expect(await forget('globex')).toMatchObject({ code: 0, stdout: expect.stringMatching(/^globex: .*stay as totals/) });
+  const data = join(gateway.directory, 'data');
+  const bytes = () =>
+    readdirSync(data)
+      .map((name) => readFileSync(join(data, name), 'latin1'))
+      .join('\n');
+  for (const word of [id, 'name-secret-51', 'user-secret-51', '77.25']) expect(bytes()).not.toContain(word);
+  const { body } = await admin(gateway.adminUrl, 'GET', '/admin/audit?subject=tenant%20globex');
+  expect(body['audit']).toMatchObject([{ action: 'tenant.forget', result: 'done' }]);
+  expect(await run(gateway, 'ledger', 'verify', '--data-dir', 'data')).toMatchObject({ code: 0 });
+  await stop(gateway);
+  // Stopped, it is done in the file, where the configuration says who may not be.
+  const words = ['tenants', 'forget', 'acme', '--config', 'my.yaml'];
+  const configured = await plantainWith(gateway.directory, { VENDOR_KEY: UPSTREAM_KEY }, ...words);
+  expect(configured).toMatchObject({ code: 1, stderr: expect.stringMatching(/is configured: take it out/) });
+  for (const word of [id, 'name-secret-51', 'user-secret-51']) expect(bytes()).not.toContain(word);
+});

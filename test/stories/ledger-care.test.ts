@@ -1,9 +1,10 @@
-import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { startSimulator } from '../../src/simulator/server.ts';
 import type { Simulator } from '../../src/simulator/server.ts';
+import { openEmbeddedLedger } from '../../src/tenants/embedded-ledger.ts';
 import { plantain, usage } from '../support/plantain.ts';
 import { newDirectory, startProcess, writeConfig } from '../support/process.ts';
 import type { GatewayProcess } from '../support/process.ts';
@@ -188,4 +189,33 @@ test('a tenant is forgotten by a command once the gateway is stopped: only its t
     code: 0,
     stdout: 'in order: 6 rows and 6 rolled up, and every balance follows from them\n',
   });
+});
+
+test('a directory that follows a Redis is changed by no command: what other instances have in the air stays as it is', async () => {
+  const directory = newDirectory();
+  mkdirSync(join(directory, 'data'));
+  const ledger = openEmbeddedLedger(ledgerIn(directory), 1, true);
+  const who = { tenant: 'acme', keyId: 'k1', model: 'pro', upstream: 'vendor', tier: null, user: null, tags: {} };
+  const flying = { id: '0123-4567', ...who, leaseMs: 60_000, worstNanos: 100, accounts: [{ key: '["acme","total"]' }] };
+  const change = { verb: 'reserve', run: 'of another instance', holds: [flying] } as const;
+  ledger.commit([
+    { verb: 'recall', run: 'its own', at: 1 },
+    { verb: 'replay', entries: [{ at: 1, change }], position: { epoch: 'e', id: '1-1', number: 1 } },
+  ]);
+  ledger.close();
+  for (const words of [
+    ['tenants', 'forget', 'globex'],
+    ['ledger', 'reconcile', '--refund', flying.id],
+    ['ledger', 'reconcile', '--adjust', `${flying.id}=1`, '--reason', 'bill 7'],
+  ])
+    expect(await plantain(directory, ...words)).toMatchObject({
+      code: 1,
+      stdout: '',
+      stderr: expect.stringMatching(/follows a Redis, and only a running gateway can change .* Nothing was changed\./s),
+    });
+  const db = new DatabaseSync(ledgerIn(directory), { readOnly: true });
+  expect(db.prepare('SELECT id, state, charged FROM hold').all()).toMatchObject([
+    { id: flying.id, state: 'held', charged: 0 },
+  ]);
+  db.close();
 });

@@ -46,7 +46,8 @@ beforeAll(async () => {
   await once(upstream, 'listening');
   gateway = await startGateway({
     upstream: { baseUrl: `http://127.0.0.1:${(upstream.address() as AddressInfo).port}` },
-    config: { cache: { when: 'repeatable', memoryBytes: 40 * MB } },
+    // Of two scopes each may have half: one picture.
+    config: { cache: { store: 'memory', when: 'repeatable', memoryBytes: 80 * MB } },
   });
 });
 afterAll(async () => {

@@ -3,8 +3,8 @@ import { startSimulator } from '../../src/simulator/server.ts';
 import type { Simulator, SimulatorOptions } from '../../src/simulator/server.ts';
 import { audit } from '../tenants/audit.ts';
 import type { Audit } from '../tenants/audit.ts';
-import { KEY, UPSTREAM_KEY } from './gateway.ts';
-import { newDirectory, startProcess, writeConfig } from './process.ts';
+import { ADMIN_KEY, KEY, UPSTREAM_KEY } from './gateway.ts';
+import { freePort, newDirectory, startProcess, writeConfig } from './process.ts';
 import type { GatewayProcess } from './process.ts';
 
 export const PRO_NANOS = 134_000_000;
@@ -15,6 +15,9 @@ const NATIVE = '/v1beta/models/gemini-3-pro-image:generateContent';
 export interface Fleet {
   readonly simulator: Simulator;
   readonly gateways: readonly GatewayProcess[];
+  /** Of their admin APIs. */
+  readonly adminUrls: readonly string[];
+  readonly directories: readonly string[];
   /** Starts it anew, on its own directory. */
   restart(index: number): Promise<void>;
   /** One Pro picture for $0.134 that nobody asked for before, in the dialects by turns. */
@@ -63,8 +66,11 @@ export async function startFleet({
     tenants: [{ id: 'acme', keys: [{ key: KEY }], ...tenant }],
   };
   const directories = Array.from({ length: instances }, () => newDirectory());
+  const adminPorts = await Promise.all(directories.map(() => freePort()));
   const start = (directory: string): Promise<GatewayProcess> => {
-    const env = { VENDOR_KEY: UPSTREAM_KEY, DATA_DIR: directory };
+    const adminPort = String(adminPorts[directories.indexOf(directory)]);
+    const admin = { PLANTAIN_ADMIN_KEY: ADMIN_KEY, ADMIN_PORT: adminPort };
+    const env = { VENDOR_KEY: UPSTREAM_KEY, DATA_DIR: directory, ...admin };
     return startProcess({ directory, args: ['--config', writeConfig(directory, config)], env });
   };
   const gateways: GatewayProcess[] = [];
@@ -77,6 +83,8 @@ export async function startFleet({
   return {
     simulator,
     gateways,
+    directories,
+    adminUrls: adminPorts.map((port) => `http://127.0.0.1:${port}`),
     async restart(index) {
       gateways[index] = await start(directories[index]!);
       await gateways[index].ready();

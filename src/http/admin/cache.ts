@@ -55,9 +55,8 @@ function readSelection(body: JsonMap): Selection {
   for (const [field, value] of Object.entries({ scope, model }))
     if (value !== undefined && (typeof value !== 'string' || !WORD.test(value)))
       throw mistaken(field, 'must be a name of up to 64 letters, digits, ".", "_" or "-"');
-  const until = before === undefined ? null : Date.parse(String(before));
-  if (until !== null && (typeof before !== 'string' || Number.isNaN(until)))
-    throw mistaken('before', 'must be a time such as 2026-11-01T00:00:00Z, or a day');
+  const until = before === undefined ? null : typeof before === 'string' ? Date.parse(before) : Number.NaN;
+  if (Number.isNaN(until)) throw mistaken('before', 'must be a time such as 2026-11-01T00:00:00Z, or a day');
   if (typeof all !== 'boolean') throw mistaken('all', 'must be true or false');
   const selection: Selection = {
     ...(typeof scope === 'string' && { scope }),

@@ -363,8 +363,9 @@ describe('what a gateway says', () => {
     const metrics = await (await fetch(`${gateway.operationsUrl}/metrics`)).text();
     const data = join(directory, 'data');
     const bytesThere = (): string =>
-      readdirSync(data)
-        .map((name) => readFileSync(join(data, name), 'latin1'))
+      readdirSync(data, { recursive: true, withFileTypes: true })
+        .filter((each) => each.isFile())
+        .map(({ parentPath, name }) => readFileSync(join(parentPath, name), 'latin1'))
         .join('\n');
     // While it runs, most of it is in the log of the ledger.
     expect(readdirSync(data)).toContain('ledger.db-wal');

@@ -7,6 +7,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { startSimulator } from '../../src/simulator/server.ts';
 import type { Simulator } from '../../src/simulator/server.ts';
+import { bytesIn } from '../support/bytes.ts';
 import { admin } from '../support/admin.ts';
 import { ADMIN_KEY } from '../support/gateway.ts';
 import { plantainWith } from '../support/plantain.ts';
@@ -295,10 +296,7 @@ test('a running gateway forgets a tenant by itself once it is deleted, and says 
   expect((await admin(gateway.adminUrl, 'DELETE', '/admin/tenants/globex')).status).toBe(200);
   expect(await forget('globex')).toMatchObject({ code: 0, stdout: expect.stringMatching(/^globex: .*stay as totals/) });
   const data = join(gateway.directory, 'data');
-  const bytes = () =>
-    readdirSync(data)
-      .map((name) => readFileSync(join(data, name), 'latin1'))
-      .join('\n');
+  const bytes = () => bytesIn(data);
   for (const word of [id, 'name-secret-51', 'user-secret-51', '77.25']) expect(bytes()).not.toContain(word);
   const { body } = await admin(gateway.adminUrl, 'GET', '/admin/audit?subject=tenant%20globex');
   expect(body['audit']).toMatchObject([{ action: 'tenant.forget', result: 'done' }]);

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { startSimulator } from '../../src/simulator/server.ts';
 import type { Simulator } from '../../src/simulator/server.ts';
 import { openEmbeddedLedger } from '../../src/tenants/embedded-ledger.ts';
+import { bytesIn } from '../support/bytes.ts';
 import { plantain, usage } from '../support/plantain.ts';
 import { newDirectory, startProcess, writeConfig } from '../support/process.ts';
 import type { GatewayProcess } from '../support/process.ts';
@@ -156,7 +157,9 @@ describe('a copy of a running gateway’s ledger', () => {
         code: 1,
         stderr: expect.stringMatching(why),
       });
-    const left = readdirSync(join(directory, 'data')).filter((name) => !/^(ledger\.db(-wal|-shm)?|lock)$/.test(name));
+    const left = readdirSync(join(directory, 'data')).filter(
+      (name) => !/^(ledger\.db(-wal|-shm)?|lock|cache)$/.test(name),
+    );
     expect(left).toEqual([]);
     expect((await usage(directory, 'tenant')).total).toMatchObject({ spentUsd: '0.058' });
   });
@@ -175,10 +178,7 @@ test('a tenant is forgotten by a command once the gateway is stopped: only its t
     code: 0,
     stdout: 'globex: 3 pictures are forgotten one by one, and stay as totals\n',
   });
-  const data = join(directory, 'data');
-  const bytes = readdirSync(data)
-    .map((name) => readFileSync(join(data, name), 'latin1'))
-    .join('\n');
+  const bytes = bytesIn(join(directory, 'data'));
   for (const word of ['globex-user-4711', 'globex-job-4711', 'globex-1']) expect(bytes).not.toContain(word);
   expect(bytes).toContain('acme-user-4711');
   expect((await usage(directory, 'tenant,key,user')).rows).toMatchObject([

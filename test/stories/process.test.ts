@@ -8,6 +8,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { checkPicture } from '../../src/image/picture.ts';
 import { startSimulator } from '../../src/simulator/server.ts';
 import type { Simulator } from '../../src/simulator/server.ts';
+import { bytesIn } from '../support/bytes.ts';
 import { everythingSaid, newDirectory, shell, startProcess, writeConfig } from '../support/process.ts';
 import type { GatewayProcess } from '../support/process.ts';
 import { bodyOf } from '../support/wire.ts';
@@ -362,18 +363,13 @@ describe('what a gateway says', () => {
     }
     const metrics = await (await fetch(`${gateway.operationsUrl}/metrics`)).text();
     const data = join(directory, 'data');
-    const bytesThere = (): string =>
-      readdirSync(data, { recursive: true, withFileTypes: true })
-        .filter((each) => each.isFile())
-        .map(({ parentPath, name }) => readFileSync(join(parentPath, name), 'latin1'))
-        .join('\n');
     // While it runs, most of it is in the log of the ledger.
     expect(readdirSync(data)).toContain('ledger.db-wal');
-    const running = bytesThere();
+    const running = bytesIn(data);
     expect(running).toContain('acme');
     gateway.kill('SIGTERM');
     expect(await gateway.ended).toBe(0);
-    const ended = bytesThere();
+    const ended = bytesIn(data);
     expect(gateway.stdout()).toContain('"outcome":"unauthenticated"');
     for (const secret of [...SECRETS, btoa(`user:${TENANT_KEY}`)]) {
       expect(answers.join('\n')).not.toContain(secret);

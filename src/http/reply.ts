@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setImmediate as giveWay } from 'node:timers/promises';
+import { nextTurn } from '../wire/turns.ts';
 
 export interface Reply {
   readonly status: number;
@@ -11,6 +12,8 @@ export interface Reply {
 
 /** Written at once; below it a chunk is gathered with its neighbours. */
 const BURST_BYTES = 1 << 20;
+/** A near reader takes a whole picture as fast as it is written: after so much of it others have their turn. */
+const TURN_BYTES = 4 * BURST_BYTES;
 
 /** A reader that takes nothing for so long is taken for gone: it would hold its picture in memory for ever. */
 const STALL_MS = 60_000;
@@ -41,14 +44,20 @@ export async function sendReply(raw: ServerResponse, reply: Reply, stallMs = STA
     ...(isEarly && { connection: 'close' }),
   });
   let burst = 0;
+  let turn = 0;
   raw.cork();
-  for (const chunk of reply.chunks) {
+  for (const chunk of inBursts(reply.chunks)) {
     const room = raw.write(chunk);
     burst += chunk.byteLength;
     if (room && burst < BURST_BYTES) continue;
     raw.uncork();
+    turn += burst;
     burst = 0;
     if (raw.writableNeedDrain) await Promise.race([once(raw, 'drain').catch(() => undefined), gone]);
+    if (turn >= TURN_BYTES) {
+      await nextTurn();
+      turn = 0;
+    }
     if (raw.destroyed) return false;
     raw.cork();
   }
@@ -59,6 +68,12 @@ export async function sendReply(raw: ServerResponse, reply: Reply, stallMs = STA
   }
   raw.end();
   return gone;
+}
+
+function* inBursts(chunks: Iterable<Uint8Array>): Generator<Uint8Array> {
+  for (const chunk of chunks) {
+    for (let at = 0; at < chunk.byteLength; at += BURST_BYTES) yield chunk.subarray(at, at + BURST_BYTES);
+  }
 }
 
 /**

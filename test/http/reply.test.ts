@@ -1,8 +1,8 @@
 import { once } from 'node:events';
-import { createServer } from 'node:http';
-import type { ServerResponse } from 'node:http';
-import { connect } from 'node:net';
+import { IncomingMessage, ServerResponse, createServer } from 'node:http';
+import { Socket, connect } from 'node:net';
 import type { AddressInfo } from 'node:net';
+import { Writable } from 'node:stream';
 import { afterEach, describe, expect, test } from 'vitest';
 import { sendReply } from '../../src/http/reply.ts';
 
@@ -49,6 +49,34 @@ describe('sending a reply', () => {
     socket.resume();
     expect(await sent).toBe(true);
     await expect.poll(() => bytes).toBeGreaterThan(64 << 20);
+  });
+
+  test('to a reader that takes all at once, others have their turn in between', async () => {
+    const request = Object.assign(new IncomingMessage(new Socket()), { complete: true });
+    const response = new ServerResponse(request);
+    let bytes = 0;
+    let afterAnotherTurn = 0;
+    let most = 0;
+    const greedy = new Writable({
+      highWaterMark: 1 << 30,
+      write(chunk: Buffer, _encoding, taken) {
+        bytes += chunk.length;
+        most = Math.max(most, bytes - afterAnotherTurn);
+        taken();
+      },
+    });
+    response.assignSocket(Object.assign(greedy, { setTimeout: () => greedy }) as unknown as Socket);
+    response.on('finish', () => response.emit('close'));
+    let turns = setImmediate(function another() {
+      afterAnotherTurn = bytes;
+      turns = setImmediate(another);
+    });
+    closers.push(() => clearImmediate(turns));
+
+    const one = { ...reply, chunks: [Buffer.concat(picture)] };
+    expect(await sendReply(response, one)).toBe(true);
+    expect(bytes).toBeGreaterThan(64 << 20);
+    expect(most).toBeLessThan(6 << 20);
   });
 
   test('a reader that takes nothing is given up', async () => {

@@ -101,10 +101,12 @@ export class DiskStore implements EntryStore {
   }
 
   get backlogBytes(): number {
-    return this.#writer.waitingBytes;
+    return this.#writer.backlogBytes;
   }
 
   async get(name: string): Promise<{ readonly value: Card } | undefined> {
+    const waiting = this.#writer.card(name);
+    if (waiting !== undefined) return { value: waiting };
     if (!this.#catalogue.allows()) return undefined;
     try {
       const card = await this.#timed('get', async () => {
@@ -125,6 +127,8 @@ export class DiskStore implements EntryStore {
     // Many may ask for one picture at once: it is read once.
     const present = this.#reading.get(ref.digest);
     if (present !== undefined) return present;
+    const waiting = this.#writer.blob(ref.digest);
+    if (waiting !== undefined) return encodeBase64(Buffer.concat(await waiting.decoded()));
     if (!this.#blobs.allows()) throw new StoreDown('its blobs could not be read a moment ago');
     const work = this.#timed('blob', () => this.#read(ref)).finally(() => this.#reading.delete(ref.digest));
     this.#reading.set(ref.digest, work);
@@ -146,6 +150,7 @@ export class DiskStore implements EntryStore {
 
   async delete(name: string): Promise<boolean> {
     this.#uses.delete(name);
+    this.#writer.purge({ name });
     const told = await this.#tell({ verb: 'delete', name });
     return told?.done === true;
   }

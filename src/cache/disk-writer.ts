@@ -5,7 +5,7 @@ import { removeDrafts, writeDraft } from './disk-files.ts';
 import type { DiskThread } from './disk-thread.ts';
 import { placesIn } from './disk-tree.ts';
 import { matches } from './store.ts';
-import type { Card, NewEntry, Selection } from './store.ts';
+import type { Card, NewBlob, NewEntry, Selection } from './store.ts';
 
 export interface DiskWriterOptions {
   readonly directory: string;
@@ -26,6 +26,8 @@ const MOST_WAITING_BYTES = 128 << 20;
 const MOST_WAITING = 128;
 /** For each of those that wait before it, beside the time for their bytes: some disks sync in 5 ms, others in 20. */
 const SYNC_MS = 20;
+/** What a disk writes in the time that it takes to sync, and so what the smallest entry counts as. */
+const SYNC_BYTES = 1 << 20;
 
 /** Writes entries one after the other: room first, then drafts of the blobs, and then the catalogue's thread files them. */
 export class DiskWriter {
@@ -38,9 +40,9 @@ export class DiskWriter {
     this.#options = options;
   }
 
-  /** Of those that are being written too. */
-  get waitingBytes(): number {
-    return this.#waitingBytes;
+  /** How much there is to do, those that are being written too, in the bytes it would be of one large entry. */
+  get backlogBytes(): number {
+    return this.#waitingBytes + this.#writing.size * SYNC_BYTES;
   }
 
   /** Whether it may wait for its turn: they wait in memory. */
@@ -62,6 +64,20 @@ export class DiskWriter {
         this.#writing.delete(writing);
       });
     return within(this.#deadlineMs(), work);
+  }
+
+  /** What is not on disk yet under that name, the newest. */
+  card(name: string): Card | undefined {
+    const { entry } = [...this.#writing].findLast((each) => each.name === name && !each.isPurged) ?? {};
+    if (entry === undefined) return undefined;
+    const { bytes: _bytes, ...card } = entry;
+    return card;
+  }
+
+  /** A blob of what is not on disk yet. */
+  blob(digest: string): NewBlob | undefined {
+    for (const { entry } of this.#writing) if (entry.bytes.has(digest)) return entry.bytes.get(digest);
+    return undefined;
   }
 
   /** Those that wait for their turn are not written any more. */

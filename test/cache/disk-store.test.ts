@@ -43,6 +43,37 @@ const PATIENT = { timeout: 20_000 };
 /** A store that tries again soon, so that a test need not wait. */
 const IMPATIENT = { pausesMs: { first: 1, longest: 10 } };
 
+describe('what waits for the disk', () => {
+  test('is found before it is there: memory may have made room for another meanwhile', async () => {
+    const { store } = diskStore();
+    const earlier = put(store, 'fox', { head: '1', blobs: [blobBytes(1, 5000)] });
+    const later = put(store, 'fox', { head: '2', blobs: [blobBytes(2, 5000), blobBytes(3, 10)] });
+    const found = { head: '2', blobs: [blobBytes(2, 5000), blobBytes(3, 10)] };
+    expect(await read(store, 'fox')).toEqual(found);
+    expect(await Promise.all([earlier, later])).toEqual([true, true]);
+    expect(await read(store, 'fox')).toEqual(found);
+  });
+
+  test('is gone as soon as it is deleted or purged, and never comes back', async () => {
+    const under = diskStore();
+    const writes = [0, 1, 2, 3].map((number) => put(under.store, `${number}`, { blobs: [blobBytes(number, 50_000)] }));
+    const removed = [under.store.delete('2'), under.store.purge({ name: '3' })];
+    expect([await has(under.store, '2'), await has(under.store, '3')]).toEqual([false, false]);
+    await Promise.all([...writes, ...removed]);
+    const names = ['0', '1', '2', '3'];
+    expect(await Promise.all(names.map((name) => has(under.store, name)))).toEqual([true, true, false, false]);
+    expect(blobFiles(under)).toHaveLength(2);
+  });
+
+  test('is told as what it costs the disk, however small it is', async () => {
+    const { store } = diskStore();
+    const writes = [0, 1, 2].map((number) => put(store, `${number}`, { blobs: [blobBytes(number, 10)] }));
+    expect(store.backlogBytes).toBeGreaterThanOrEqual(3 << 20);
+    await Promise.all(writes);
+    expect(store.backlogBytes).toBe(0);
+  });
+});
+
 describe('a store on disk, closed and opened again', () => {
   test('has what it had, in the same order of use', async () => {
     const first = diskStore();

@@ -1,7 +1,7 @@
 import { encodeBase64 } from '../wire/base64.ts';
 import type { LongString } from '../wire/long-string.ts';
 import { Breaker } from './breaker.ts';
-import { BYTES_A_MS, Lane, within } from './deadline.ts';
+import { BYTES_A_MS, Lane, TooLate, within } from './deadline.ts';
 import { readBlob } from './disk-files.ts';
 import { DiskThread } from './disk-thread.ts';
 import { placesIn } from './disk-tree.ts';
@@ -143,7 +143,8 @@ export class DiskStore implements EntryStore {
       this.#writes.succeeded();
       return isKept;
     } catch (error) {
-      this.#writes.failed(error);
+      // It may still be kept, and whoever waits for it had better not.
+      if (!(error instanceof TooLate) || this.#writer.isStuck) this.#writes.failed(error);
       return false;
     }
   }

@@ -35,6 +35,8 @@ export class DiskWriter {
   readonly #lane = new Lane(1);
   readonly #writing = new Set<Writing>();
   #waitingBytes = 0;
+  /** When it last was done with an entry, or began after it had none, on the clock of `performance`. */
+  #movedAt = 0;
 
   constructor(options: DiskWriterOptions) {
     this.#options = options;
@@ -43,6 +45,12 @@ export class DiskWriter {
   /** How much there is to do, those that are being written too, in the bytes it would be of one large entry. */
   get backlogBytes(): number {
     return this.#waitingBytes + this.#writing.size * SYNC_BYTES;
+  }
+
+  /** Whether the disk has stopped, rather than being slower than what comes. */
+  get isStuck(): boolean {
+    const { keepMs } = this.#options;
+    return performance.now() - this.#movedAt > keepMs + this.#waitingBytes / BYTES_A_MS;
   }
 
   /** Whether it may wait for its turn: they wait in memory. */
@@ -54,12 +62,14 @@ export class DiskWriter {
   async write(name: string, entry: NewEntry): Promise<boolean> {
     const bytes = sizeOf(entry);
     const writing: Writing = { name, entry, isPurged: false, done: Promise.resolve() };
+    if (this.#writing.size === 0) this.#movedAt = performance.now();
     this.#writing.add(writing);
     this.#waitingBytes += bytes;
     const work = this.#lane.run(() => this.#perform(writing));
     writing.done = work
       .catch(() => undefined)
       .finally(() => {
+        this.#movedAt = performance.now();
         this.#waitingBytes -= bytes;
         this.#writing.delete(writing);
       });

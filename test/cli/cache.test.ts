@@ -14,6 +14,8 @@ async function run(command: Command, directory: string, ...words: string[]): Pro
     workingDirectory: directory,
     print: (text) => void (said += text),
     note: () => undefined,
+    input: () => Promise.resolve(''),
+    confirm: null,
   });
   return { code, said };
 }
@@ -45,6 +47,8 @@ test('cache stats tells what is kept while a gateway keeps it, as a table, CSV a
       workingDirectory: data,
       print: () => undefined,
       note: () => undefined,
+      input: () => Promise.resolve(''),
+      confirm: null,
     }),
   ).toThrow(/--format/);
 });

@@ -73,10 +73,13 @@ export async function join(parts: JoinParts, known: Position | null): Promise<Po
   }
 }
 
-/** The same accounts as before: what was missed is read, and what a failover may have lost is told. */
+/**
+ * The same accounts as before: what was missed is read, and what a failover may have lost is told. Where its ledger does
+ * not go on from where this instance was, it may be a snapshot of any age: then all is told that it can tell from what it knows.
+ */
 async function again(parts: JoinParts, known: Position, at: number): Promise<Position> {
   const reached = await catchUp(parts, known);
-  await tell(parts, at - RECENT_MS, at);
+  await tell(parts, at - (reached === null ? REMEMBERED_MS : RECENT_MS), at);
   return reached ?? adopt(parts, at);
 }
 

@@ -226,7 +226,7 @@ export function mirrorIn(
           deleteRun.run(operation.run);
           return {};
         case 'foresee':
-          return { foreseenNanos: books.foresee(operation.adjustment) };
+          return { foreseen: books.foresee(operation.adjustment) };
         case 'holds':
           return { holds: knownHolds(operation.since, operation.ids) };
         default:

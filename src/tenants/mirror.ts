@@ -77,7 +77,7 @@ export type MirrorOperation =
   | { readonly verb: 'buried'; readonly run: string }
   /** Holds begun at or after a time, and all that are open. */
   | { readonly verb: 'holds'; readonly since: number; readonly ids: readonly string[] | null }
-  /** By how much an adjustment would change what was charged. */
+  /** By how much an adjustment would change what was charged, or did, and whether another one has overruled it. */
   | { readonly verb: 'foresee'; readonly adjustment: Adjustment }
   /** What accounts were charged for holds begun before a time. */
   | { readonly verb: 'sums'; readonly before: number };
@@ -101,7 +101,7 @@ export interface MirrorTold {
   readonly carriedNanos?: number;
   readonly holds?: readonly KnownHold[];
   /** Of `foresee`. */
-  readonly foreseenNanos?: number;
+  readonly foreseen?: { readonly nanos: number; readonly isOverruled: boolean };
   /** Of `replay`, and of a copy of the registry: the file holds bytes of what was forgotten. */
   readonly forgot?: boolean;
   readonly sums?: readonly { readonly key: string; readonly nanos: number }[];

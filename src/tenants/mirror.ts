@@ -77,6 +77,9 @@ export type MirrorOperation =
   | { readonly verb: 'buried'; readonly run: string }
   /** Holds begun at or after a time, and all that are open. */
   | { readonly verb: 'holds'; readonly since: number; readonly ids: readonly string[] | null }
+  /** Holds that were begun while this file followed no Redis, and of which none has heard; and that it has heard of them. */
+  | { readonly verb: 'alone' }
+  | { readonly verb: 'toldAlone' }
   /** By how much an adjustment would change what was charged, or did, and whether another one has overruled it. */
   | { readonly verb: 'foresee'; readonly adjustment: Adjustment }
   /** What accounts were charged for holds begun before a time. */

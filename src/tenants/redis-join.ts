@@ -56,6 +56,7 @@ export async function join(parts: JoinParts, known: Position | null): Promise<Po
       store.epoch = epoch;
       if (epoch === known?.epoch) return again(parts, known, at);
       if (merged === null) await merge(parts, cutOf(cut), at);
+      await tellAlone(parts, cutOf(cut));
       return adopt(parts, at);
     }
     const building = ['SET', `${prefix}building`, run, 'NX', 'PX', String(BUILDING_MS)];
@@ -80,7 +81,19 @@ export async function join(parts: JoinParts, known: Position | null): Promise<Po
 async function again(parts: JoinParts, known: Position, at: number): Promise<Position> {
   const reached = await catchUp(parts, known);
   await tell(parts, at - (reached === null ? REMEMBERED_MS : RECENT_MS), at);
+  await tellAlone(parts, 0);
   return reached ?? adopt(parts, at);
+}
+
+/**
+ * Tells what was begun at or after a time while this instance followed no Redis, however long ago: nobody can have told it
+ * before. What came earlier is in the sums.
+ */
+async function tellAlone({ store, thread }: JoinParts, since: number): Promise<void> {
+  const { holds = [] } = await thread.ask({ verb: 'alone' });
+  if (holds.length === 0) return;
+  await store.assert(holds.filter(({ at }) => at >= since));
+  await thread.ask({ verb: 'toldAlone' });
 }
 
 /** Reads on from a place, to the end. Null: what came next is not there any more, or was never there. */

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { openRedis } from '../../src/redis.ts';
+import { openEmbeddedState } from '../../src/tenants/embedded-state.ts';
 import { openRedisState, prefixOf } from '../../src/tenants/redis-state.ts';
 import type { RedisState } from '../../src/tenants/redis-state.ts';
 import { recordOf, RedisStore } from '../../src/tenants/redis-store.ts';
@@ -116,5 +117,33 @@ withRedis('when Redis is away from what instances know for long', () => {
     expect(await balance(late, accounts)).toEqual(all);
     for (const each of [late, other])
       await expect.poll(() => mirrored(each, accounts), { timeout: 10_000 }).toEqual(all);
+  });
+
+  test('what an instance spent while it was a lone one is told when it comes back, once', async () => {
+    const accounts = freshAccounts(1_000);
+    const [one, other] = [await open(), await open()];
+    const before = hold(accounts, 10);
+    await one.reserve([before]);
+    await one.settle(before.id, 10, 'ok');
+    await one.close();
+    const while_ = hold(accounts, 7);
+    await other.reserve([while_]);
+    await other.settle(while_.id, 7, 'ok');
+    const long = Date.now() - 2 * HOUR_MS;
+    const alone = await openEmbeddedState({ file: one.file, now: () => long });
+    for (const nanos of [30, 40]) {
+      const spent = hold(accounts, nanos);
+      await alone.reserve([spent]);
+      await alone.settle(spent.id, nanos, 'ok');
+    }
+    await alone.close();
+    const all = { spentNanos: 87, heldNanos: 0 };
+    for (let times = 0; times < 2; times += 1) {
+      const back = await open(one.file);
+      await expect.poll(() => balance(back, accounts), { timeout: 10_000 }).toEqual(all);
+      for (const each of [back, other])
+        await expect.poll(() => mirrored(each, accounts), { timeout: 10_000 }).toEqual(all);
+      await back.close();
+    }
   });
 });

@@ -57,6 +57,7 @@ export async function join(parts: JoinParts, known: Position | null): Promise<Po
       if (epoch === known?.epoch) return again(parts, known, at);
       if (merged === null) await merge(parts, cutOf(cut), at);
       await tellAlone(parts, cutOf(cut));
+      if (known !== null) await readFrom(parts, epoch, '0-0');
       return adopt(parts, at);
     }
     const building = ['SET', `${prefix}building`, run, 'NX', 'PX', String(BUILDING_MS)];
@@ -82,7 +83,17 @@ async function again(parts: JoinParts, known: Position, at: number): Promise<Pos
   const reached = await catchUp(parts, known);
   await tell(parts, at - (reached === null ? REMEMBERED_MS : RECENT_MS), at);
   await tellAlone(parts, 0);
+  if (reached === null) await readFrom(parts, known.epoch, known.id);
   return reached ?? adopt(parts, at);
+}
+
+/**
+ * Reads what there is after a place, though something before it may be missing: what others tell Redis again stands there
+ * picture by picture, and would else be taken over as sums.
+ */
+async function readFrom(parts: JoinParts, epoch: string, id: string): Promise<void> {
+  const [first] = (await parts.store.follow(id)).entries;
+  if (first !== undefined) await catchUp(parts, { epoch, id, number: first.number - 1 });
 }
 
 /**

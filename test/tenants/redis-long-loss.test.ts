@@ -146,4 +146,33 @@ withRedis('when Redis is away from what instances know for long', () => {
       await back.close();
     }
   });
+
+  /** What became of the holds in a ledger, by how many. */
+  function outcomes(file: string): Readonly<Record<string, number>> {
+    const db = new DatabaseSync(file, { readOnly: true });
+    const rows = db.prepare('SELECT outcome, count(*) AS count FROM hold GROUP BY outcome').all();
+    db.close();
+    return Object.fromEntries(rows.map(({ outcome, count }) => [String(outcome), Number(count)]));
+  }
+
+  test('what others drew a moment before Redis was flushed is in every ledger picture by picture, not as a sum', async () => {
+    const [one, other] = [await open(), await open()];
+    const accounts = freshAccounts(1_000);
+    const draw = async (): Promise<void> => {
+      const drawn = hold(accounts, 10);
+      await other.reserve([drawn]);
+      await other.settle(drawn.id, 10, 'ok');
+    };
+    await draw();
+    for (const each of [one, other])
+      await expect.poll(() => mirrored(each, accounts)).toMatchObject({ spentNanos: 10 });
+    for (let count = 0; count < 5; count += 1) await draw();
+    await server.cli('FLUSHALL');
+    const all = { spentNanos: 60, heldNanos: 0 };
+    await expect.poll(() => balance(one, accounts).catch(() => null), { timeout: 15_000 }).toEqual(all);
+    for (const { file, ...each } of [one, other]) {
+      await expect.poll(() => mirrored(each, accounts), { timeout: 10_000 }).toEqual(all);
+      expect(outcomes(file)).toEqual({ ok: 6 });
+    }
+  });
 });

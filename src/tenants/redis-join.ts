@@ -54,7 +54,7 @@ export async function join(parts: JoinParts, known: Position | null): Promise<Po
     const at = await timeOf(redis);
     if (typeof epoch === 'string') {
       store.epoch = epoch;
-      if (epoch === known?.epoch) return again(parts, known, at);
+      if (epoch === known?.epoch) return again(parts, known, { at, cut: cutOf(cut) });
       if (merged === null) await merge(parts, cutOf(cut), at);
       await tellAlone(parts, cutOf(cut));
       if (known !== null) await readFrom(parts, epoch, '0-0');
@@ -77,11 +77,16 @@ export async function join(parts: JoinParts, known: Position | null): Promise<Po
 
 /**
  * The same accounts as before: what was missed is read, and what a failover may have lost is told. Where its ledger does
- * not go on from where this instance was, it may be a snapshot of any age: then all is told that it can tell from what it knows.
+ * not go on from where this instance was, it may be a snapshot of any age: then all is told that it can tell from what it
+ * knows. What was begun before the cut is in the sums.
  */
-async function again(parts: JoinParts, known: Position, at: number): Promise<Position> {
+async function again(
+  parts: JoinParts,
+  known: Position,
+  { at, cut }: { readonly at: number; readonly cut: number },
+): Promise<Position> {
   const reached = await catchUp(parts, known);
-  await tell(parts, at - (reached === null ? REMEMBERED_MS : RECENT_MS), at);
+  await tell(parts, Math.max(cut, at - (reached === null ? REMEMBERED_MS : RECENT_MS)), at);
   await tellAlone(parts, 0);
   if (reached === null) await readFrom(parts, known.epoch, known.id);
   return reached ?? adopt(parts, at);

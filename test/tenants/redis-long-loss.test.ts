@@ -73,13 +73,13 @@ withRedis('when Redis is away from what instances know for long', () => {
     await redis.close();
   }
 
-  test('a snapshot of hours ago that is put in its place is told all that was spent since', async () => {
+  test('an old snapshot that is put in its place is told all that was spent since', async () => {
     const state = await open();
     const accounts = freshAccounts(1_000);
-    await drawnBefore(accounts, 30, 20 * HOUR_MS);
+    await drawnBefore(accounts, 30, 0.9 * HOUR_MS);
     await server.cli('SAVE');
-    await drawnBefore(accounts, 40, 10 * HOUR_MS);
-    await drawnBefore(accounts, 50, HOUR_MS);
+    await drawnBefore(accounts, 40, 0.8 * HOUR_MS);
+    await drawnBefore(accounts, 50, 0.4 * HOUR_MS);
     const all = { spentNanos: 120, heldNanos: 0 };
     await expect.poll(() => mirrored(state, accounts), { timeout: 10_000 }).toEqual(all);
     await server.stop();
@@ -87,6 +87,31 @@ withRedis('when Redis is away from what instances know for long', () => {
     await ready(state);
     await expect.poll(() => balance(state, accounts).catch(() => null), { timeout: 10_000 }).toEqual(all);
     expect(await mirrored(state, accounts)).toEqual(all);
+  });
+
+  test('but not what came to it as a sum: that is in the snapshot', async () => {
+    const accounts = freshAccounts(1_000);
+    const file = join(temporaryDirectory(), 'ledger.db');
+    const past = Date.now() - 10 * HOUR_MS;
+    const alone = await openEmbeddedState({ file, now: () => past });
+    const before = hold(accounts, 30);
+    await alone.reserve([before]);
+    await alone.settle(before.id, 30, 'ok');
+    await alone.close();
+    const state = await open(file);
+    expect(await balance(state, accounts)).toEqual({ spentNanos: 30, heldNanos: 0 });
+    await server.cli('SAVE');
+    await drawnBefore(accounts, 40, 0);
+    const all = { spentNanos: 70, heldNanos: 0 };
+    await expect.poll(() => mirrored(state, accounts), { timeout: 10_000 }).toEqual(all);
+    await server.stop();
+    await server.start();
+    await ready(state);
+    await expect.poll(() => balance(state, accounts).catch(() => null), { timeout: 10_000 }).toEqual(all);
+    await state.close();
+    const again = await open(file);
+    expect(await balance(again, accounts)).toEqual(all);
+    expect(await mirrored(again, accounts)).toEqual(all);
   });
 
   /** A directory whose gateway ended before it could tell a settlement; its hold expired `ms` before it is opened again. */

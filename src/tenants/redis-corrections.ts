@@ -53,8 +53,8 @@ return { 'OK', 'settled', 1 }
 /**
  * Settles a hold that ended so long ago that Redis has forgotten it: what it was charged then, and on which accounts, is
  * told by ARGV, which holds epoch, id, begin, charge then, accounts, and as for `end` nanos, outcome, pictures, tokens and
- * the words for the log; without words nothing is left to be done. YOUNG: Redis cannot have forgotten it yet, and must have
- * lost it.
+ * the words for the log; without words nothing is left to be done. YOUNG: Redis cannot have forgotten it yet, nor have it
+ * in a sum, and must have lost it.
  */
 export const settleForgotten = named(
   'settle-forgotten',
@@ -63,7 +63,8 @@ export const settleForgotten = named(
 local lost = stranger(ARGV[1])
 if lost then return lost end
 local t = clock()
-if tonumber(ARGV[3]) > t - DAY then return { 'YOUNG' } end
+local cut = tonumber(string.match(redis.call('GET', P .. 'cut') or '0', '^%d+'))
+if tonumber(ARGV[3]) > math.max(cut, t - DAY) then return { 'YOUNG' } end
 if ARGV[10] == '' then return { 'OK', '', 0, str(t) } end
 local key, nanos = P .. 'h:' .. ARGV[2], tonumber(ARGV[6])
 local was = redis.call('HGET', key, 's')

@@ -133,9 +133,12 @@ withRedis('when Redis is away from what instances know for long', () => {
     return { file: one.file, other };
   }
 
-  test('a settlement that is told days after its hold expired is charged once, and in its place', async () => {
+  test.for([
+    ['days after its hold expired', 30],
+    ['after others have told Redis of its hold in a sum', 2],
+  ] as const)('a settlement that is told %s is charged once, and in its place', async ([, hours]) => {
     const accounts = freshAccounts(1_000);
-    const { file, other } = await leftUntold(accounts, 30 * HOUR_MS);
+    const { file, other } = await leftUntold(accounts, hours * HOUR_MS);
     const late = await open(file);
     await expect.poll(() => late.untold(), { timeout: 10_000 }).toBe(0);
     const all = { spentNanos: 25, heldNanos: 0 };

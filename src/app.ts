@@ -80,11 +80,6 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       base: baseOf(config, first?.entry ?? null),
       now,
       onFault: (error) => log.fault('keys: changes of other instances could not be read', error),
-      onForgotten(scope) {
-        cache.admin
-          .purge({ scope })
-          .catch((error: unknown) => log.fault('cache: a forgotten tenant has pictures left', error));
-      },
     });
     closers.push(async () => registry.close());
     for (const misfit of registry.roll.misfits()) log.warn('keys: a tenant is refused', { ...misfit });
@@ -126,6 +121,11 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       metrics,
     });
     closers.push(cache.close);
+    registry.onForgotten((scope) => {
+      cache.admin
+        .purge({ scope })
+        .catch((error: unknown) => log.fault('cache: a forgotten tenant has pictures left', error));
+    });
 
     opened.watch(metrics);
     const unwatch = watchLedger(ledger, { metrics, log });

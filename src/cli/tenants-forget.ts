@@ -41,11 +41,11 @@ others do the same to their own directories when they hear of it.
     });
     const [tenant, ...others] = positionals;
     if (tenant === undefined || others.length > 0) throw new WrongUse('Name one tenant.');
-    let scope: string | null = null;
+    let scopes: readonly string[] = [];
     const told = await changeLedger(values, surroundings, {
       async inFile(ledger) {
         const forgotten = await forgetInFile(ledger, tenant, baseHere(values, surroundings));
-        scope = forgotten.scope;
+        scopes = forgotten.scopes;
         return forgotten.told;
       },
       async byGateway(api) {
@@ -53,7 +53,7 @@ others do the same to their own directories when they hear of it.
         return 'its pictures are forgotten one by one, and stay as totals';
       },
     });
-    if (scope !== null) purgeIn(cacheBeside(values, surroundings), { scope });
+    for (const scope of scopes) purgeIn(cacheBeside(values, surroundings), { scope });
     surroundings.print(`${tenant}: ${told}\n`);
     return 0;
   },
@@ -85,7 +85,7 @@ async function forgetInFile(ledger: EmbeddedLedger, tenant: string, base: Base) 
     throw error;
   };
   const registry = await Registry.open({ store, base, now: Date.now, onFault });
-  const scope = registry.roll.ownScope(tenant);
+  const scopes = registry.roll.ownScopes(tenant);
   await registry.change(WHO, 'tenant.forget', 'tenant', forgetTenant(tenant));
   let holds = 0;
   for (let more = true; more;) {
@@ -94,7 +94,7 @@ async function forgetInFile(ledger: EmbeddedLedger, tenant: string, base: Base) 
     more = rolled?.more === true;
   }
   if (!ledger.scrub()) throw new Error('Somebody reads the ledger and keeps its old bytes: ask again later.');
-  return { scope, told: `${holds} pictures are forgotten one by one, and stay as totals` };
+  return { scopes, told: `${holds} pictures are forgotten one by one, and stay as totals` };
 }
 
 function cacheBeside(asked: Location, surroundings: Surroundings): string {

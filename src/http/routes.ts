@@ -55,7 +55,7 @@ export function registerRoutes(app: FastifyInstance, parts: RouteParts, mount: M
 
 function drawHandler(parts: RouteParts, dialect: Dialect): Handler {
   return async (request, facts, source) => {
-    const caller = await identify(parts, request, facts, dialect);
+    await identify(parts, request, facts, dialect);
     const wish = dialect.native ? null : pictureWish(request.headers.accept);
     const directives = parseCacheControl(request.headers['cache-control']);
     const idempotencyKey = readIdempotencyKey(request.headers['idempotency-key']);
@@ -66,6 +66,9 @@ function drawHandler(parts: RouteParts, dialect: Dialect): Handler {
     facts.bytesIn = body.byteLength;
     const letGo = body.retain();
     try {
+      // A body may take minutes to come: what was revoked, spent or taken away meanwhile counts.
+      const caller = authenticated(parts, request, dialect);
+      facts.caller = caller;
       const served = await serve(parts.gateway, {
         dialect,
         call,
@@ -115,11 +118,16 @@ function modelHandler(parts: RouteParts): Handler {
   };
 }
 
-/** Who asks, if it may ask now. The key may stand in the query only where the vendor's own clients put it there. */
-export async function identify(parts: RouteParts, request: Request, facts: Facts, dialect: Dialect): Promise<Caller> {
+/** The key may stand in the query only where the vendor's own clients put it there. Throws GatewayError `unauthenticated`. */
+function authenticated({ keys, gateway }: RouteParts, request: Request, dialect: Dialect): Caller {
   const queryKey = dialect.native ? new URLSearchParams(splitUrl(request.url).query).get('key') : null;
+  return authenticate(keys, readCredentials(request.headers, queryKey), gateway.now());
+}
+
+/** Who asks, if it may ask now. */
+export async function identify(parts: RouteParts, request: Request, facts: Facts, dialect: Dialect): Promise<Caller> {
   try {
-    facts.caller = authenticate(parts.keys, readCredentials(request.headers, queryKey), parts.gateway.now());
+    facts.caller = authenticated(parts, request, dialect);
   } catch (error) {
     throw parts.requestLimits.refuse(request, error);
   }

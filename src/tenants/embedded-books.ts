@@ -26,8 +26,8 @@ export interface Books {
   refund(id: string, at: number): number;
   /** Charges what a bill says it cost: by how many nano-dollars that is more than before. */
   adjust(adjustment: Adjustment, at: number): number;
-  /** The same number, and nothing is done. */
-  foresee(adjustment: Adjustment): number;
+  /** The same number, and nothing is done; and whether it was made already and another one since. */
+  foresee(adjustment: Adjustment): { readonly nanos: number; readonly isOverruled: boolean };
   balance(accountKey: string): Balance;
 }
 
@@ -213,7 +213,11 @@ export function booksIn(db: Database): Books {
       return hold.nanos;
     },
 
-    foresee: (adjustment) => foresee(adjustment).changed,
+    foresee(adjustment) {
+      const { hold, changed } = foresee(adjustment);
+      const now = hold === null ? selectHold.get(adjustment.id)?.['charged'] : adjustment.nanos;
+      return { nanos: changed, isOverruled: Number(now) !== adjustment.nanos };
+    },
 
     adjust(adjustment, at) {
       const { hold, changed, why } = foresee(adjustment);

@@ -5,7 +5,7 @@ import { booksIn } from './embedded-books.ts';
 import type { Books, Ended, Expired } from './embedded-books.ts';
 import { registryCopyIn } from './embedded-copy.ts';
 import type { Copied, RegistryCopyTables, ToCopy } from './embedded-copy.ts';
-import { mirrorIn } from './embedded-mirror.ts';
+import { leaveRedis, mirrorIn } from './embedded-mirror.ts';
 import type { Mirror } from './embedded-mirror.ts';
 import { registryIn } from './embedded-registry.ts';
 import type { EmbeddedRegistry, RegistryRows } from './embedded-registry.ts';
@@ -137,7 +137,12 @@ export function openEmbeddedLedger(file: string, at: number, isMirror = false): 
       wipe,
     };
     // The directory is ours alone, so whatever is held was held by a run that is dead.
-    const expired = isMirror ? { holds: 0, nanos: 0 } : inTransaction(open, () => clerks.books.expireAll(at));
+    const expired = isMirror
+      ? { holds: 0, nanos: 0 }
+      : inTransaction(open, () => {
+          leaveRedis(open);
+          return clerks.books.expireAll(at);
+        });
     return {
       expired,
       commit: (operations) => commit(open, clerks, operations),

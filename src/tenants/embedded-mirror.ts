@@ -5,6 +5,11 @@ import type { RollUps } from './embedded-rollup.ts';
 import type { SavedBatch } from './embedded-saved.ts';
 import type { Database } from '../sqlite.ts';
 
+/** Rows of the ledger that were written while it followed nobody, and of which Redis has not heard: those above `above`. */
+const ALONE = `
+  CREATE TABLE IF NOT EXISTS mirror_alone (above INTEGER PRIMARY KEY, until INTEGER) STRICT;
+`;
+
 /**
  * Made in the file of a ledger that follows a Redis, beside the ledger's own tables: how far it has followed, what is
  * still to be told, and whose the open holds are.
@@ -22,6 +27,7 @@ const TABLES = `
   ) STRICT;
   CREATE TABLE IF NOT EXISTS mirror_run (run TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS mirror_open (hold TEXT PRIMARY KEY, run TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  ${ALONE}
 `;
 
 /** What was spent where this file did not look has a hold of its own for each account, of this name and no model. */
@@ -38,6 +44,14 @@ export interface Mirror {
 /** Whether the ledger in a file follows a Redis: its open holds are not its own then. */
 export function isMirror(db: Database): boolean {
   return db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'mirror_position'").get() !== undefined;
+}
+
+/** A ledger that followed a Redis is opened as a lone one: what is spent from here on has to be told, should it follow again. */
+export function leaveRedis(db: Database): void {
+  if (!isMirror(db)) return;
+  db.exec(ALONE);
+  db.exec(`INSERT INTO mirror_alone (above) SELECT coalesce(max(seq), 0) FROM ledger
+    WHERE NOT EXISTS (SELECT 1 FROM mirror_alone WHERE until IS NULL) ON CONFLICT DO UPDATE SET until = NULL`);
 }
 
 /** The side of a ledger that follows a Redis: it writes down what was decided there. */
@@ -68,6 +82,10 @@ export function mirrorIn(
     FROM hold JOIN attribution AS who ON who.id = attribution LEFT JOIN mirror_open ON mirror_open.hold = hold.id`;
   const selectHolds = db.prepare(`${HOLDS} WHERE (at >= ? OR state = 'held') AND hold.id NOT GLOB '${CARRIED}*'`);
   const selectHold = db.prepare(`${HOLDS} WHERE hold.id = ?`);
+  const selectAlone = db.prepare(`${HOLDS} WHERE hold.id IN (
+    SELECT hold FROM mirror_alone JOIN ledger ON seq > above AND seq <= until WHERE kind = 'reserve')`);
+  const endAlone = db.prepare('UPDATE mirror_alone SET until = (SELECT max(seq) FROM ledger) WHERE until IS NULL');
+  const deleteAlone = db.prepare('DELETE FROM mirror_alone');
   const selectSums = db.prepare(`
     SELECT account AS key, sum(charged) AS nanos FROM (
       SELECT account, charged FROM hold_account JOIN hold ON hold.id = hold WHERE at < ? OR hold.id GLOB '${CARRIED}*'
@@ -200,6 +218,7 @@ export function mirrorIn(
       empty: anyHold.get() === undefined,
     };
     insertRun.run(run);
+    endAlone.run();
     return memory;
   }
 
@@ -226,8 +245,13 @@ export function mirrorIn(
         case 'buried':
           deleteRun.run(operation.run);
           return {};
+        case 'alone':
+          return { holds: selectAlone.all().map(knownHold) };
+        case 'toldAlone':
+          deleteAlone.run();
+          return {};
         case 'foresee':
-          return { foreseenNanos: books.foresee(operation.adjustment) };
+          return { foreseen: books.foresee(operation.adjustment) };
         case 'holds':
           return { holds: knownHolds(operation.since, operation.ids) };
         default:

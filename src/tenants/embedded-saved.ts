@@ -26,11 +26,17 @@ export function savedIn(db: Database): (batch: SavedBatch, at: number) => void {
     `INSERT INTO saved (day, attribution, how, fine, calls, nanos, ms) VALUES (?, ?, ?, ?, ?, ?, ?)
      ON CONFLICT DO UPDATE SET calls = calls + excluded.calls, nanos = nanos + excluded.nanos, ms = ms + excluded.ms`,
   );
+  // What an instance had still to tell when its tenant was forgotten names nobody any more.
+  const forgotten = db.prepare(
+    `SELECT 1 FROM registry WHERE kind = 'tenant' AND id = ? AND date((body ->> 'forgottenAt') / 1000, 'unixepoch') >= ?`,
+  );
   return ({ source, number, sums }, at) => {
     if (number <= Number(last.get(source)?.['number'] ?? 0)) return;
     expire.run(BigInt(Math.trunc(at - FORGOTTEN_MS)));
     note.run(source, BigInt(number), BigInt(Math.trunc(at)));
-    for (const { day, how, calls, nanos, ms, ...who } of sums) {
+    for (const { day, how, calls, nanos, ms, ...asked } of sums) {
+      const isForgotten = forgotten.get(asked.tenant, day) !== undefined;
+      const who = isForgotten ? { ...asked, keyId: '', user: null, tags: {} } : asked;
       const fine = (who.user ?? '') !== '' || Object.keys(who.tags).length > 0 ? 1n : 0n;
       add.run(day, attribute(who), how, fine, BigInt(calls), BigInt(nanos), BigInt(Math.round(ms)));
     }

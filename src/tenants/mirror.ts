@@ -78,7 +78,10 @@ export type MirrorOperation =
   | { readonly verb: 'buried'; readonly run: string }
   /** Holds begun at or after a time, and all that are open. */
   | { readonly verb: 'holds'; readonly since: number; readonly ids: readonly string[] | null }
-  /** By how much an adjustment would change what was charged. */
+  /** Holds that were begun while this file followed no Redis, and of which none has heard; and that it has heard of them. */
+  | { readonly verb: 'alone' }
+  | { readonly verb: 'toldAlone' }
+  /** By how much an adjustment would change what was charged, or did, and whether another one has overruled it. */
   | { readonly verb: 'foresee'; readonly adjustment: Adjustment }
   /** What accounts were charged for holds begun before a time. */
   | { readonly verb: 'sums'; readonly before: number };
@@ -102,7 +105,7 @@ export interface MirrorTold {
   readonly carriedNanos?: number;
   readonly holds?: readonly KnownHold[];
   /** Of `foresee`. */
-  readonly foreseenNanos?: number;
+  readonly foreseen?: { readonly nanos: number; readonly isOverruled: boolean };
   /** Of `replay`, and of a copy of the registry: the file holds bytes of what was forgotten. */
   readonly forgot?: boolean;
   readonly sums?: readonly { readonly key: string; readonly nanos: number }[];

@@ -54,6 +54,38 @@ return { 'OK', 'settled', 1 }
 `,
 );
 
+/**
+ * Settles a hold that ended so long ago that Redis has forgotten it: what it was charged then, and on which accounts, is
+ * told by ARGV, which holds epoch, id, begin, charge then, accounts, and as for `end` nanos, outcome, pictures, tokens and
+ * the words for the log; without words nothing is left to be done. YOUNG: Redis cannot have forgotten it yet, nor have it
+ * in a sum, and must have lost it.
+ */
+export const settleForgotten = named(
+  'settle-forgotten',
+  ' flags=allow-oom',
+  `
+local lost = stranger(ARGV[1])
+if lost then return lost end
+local t = clock()
+local cut = tonumber(string.match(redis.call('GET', P .. 'cut') or '0', '^%d+'))
+if tonumber(ARGV[3]) > math.max(cut, t - DAY) then return { 'YOUNG' } end
+if ARGV[10] == '' then return { 'OK', '', 0, str(t) } end
+local key, nanos = P .. 'h:' .. ARGV[2], tonumber(ARGV[6])
+local was = redis.call('HGET', key, 's')
+if was then return { 'OK', was, 0, str(t) } end
+local more = nanos - tonumber(ARGV[4])
+for name in string.gmatch(ARGV[5], '[^\\n]+') do
+  local account = P .. 'a:' .. name
+  if more ~= 0 and redis.call('EXISTS', account) == 1 then redis.call('HINCRBY', account, 's', str(more)) end
+end
+redis.call('HSET', key, 's', 'settled', 'w', '0', 'c', str(nanos), 'a', ARGV[5], 'n', '', 'r', '', 'o', ARGV[7],
+  'p', ARGV[8], 'k', ARGV[9])
+redis.call('PEXPIRE', key, DAY)
+tell(t, ARGV[10])
+return { 'OK', 'expired', 1, str(t) }
+`,
+);
+
 /** Says something in the ledger that changes no balance. */
 export const note = named(
   'note',

@@ -143,7 +143,9 @@ export class Errands {
     try {
       let ran = await store.run(errand, () => this.#known(errand));
       const known = ran.found ? null : await this.#known(errand);
-      if (known !== null) {
+      const forgotten = known === null || known.state === 'held' ? null : await store.runForgotten(errand, known);
+      if (forgotten !== null) ran = forgotten;
+      else if (known !== null) {
         // Redis has lost it: in a failover, say.
         await store.assert([known]);
         ran = await store.run(errand, () => Promise.resolve(known));

@@ -54,8 +54,10 @@ export async function join(parts: JoinParts, known: Position | null): Promise<Po
     const at = await timeOf(redis);
     if (typeof epoch === 'string') {
       store.epoch = epoch;
-      if (epoch === known?.epoch) return again(parts, known, at);
+      if (epoch === known?.epoch) return again(parts, known, { at, cut: cutOf(cut) });
       if (merged === null) await merge(parts, cutOf(cut), at);
+      await tellAlone(parts, cutOf(cut));
+      if (known !== null) await readFrom(parts, epoch, '0-0');
       return adopt(parts, at);
     }
     const building = ['SET', `${prefix}building`, run, 'NX', 'PX', String(BUILDING_MS)];
@@ -73,11 +75,41 @@ export async function join(parts: JoinParts, known: Position | null): Promise<Po
   }
 }
 
-/** The same accounts as before: what was missed is read, and what a failover may have lost is told. */
-async function again(parts: JoinParts, known: Position, at: number): Promise<Position> {
+/**
+ * The same accounts as before: what was missed is read, and what a failover may have lost is told. Where its ledger does
+ * not go on from where this instance was, it may be a snapshot of any age: then all is told that it can tell from what it
+ * knows. What was begun before the cut is in the sums.
+ */
+async function again(
+  parts: JoinParts,
+  known: Position,
+  { at, cut }: { readonly at: number; readonly cut: number },
+): Promise<Position> {
   const reached = await catchUp(parts, known);
-  await tell(parts, at - RECENT_MS, at);
+  await tell(parts, Math.max(cut, at - (reached === null ? REMEMBERED_MS : RECENT_MS)), at);
+  await tellAlone(parts, 0);
+  if (reached === null) await readFrom(parts, known.epoch, known.id);
   return reached ?? adopt(parts, at);
+}
+
+/**
+ * Reads what there is after a place, though something before it may be missing: what others tell Redis again stands there
+ * picture by picture, and would else be taken over as sums.
+ */
+async function readFrom(parts: JoinParts, epoch: string, id: string): Promise<void> {
+  const [first] = (await parts.store.follow(id)).entries;
+  if (first !== undefined) await catchUp(parts, { epoch, id, number: first.number - 1 });
+}
+
+/**
+ * Tells what was begun at or after a time while this instance followed no Redis, however long ago: nobody can have told it
+ * before. What came earlier is in the sums.
+ */
+async function tellAlone({ store, thread }: JoinParts, since: number): Promise<void> {
+  const { holds = [] } = await thread.ask({ verb: 'alone' });
+  if (holds.length === 0) return;
+  await store.assert(holds.filter(({ at }) => at >= since));
+  await thread.ask({ verb: 'toldAlone' });
 }
 
 /** Reads on from a place, to the end. Null: what came next is not there any more, or was never there. */

@@ -1,5 +1,5 @@
 import type { Script } from '../redis.ts';
-import { adjust, note, refund } from './redis-corrections.ts';
+import { adjust, note, refund, settleForgotten } from './redis-corrections.ts';
 import { named } from './redis-lua.ts';
 
 /** Money of all accounts, pictures a minute and pictures in the air, or nothing of them. */
@@ -246,6 +246,7 @@ export const SCRIPTS = {
   withdraw,
   refund,
   adjust,
+  settleForgotten,
   note,
   sweep,
   bury,

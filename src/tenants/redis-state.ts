@@ -186,6 +186,8 @@ export async function openRedisState(options: RedisStateOptions): Promise<RedisS
     const [known] = holds;
     if (known?.ended.outcome !== 'unknown') return 0;
     await errands.send({ verb: 'refund', id });
+    // The same hold may be named again.
+    await member.follow();
     return known.ended.nanos;
   }
 
@@ -228,7 +230,6 @@ export async function openRedisState(options: RedisStateOptions): Promise<RedisS
       await member.follow();
       const nanos: number[] = [];
       for (const id of ids) nanos.push(await refund(id));
-      await member.follow();
       const refunded = ids.flatMap((hold, index) => (nanos[index]! > 0 ? [{ hold, nanos: nanos[index]! }] : []));
       const result = refunded.length > 0 ? 'done' : 'nothing_to_refund';
       await noted(ask, { after: { refunded }, amountNanos: null, result });
@@ -237,8 +238,10 @@ export async function openRedisState(options: RedisStateOptions): Promise<RedisS
     async adjust(adjustment, ask) {
       mustBeThere();
       await member.follow();
-      const { foreseenNanos: changed = 0 } = await thread.ask({ verb: 'foresee', adjustment });
-      await errands.send({ verb: 'adjust', adjustment });
+      const { foreseen } = await thread.ask({ verb: 'foresee', adjustment });
+      const { nanos: changed, isOverruled } = foreseen!;
+      // Redis knows for a day only what was adjusted, and would take it for a new one.
+      if (!isOverruled) await errands.send({ verb: 'adjust', adjustment });
       await member.follow();
       await noted(ask, { after: { ...adjustment, changed }, amountNanos: changed, result: 'done' });
       return changed;

@@ -135,6 +135,23 @@ export class RedisStore {
     return { found: word === 'OK', late: was === 'expired' && entry !== null, entry };
   }
 
+  /**
+   * Does an errand of a hold that Redis does not know, and that this instance knows to have ended. Null: it cannot have been
+   * forgotten yet, so it was lost, and must be told first.
+   */
+  async runForgotten(errand: Errand, { hold, at, state, ended }: KnownHold): Promise<Ran | null> {
+    // Whatever ended it has the last word over a release, and over a settlement that is told twice.
+    const isLate = errand.verb === 'settle' && state !== 'settled';
+    const { nanos, outcome, pictures, tokens } = isLate ? errand.ended : ended;
+    const accounts = hold.accounts.map(({ key }) => key).join('\n');
+    const told = [at, ended.nanos, accounts, nanos, outcome, pictures, tokens].map(String);
+    const words = isLate ? JSON.stringify(errand) : '';
+    const [word, was, changed, now] = await this.#ask(SCRIPTS.settleForgotten, hold.id, ...told, words);
+    if (word === 'YOUNG') return null;
+    const entry = isLate && changed === 1 ? { at: Number(now), change: errand } : null;
+    return { found: true, late: was === 'expired' && entry !== null, entry };
+  }
+
   async spent(accountKeys: readonly string[]): Promise<readonly Balance[]> {
     const [, balances = []] = await this.#ask(SCRIPTS.spent, ...accountKeys);
     return balancesOf(balances);

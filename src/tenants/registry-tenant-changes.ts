@@ -4,7 +4,8 @@ import type { Decide } from './registry-lookup.ts';
 import type { TenantRecord } from './registry-store.ts';
 import { shownTenant, timeOf } from './registry-view.ts';
 import { isMap, mergePatch, mistaken, tenantBody, valueOf } from './settings.ts';
-import type { JsonMap, SettingsReader } from './settings.ts';
+import type { JsonMap, SettingsReader, TenantSettings } from './settings.ts';
+import type { View } from './registry.ts';
 
 export function createTenant(reader: SettingsReader, sent: JsonMap): Decide {
   return (view) => {
@@ -20,17 +21,21 @@ export function createTenant(reader: SettingsReader, sent: JsonMap): Decide {
         `A tenant ${id} was deleted: its spending and its pictures are kept under that id. Choose another.`,
         'id',
       );
-    const { cache } = sent;
-    if (!(isMap(cache) && 'scope' in cache) && view.hasScope(settings.cache.scope))
-      throw conflict(
-        'scope_taken',
-        `Another tenant keeps its pictures under the scope ${id}, and they would share them: name a cache.scope, the same one if that is what you want.`,
-        'cache.scope',
-      );
+    mustShareKnowingly(view, sent, id, settings);
     const creditNanos = creditUsd === null ? null : usdToNanos(creditUsd);
     const record: TenantRecord = { kind: 'tenant', id, settings, creditNanos, createdAt: view.now, deletedAt: null };
     return changeOf(`tenant ${id}`, [record], null, shownTenant(record), creditNanos);
   };
+}
+
+/** Throws where a tenant that names no scope would get its own name for one, and share pictures with those who keep theirs there. */
+function mustShareKnowingly(view: View, { cache }: JsonMap, id: string, { cache: { scope } }: TenantSettings): void {
+  if ((isMap(cache) && 'scope' in cache) || !view.hasScope(scope)) return;
+  throw conflict(
+    'scope_taken',
+    `Another tenant keeps its pictures under the scope ${id}, and they would share them: name a cache.scope, the same one if that is what you want.`,
+    'cache.scope',
+  );
 }
 
 export function patchTenant(reader: SettingsReader, id: string, patch: JsonMap): Decide {
@@ -39,6 +44,7 @@ export function patchTenant(reader: SettingsReader, id: string, patch: JsonMap):
     keepsOut(patch, { id: 'is the name of its budgets and its spending, and stays', creditUsd: TOP_UP });
     const sent = mergePatch(tenantBody(id, tenant.settings, tenant.creditNanos), patch);
     const { settings } = valueOf(reader.tenant(sent));
+    if (settings.cache.scope !== tenant.settings.cache.scope) mustShareKnowingly(view, sent, id, settings);
     const record = { ...tenant, settings };
     return changeOf(`tenant ${id}`, [record], shownTenant(tenant), shownTenant(record));
   };

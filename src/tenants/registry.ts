@@ -36,8 +36,6 @@ export interface RegistryOptions {
   readonly now: () => number;
   /** Changes of other instances could not be read; it is tried again. */
   readonly onFault: (error: unknown) => void;
-  /** Another instance has forgotten a tenant that had this cache scope to itself. */
-  readonly onForgotten?: (scope: string) => void;
 }
 
 /** How often a change is decided anew because somebody else was faster. */
@@ -58,6 +56,9 @@ export class Registry {
   #closed = false;
   #unread = false;
   #unwatch = (): void => undefined;
+  /** Cache scopes of forgotten tenants that nobody was told of yet. */
+  readonly #forgotten = new Set<string>();
+  #tellForgotten: ((scope: string) => void) | null = null;
 
   private constructor(options: RegistryOptions) {
     this.roll = new Roll(options.base);
@@ -86,6 +87,16 @@ export class Registry {
   close(): void {
     this.#closed = true;
     this.#unwatch();
+  }
+
+  /**
+   * From now on `tell` hears of every cache scope that a forgotten tenant had to itself, whoever forgot it, and first of
+   * those from before. The same one may be told again, after each start too.
+   */
+  onForgotten(tell: (scope: string) => void): void {
+    this.#tellForgotten = tell;
+    for (const scope of this.#forgotten) tell(scope);
+    this.#forgotten.clear();
   }
 
   /** What is known now, to be shown. */
@@ -185,11 +196,15 @@ export class Registry {
 
   /** Only here: before a change of our own others may have written some that were not read yet. */
   #take({ records, revision }: Loaded): void {
+    // A tenant that is configured again here draws again, whoever forgot it before.
     const scopes = records
       .filter(({ record }) => record.kind === 'tenant' && record.forgottenAt !== undefined)
-      .map(({ record }) => this.roll.ownScope(record.id));
+      .filter(({ record }) => !this.roll.baseTenants.has(record.id))
+      .flatMap(({ record }) => this.roll.ownScopes(record.id));
     this.roll.apply(records);
-    if (this.#revision > 0) for (const scope of scopes) if (scope !== null) this.#options.onForgotten?.(scope);
+    for (const scope of scopes)
+      if (this.#tellForgotten === null) this.#forgotten.add(scope);
+      else this.#tellForgotten(scope);
     this.#revision = Math.max(this.#revision, revision);
   }
 }

@@ -103,14 +103,17 @@ export class Roll {
       .some(({ record }) => record.kind === 'tenant' && record.settings.cache.scope === scope);
   }
 
-  /** Where a tenant alone keeps its pictures; null: others keep theirs there too. */
-  ownScope(tenant: string): string | null {
+  /**
+   * Where a tenant alone keeps its pictures: those of its scope, and under its own name the answers to its
+   * Idempotency-Keys. Without those where others keep theirs too.
+   */
+  ownScopes(tenant: string): readonly string[] {
     const scope = (this.baseTenants.get(tenant) ?? this.record('tenant', tenant))?.settings.cache.scope ?? tenant;
     const others = [
       ...this.baseTenants.values(),
       ...this.#records.values().flatMap(({ record }) => (record.kind === 'tenant' ? [record] : [])),
-    ];
-    return others.some(({ id, settings }) => id !== tenant && settings.cache.scope === scope) ? null : scope;
+    ].filter(({ id }) => id !== tenant);
+    return [...new Set([scope, tenant])].filter((own) => !others.some(({ settings }) => settings.cache.scope === own));
   }
 
   /** Ids of all tenants that are not deleted, in their order. */

@@ -1,8 +1,9 @@
 import { Readable } from 'node:stream';
 import { Agent, errors } from 'undici';
 import { GatewayError } from '../errors.ts';
-import { Lifter, JsonError } from '../wire/json.ts';
+import { isObject, Lifter, JsonError } from '../wire/json.ts';
 import type { Json, Spliced } from '../wire/json.ts';
+import { blotted } from './blot.ts';
 
 export interface UpstreamOptions {
   readonly id: string;
@@ -108,6 +109,8 @@ export function createUpstream(options: UpstreamOptions): Upstream {
           }
         }
         words = lifter.end();
+        // Some vendors refuse in a 200.
+        if (!good || (isObject(words) && words.error !== undefined)) words = blotted(words, options.keys);
       } catch (error) {
         // A refusal is a refusal whatever its body says, be it HTML or cut short: nothing was drawn.
         if (good || !(error instanceof JsonError)) throw error;

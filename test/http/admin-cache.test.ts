@@ -54,3 +54,24 @@ test('of a tenant that is forgotten no picture is kept', async () => {
   expect((await ask('POST', '/admin/tenants/hooli/forget', {})).status).toBe(200);
   expect(await scopes()).toEqual(['acme']);
 });
+
+test('nor the answers that were kept for its Idempotency-Keys, whatever its scope', async () => {
+  for (const [id, scope] of [
+    ['initech', 'initech-pictures'],
+    ['umbrella', 'acme'],
+  ] as const) {
+    await ask('POST', '/admin/tenants', { id, cache: { scope } });
+    const { key } = (await ask('POST', '/admin/keys', { tenant: id })).body;
+    const headers = { authorization: `Bearer ${String(key)}` };
+    expect(await statusOf(headers)).not.toBeNull();
+    const kept = { ...headers, 'idempotency-key': 'once' };
+    expect((await gateway.post('/v1/images/generations', { prompt: 'no seed' }, kept)).status).toBe(200);
+    const scopes = async (): Promise<unknown> =>
+      ((await ask('GET', '/admin/cache')).body['cache'] as { scope: string }[]).map((each) => each.scope);
+    await expect.poll(scopes).toContain(id);
+    await expect.poll(scopes).toContain(scope);
+    await ask('DELETE', `/admin/tenants/${id}`);
+    expect((await ask('POST', `/admin/tenants/${id}/forget`, {})).status).toBe(200);
+    expect(await scopes()).toEqual(['acme']);
+  }
+});

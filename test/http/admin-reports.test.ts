@@ -41,6 +41,18 @@ describe('the audit trail', () => {
     expect(next.body['audit']).toMatchObject([{ amountUsd: 2 }]);
   });
 
+  test('has a row for each adjustment that was refused too', async () => {
+    const adjustments = ['0123', '4567'].map((hold) => ({ id: `bill-${hold}`, hold, usd: 1, reason: 'bill 7' }));
+    const { status, body: told } = await ask('POST', '/admin/ledger/adjust', { adjustments });
+    expect([status, told['adjustments']]).toMatchObject([
+      200,
+      [{ refused: expect.stringMatching(/no hold/) }, { refused: expect.stringMatching(/no hold/) }],
+    ]);
+    const { body } = await ask('GET', '/admin/audit?limit=2');
+    const refused = { action: 'ledger.adjust', subject: 'ledger', result: 'invalid_request', after: null };
+    expect(body['audit']).toMatchObject([refused, refused]);
+  });
+
   test('holds no word of what was refused: it might be a key', async () => {
     const secret = 'sk-plantain-pasted-in-the-wrong-place-0123456789';
     await ask('POST', '/admin/tenants', { id: secret });

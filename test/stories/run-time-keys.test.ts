@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { request } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import OpenAI from 'openai';
 import { afterEach, describe, expect, test } from 'vitest';
 import { admin, refusalOf } from '../support/admin.ts';
@@ -38,6 +41,43 @@ async function saidBy(reply: Response): Promise<string> {
 }
 
 describe('a key made at run time', () => {
+  test('is looked at again when the body is there: revoked or cut down meanwhile, it draws nothing', async () => {
+    const gateway = await start();
+    await at(gateway, 'POST', '/tenants', { id: 'hooli' });
+    const [revoked, narrowed] = [
+      await makeKey(gateway, { tenant: 'hooli' }),
+      await makeKey(gateway, { tenant: 'hooli', creditUsd: 5 }),
+    ];
+    const body = JSON.stringify({ prompt: 'a fox', model: PRO });
+    const begun = [revoked, narrowed].map(({ key }) => {
+      const sent = request(`${gateway.url}/v1/images/generations`, {
+        method: 'POST',
+        agent: false,
+        headers: {
+          authorization: `Bearer ${key}`,
+          'content-type': 'application/json',
+          'content-length': body.length,
+          expect: '100-continue',
+        },
+      });
+      sent.flushHeaders();
+      return { sent, welcome: once(sent, 'continue'), answer: once(sent, 'response') };
+    });
+    // From then on the key was good.
+    for (const { welcome } of begun) await welcome;
+    expect((await at(gateway, 'POST', `/keys/${revoked.id}/revoke`)).status).toBe(200);
+    expect((await at(gateway, 'PATCH', `/keys/${narrowed.id}`, { models: [FLASH] })).status).toBe(200);
+    for (const { sent } of begun) sent.end(body);
+    const statuses = [];
+    for (const { answer } of begun) {
+      const [reply] = (await answer) as [IncomingMessage];
+      reply.resume();
+      statuses.push(reply.statusCode);
+    }
+    expect(statuses).toEqual([401, 403]);
+    expect(gateway.simulator.calls).toHaveLength(0);
+  });
+
   test('draws with OpenAI’s SDK until its credit is spent, and again after a top-up', async () => {
     const gateway = await start();
     const { id, key } = await makeKey(gateway, { tenant: 'acme', creditUsd: 0.15, cache: 'always', name: 'for Ada' });

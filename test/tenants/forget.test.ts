@@ -292,3 +292,24 @@ describe('a tenant that was made at run time', () => {
     db.close();
   });
 });
+
+test('what was still to be told of its cache hits when it was forgotten names nobody, and counts', async () => {
+  const directory = temporaryDirectory();
+  const file = join(directory, 'ledger.db');
+  const state = await openEmbeddedState({ file, now: () => at });
+  const onFault = (error: unknown): never => {
+    throw error;
+  };
+  const registry = await Registry.open({ store: state.registry, base: EMPTY, now: () => at, onFault });
+  await registry.change(who, 'tenant.forget', 'tenant', forgetTenant('globex'));
+  await state.forget('globex');
+  const tags = { job: 'tag-secret-late' };
+  const hit = { ...hold(accounts.globex, 100), how: 'cached', nanos: 5, ms: 7, tenant: 'globex' } as const;
+  state.save({ ...hit, keyId: KEY_ID, user: 'user-secret-late', tags });
+  state.save({ ...hit, tenant: 'acme', user: 'acme-user' });
+  await state.close();
+  const bytes = bytesOf(directory);
+  for (const secret of SECRETS) expect(bytes).not.toContain(secret);
+  expect(bytes).toContain('acme-user');
+  expect(totals(file, 'globex').map(({ sums }) => Number(sums.cached))).toEqual([1]);
+});

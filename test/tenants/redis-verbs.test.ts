@@ -192,6 +192,32 @@ withRedis('what an operator does to a ledger that instances share', () => {
     await standsAt([one, other], accounts, [60]);
   });
 
+  test('an adjustment that a later one overruled stays so when it is asked for again, days after too', async () => {
+    const [one, other] = await two();
+    const accounts = freshAccounts(1_000);
+    const { id } = await drawn(one, accounts, 100);
+    await standsAt([one, other], accounts, [100]);
+    const first = { adjustment: 'november', id, nanos: 50, reason: 'bill 7' };
+    expect(await one.adjust(first)).toBe(-50);
+    expect(await other.adjust({ ...first, adjustment: 'december', nanos: 80 })).toBe(30);
+    await standsAt([one, other], accounts, [80]);
+    expect(await server.cli('DEL', keyOf(`h:${id}`))).toBe('1');
+    expect(await one.adjust(first)).toBe(-50);
+    await standsAt([one, other], accounts, [80]);
+    // The latest may be told again: a Redis that had lost it learns of it.
+    await one.adjust({ ...first, adjustment: 'december', nanos: 80 });
+    await standsAt([one, other], accounts, [80]);
+  });
+
+  test('a hold that is named twice is refunded once, and that is what is told', async () => {
+    const [one, other] = await two();
+    const accounts = freshAccounts(1_000);
+    const [first, second] = [await drawn(one, accounts, 100), await drawn(one, accounts, 7)];
+    await standsAt([one, other], accounts, [107]);
+    expect(await other.refund([first.id, second.id, first.id])).toEqual([100, 7, 0]);
+    await standsAt([one, other], accounts, [0]);
+  });
+
   test('what each of them has rolled up for itself is told a Redis that was flushed, to the nano-dollar', async () => {
     realms += 1;
     const accounts = freshAccounts(1_000);

@@ -11,7 +11,7 @@ import { createKey, patchKey, revokeKey, rotateKey } from '../../src/tenants/reg
 import type { Base, BaseTenant } from '../../src/tenants/registry-keys.ts';
 import type { RegistryRecord, RegistryStore } from '../../src/tenants/registry-store.ts';
 import type { JsonMap } from '../../src/tenants/settings.ts';
-import { createTenant } from '../../src/tenants/registry-tenant-changes.ts';
+import { createTenant, patchTenant } from '../../src/tenants/registry-tenant-changes.ts';
 import { keyOf } from '../../src/tenants/registry-view.ts';
 import { EMPTY, keyIn, reader, registryContract, tenantRecord, who } from './registry-contract.ts';
 import type { OpenedStore } from './registry-contract.ts';
@@ -90,6 +90,14 @@ describe('the configuration and the run time', () => {
     await create({ id: 'zeta', cache: { scope: 'of-zeta' } });
     await expect(create({ id: 'of-zeta' })).rejects.toMatchObject({ detail: { code: 'scope_taken' } });
     expect(await create({ id: 'shared', cache: { scope: 'shared' } })).toMatchObject({ cache: { scope: 'shared' } });
+
+    await create({ id: 'of-zeta', cache: { scope: 'mine' } });
+    const patch = (sent: JsonMap) =>
+      registry.change(who, 'tenant.change', 'tenant', patchTenant(reader, 'of-zeta', sent));
+    for (const taken of [{ cache: null }, { cache: { scope: null } }])
+      await expect(patch(taken)).rejects.toMatchObject({ detail: { code: 'scope_taken' } });
+    expect(await patch({ cache: { scope: 'of-zeta' } })).toMatchObject({ cache: { scope: 'of-zeta' } });
+    expect(await patch({ models: ['nano-banana-2'] })).toMatchObject({ cache: { scope: 'of-zeta' } });
   });
 
   test('a tenant whose organisation is gone is refused: its budgets would not hold', async () => {

@@ -117,3 +117,25 @@ test('an error page that is no JSON is a refusal all the same', async () => {
   const { url } = await vendor((response) => response.writeHead(502, { 'retry-after': '7' }).end('<html>'));
   expect(await ask(upstream(url))).toEqual({ kind: 'reply', status: 502, words: null, retryAfter: '7' });
 });
+
+test('a refusal that says the key back is heard without it, however long it is', async () => {
+  const key = 'vendor-secret-0123456789';
+  const said = (words: string): object => ({ error: { message: words, details: [{ [key]: [words, 1, null] }] } });
+  for (const [status, padding] of [
+    [400, ''],
+    [503, 'x'.repeat(20_000)],
+    [200, ''],
+  ] as const) {
+    const { url } = await vendor((response) =>
+      response
+        .writeHead(status, { 'content-type': 'application/json' })
+        .end(JSON.stringify(said(`no ${key}, ${padding}`))),
+    );
+    const sent = await ask(upstream(url, { keys: ['another-secret-0123456789', key] }));
+    const words = JSON.stringify({ error: { message: `no (hidden), ${padding}` } }).slice(0, -2);
+    expect(sent).toMatchObject({ kind: 'reply', status });
+    const heard = JSON.stringify(sent.kind === 'reply' ? sent.words : null);
+    expect(heard).not.toContain(key);
+    expect(heard).toContain(words);
+  }
+});

@@ -23,10 +23,15 @@ export function correctionRoutes({ registry, ledger, now }: RouteParts): readonl
     try {
       return read(bodyOf(body));
     } catch (error) {
-      return registry.change(who, action, 'ledger', () => {
-        throw error;
-      });
+      return refuse(who, action, error);
     }
+  }
+
+  /** Rejects with the refusal, which has its row. */
+  function refuse(who: Asked['who'], action: string, refusal: unknown): Promise<never> {
+    return registry.change(who, action, 'ledger', () => {
+      throw refusal;
+    });
   }
 
   return [
@@ -55,6 +60,9 @@ export function correctionRoutes({ registry, ledger, now }: RouteParts): readonl
             } catch (error) {
               // One that cannot be made does not keep the others from being told.
               if (!(error instanceof GatewayError) || error.failure !== 'invalid_request') throw error;
+              await refuse(asked.who, 'ledger.adjust', error).catch((again: unknown) => {
+                if (again !== error) throw again;
+              });
               told.push({ id, hold, refused: error.message });
             }
           }

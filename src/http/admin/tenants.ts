@@ -1,3 +1,4 @@
+import type { View } from '../../tenants/registry.ts';
 import { createTenant, deleteTenant, forgetTenant, patchTenant } from '../../tenants/registry-tenant-changes.ts';
 import { notFound } from '../../tenants/registry-lookup.ts';
 import { tenantOf } from '../../tenants/registry-view.ts';
@@ -52,12 +53,19 @@ export function tenantRoutes({ registry, reader, ledger, cache }: RouteParts): r
       methods: {
         async POST({ id, body, query, who }) {
           readQuery(query, []);
-          const scope = registry.roll.ownScope(id);
-          const forgotten = await registry.change(who, 'tenant.forget', subjectOf('tenant', id), (view) => {
+          const forgets = (view: View) => {
             noMore(bodyOf(body), []);
             return forgetTenant(id)(view);
-          });
-          if (scope !== null) await cache.purge({ scope });
+          };
+          const scopes = registry.roll.ownScopes(id);
+          const purge = async (): Promise<void> => {
+            for (const scope of scopes) await cache.purge({ scope });
+          };
+          // First, since afterwards nobody knows any more under which scope they are: what fails is asked for again.
+          if (isGone(registry.view(), id)) await purge();
+          const forgotten = await registry.change(who, 'tenant.forget', subjectOf('tenant', id), forgets);
+          // And what was on its way there.
+          await purge();
           // Last, since it overwrites the bytes of all that went before. What fails on the way is done when it is asked again.
           await ledger.forget(id);
           return { body: forgotten };
@@ -65,4 +73,10 @@ export function tenantRoutes({ registry, reader, ledger, cache }: RouteParts): r
       },
     },
   ];
+}
+
+/** Whether nobody draws for it any more, as far as the registry can tell. */
+function isGone(view: View, id: string): boolean {
+  const known = view.get('tenant', id);
+  return view.baseTenant(id) === null && (known === null || known.deletedAt !== null);
 }

@@ -39,6 +39,8 @@ local function add(hash, field, n) return redis.call('HINCRBY', key(hash), field
 local function last(k, ms)
   if redis.call('PTTL', k) < ms then redis.call('PEXPIRE', k, str(ms)) end
 end
+-- What it holds: bytes, and how many of them are words.
+local function held() return str(sum('b')) .. ' ' .. str(sum('w')) end
 local function balanced()
   local n = sum('n')
   return redis.call('HLEN', key('entries')) == n and redis.call('ZCARD', key('used')) == n

@@ -18,7 +18,7 @@ if e and IN_REDIS then
     end
   end
 end
-return { str(sum('b')), e and e.t or '', removed }
+return { held(), e and e.t or '', removed }
 `,
 );
 
@@ -28,7 +28,7 @@ export const TOUCH = verb(
   FREELY,
   `
 for i = 2, #ARGV, 2 do use(ARGV[i], tonumber(ARGV[i + 1])) end
-return { str(sum('b')) }
+return { held() }
 `,
 );
 
@@ -73,12 +73,12 @@ export const FILE = verb(
   '',
   `
 local f = cjson.decode(ARGV[2])
-if f.books ~= id .. ' ' .. (redis.call('HGET', key('sums'), 'purged') or '') then return { 'PURGED', str(sum('b')) } end
+if f.books ~= id .. ' ' .. (redis.call('HGET', key('sums'), 'purged') or '') then return { 'PURGED', held() } end
 if IN_REDIS then
   for _, blob in ipairs(f.blobs) do
     local k, length = P .. 'blob:' .. blob.digest, 0
     for i = 0, blob.pieces - 1 do length = length + redis.call('HSTRLEN', k, str(i)) end
-    if length ~= blob.length or redis.call('HLEN', k) ~= blob.pieces then return { 'TORN', str(sum('b')) } end
+    if length ~= blob.length or redis.call('HLEN', k) ~= blob.pieces then return { 'TORN', held() } end
   end
 end
 local removed = {}
@@ -115,7 +115,7 @@ if full then
       add('sums', 'b', -blob.length - BLOB)
     end
   end
-  return { 'MORE', str(sum('b')), removed }
+  return { 'MORE', held(), removed }
 end
 for _, blob in ipairs(f.blobs) do
   if IN_REDIS then last(P .. 'blob:' .. blob.digest, f.life + MARGIN) else redis.call('ZREM', P .. 'dead', blob.digest) end
@@ -145,7 +145,7 @@ for _, name in ipairs({ 'entries', 'used', 'expiry', 'hits', 'blobs', 'groups', 
 end
 last(P .. 'id', f.life + MARGIN)
 if before then tell(f.from, f.token, { names = { f.name } }) end
-return { 'KEPT', str(sum('b')), removed }
+return { 'KEPT', held(), removed }
 `,
 );
 
@@ -156,7 +156,7 @@ export const DROP = verb(
   `
 local removed = {}
 remove(ARGV[2], '', removed)
-return { str(sum('b')), removed }
+return { held(), removed }
 `,
 );
 

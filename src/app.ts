@@ -99,7 +99,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       simulator: config.simulator,
       store: opened.kind,
       gauges: {
-        cacheBytes: () => cache.stores.map(({ tier, byteLength }) => ({ tier, bytes: byteLength })),
+        cacheBytes: () => cache.held(),
         flights: () => flights.size,
         waiters: () => flights.waiting,
         bytesInFlight: () => bodies.held + replies.held,
@@ -114,6 +114,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       config: config.cache,
       // Where tenants can be made at run time there may be several at any moment.
       isShared: registry.roll.tenantIds().length > 1 || config.admin.keySha256 !== null,
+      simulator: config.simulator,
       realm,
       parseAnswer: gemini.parseAnswer,
       now,

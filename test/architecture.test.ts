@@ -24,7 +24,7 @@ const MAY_USE = {
   sqlite: [],
   image: ['wire', 'errors'],
   dialects: ['image', 'wire', 'errors'],
-  cache: ['image', 'wire', 'errors', 'sqlite'],
+  cache: ['image', 'wire', 'errors', 'redis', 'sqlite'],
   tenants: ['image', 'wire', 'errors', 'redis', 'sqlite'],
   upstreams: ['image', 'wire', 'errors'],
   simulator: ['image', 'wire'],
@@ -40,18 +40,22 @@ const PROCESS = ['app', 'banner', 'cli', 'launch', 'main', 'plantain', 'start'];
 /** Each foreign package has one owner: a file, or a folder that is about nothing else. */
 const OWNERS: Record<string, RegExp> = {
   '@fastify/rate-limit': /^http\/rate-limit\.ts$/,
+  '@keyv/redis': /^cache\/redis-cards\.ts$/,
   '@redis/client': /^redis\/connection\.ts$/,
+  aws4fetch: /^cache\/s3-bytes\.ts$/,
   ajv: /^config\//,
   'close-with-grace': /^main\.ts$/,
   fastify: /^http\//,
-  keyv: /^cache\/shelf\.ts$/,
+  // The shelf asks every store through it; the shared one keeps its heads in whatever it has an adapter for.
+  keyv: /^cache\/(shelf|redis-cards|redis-store)\.ts$/,
   'lru-cache': /^cache\/texts\.ts$/,
   'node:sqlite': /^sqlite\.ts$/,
   pino: /^log\.ts$/,
   'prom-client': /^metrics\.ts$/,
   sharp: /^image\/rendition\.ts$/,
   typebox: /^config\/schema(\/|\.ts)/,
-  undici: /^upstreams\/(client|webhook)\.ts$/,
+  // Each of them speaks HTTP to somebody else, with deadlines of its own.
+  undici: /^(upstreams\/(client|webhook)|cache\/s3-bytes)\.ts$/,
   yaml: /^config\/(source|describe)\.ts$/,
 };
 

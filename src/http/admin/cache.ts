@@ -71,12 +71,13 @@ function asMap({ before, ...selection }: Selection): JsonMap {
   return { ...selection, ...(before !== undefined && { before: timeOf(before) }) };
 }
 
-async function answered<T>(work: Promise<T>): Promise<T> {
+/** A store that does not answer is no fault of the gateway's. */
+export async function answered<T>(work: Promise<T>): Promise<T> {
   try {
     return await work;
   } catch (error) {
     if (!(error instanceof StoreDown)) throw error;
-    const message = 'The disk of the cache does not answer now, and not all of it may be done. Try again later.';
+    const message = 'The store of the cache does not answer now, and not all of it may be done. Try again later.';
     throw new GatewayError('unavailable', message, { retryAfterSeconds: 5, code: 'store_unavailable' }, error);
   }
 }

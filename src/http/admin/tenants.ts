@@ -3,6 +3,7 @@ import { createTenant, deleteTenant, forgetTenant, patchTenant } from '../../ten
 import { notFound } from '../../tenants/registry-lookup.ts';
 import { tenantOf } from '../../tenants/registry-view.ts';
 import { bodyOf } from './body.ts';
+import { answered } from './cache.ts';
 import { noMore } from './keys.ts';
 import { pageOf, readLimit, readQuery } from './query.ts';
 import { subjectOf } from './subject.ts';
@@ -59,7 +60,7 @@ export function tenantRoutes({ registry, reader, ledger, cache }: RouteParts): r
           };
           const scopes = registry.roll.ownScopes(id);
           const purge = async (): Promise<void> => {
-            for (const scope of scopes) await cache.purge({ scope });
+            for (const scope of scopes) await answered(cache.purge({ scope }));
           };
           // First, since afterwards nobody knows any more under which scope they are: what fails is asked for again.
           if (isGone(registry.view(), id)) await purge();

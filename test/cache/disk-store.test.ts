@@ -76,10 +76,10 @@ describe('what waits for the disk', () => {
   }
 
   test('is not waited for over its deadline, but a disk that is slow and goes on is none that has failed', async () => {
-    const disk = diskStore({ keepMs: 400 });
-    const names = Array.from({ length: 15 }, (_, number) => `${number}`);
+    const disk = diskStore({ keepMs: 1500 });
+    const names = Array.from({ length: 24 }, (_, number) => `${number}`);
     const writes = names.map((name, number) =>
-      disk.store.set(name, { value: slowEntry(number, () => setTimeout(60)) }),
+      disk.store.set(name, { value: slowEntry(number, () => setTimeout(100)) }),
     );
     expect(await Promise.all(writes)).toContain(false);
     await expect.poll(() => disk.store.backlogBytes, PATIENT).toBe(0);

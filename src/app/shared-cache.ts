@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import { BytesInRedis } from '../cache/redis-bytes.ts';
 import type { SharedBytes } from '../cache/redis-bytes.ts';
 import { RedisStore } from '../cache/redis-store.ts';
-import type { RedisTrouble } from '../cache/redis-store.ts';
+import type { RedisTrouble } from '../cache/redis-options.ts';
 import { BytesInS3 } from '../cache/s3-bytes.ts';
 import type { Bounds, Selection } from '../cache/store.ts';
 import type { Config } from '../config.ts';

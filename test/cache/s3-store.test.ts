@@ -35,7 +35,7 @@ describe('bytes in an object store', () => {
     await bytes.write(ref, [blob.subarray(0, 10), blob.subarray(10)], 10_000);
     await bytes.write(ref, [blob], 10_000);
     expect([...fake.objects.keys()]).toEqual([`/pictures/cache/${ref.digest.slice(0, 2)}/${ref.digest}`]);
-    expect(await bytes.read(ref, 10_000)).toEqual(blob);
+    expect((await bytes.read(ref, 10_000))?.equals(blob)).toBe(true);
     await bytes.remove(ref.digest, 10_000);
     await bytes.remove(ref.digest, 10_000);
     expect(fake.objects.size).toBe(0);
@@ -124,8 +124,8 @@ withRedis('heads in Redis, bytes in an object store', () => {
     expect(fake.objects.size).toBe(2);
     expect(await server.cli('KEYS', `${prefix}blob:*`)).toBe('');
     expect(await store.purge({ scope: 'acme' })).toMatchObject({ entries: 1 });
-    expect([...fake.objects.values()]).toEqual([common]);
-    expect((await read(store, 'z'))?.blobs).toEqual([common]);
+    expect([...fake.objects.keys()].map((path) => path.split('/').at(-1))).toEqual([refOf(common).digest]);
+    expect((await read(store, 'z'))?.blobs.map((blob) => refOf(blob).digest)).toEqual([refOf(common).digest]);
     await store.purge({});
     expect(fake.objects.size).toBe(0);
   });

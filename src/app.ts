@@ -93,6 +93,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     const flights = new Flights<Flown>({
       now,
       sizeOf: ({ drawn }) => sizeOfDrawn(drawn),
+      detachedPerOwner: config.bounds.detachedPerTenant,
       onSpent: ({ letGo }) => letGo(),
     });
     // Two halves: a body is held until its reply has come, so a reply must never wait for the room of bodies.
@@ -107,6 +108,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
         cacheBytes: () => cache.stores.map(({ tier, byteLength }) => ({ tier, bytes: byteLength })),
         flights: () => flights.size,
         waiters: () => flights.waiting,
+        detached: () => flights.detached,
         bytesInFlight: () => bodies.held + replies.held,
         keysPaused: () => pauses.paused,
         stateUp: () => state.trouble() === null,

@@ -18,6 +18,7 @@ export type UpstreamOutcome =
   | 'http_4xx'
   | 'http_429'
   | 'http_5xx'
+  | 'cancelled'
   | 'timeout'
   | 'reset'
   | 'truncated'
@@ -32,6 +33,7 @@ export interface Gauges {
   cacheBytes(): readonly { readonly tier: string; readonly bytes: number }[];
   flights(): number;
   waiters(): number;
+  detached(): number;
   bytesInFlight(): number;
   keysPaused(): number;
   /** Whether the store of budgets can be had. */
@@ -124,6 +126,7 @@ export function createMetrics({ version, simulator, store, gauges }: MetricsOpti
   const cacheBytes = gauge('plantain_cache_bytes', 'Bytes of entries kept, by tier of the store.', 'tier');
   asked('plantain_singleflight_flights', 'Pictures being drawn right now.', gauges.flights);
   asked('plantain_singleflight_waiters', 'Callers waiting for what somebody else asked for first.', gauges.waiters);
+  asked('plantain_singleflight_detached', 'Pictures being drawn that nobody waits for any more.', gauges.detached);
   asked('plantain_keys_paused', 'Keys paused right now for prohibited prompts.', gauges.keysPaused);
   const upOf = (): number => (gauges.stateUp() ? 1 : 0);
   asked('plantain_store_up', 'Whether budgets can be had from their store: 1, or 0.', upOf, { store });

@@ -11,6 +11,7 @@ test('tenants beyond the first two hundred share a series: a scrape stays bounde
       cacheBytes: () => [],
       flights: nothing,
       waiters: nothing,
+      detached: () => 0,
       bytesInFlight: nothing,
       keysPaused: nothing,
       stateUp: () => true,

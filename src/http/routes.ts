@@ -78,6 +78,7 @@ function drawHandler(parts: RouteParts, dialect: Dialect): Handler {
         gone: source.gone,
         retainBody: body.retain,
         trace: facts,
+        watch: null,
       });
       const loan = parts.gateway.regions.lend();
       const delivered = (ok: boolean): void => {

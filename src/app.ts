@@ -8,6 +8,7 @@ import { watchLedger } from './app/ledger.ts';
 import { limitParts } from './app/limits.ts';
 import { keepFor } from './app/retention.ts';
 import { openState } from './app/state.ts';
+import { openTasks } from './app/tasks.ts';
 import { Flights } from './cache/flights.ts';
 import { sizeOfDrawn } from './cache/head.ts';
 import type { CacheAdmin } from './cache/store.ts';
@@ -81,6 +82,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       now,
       onFault: (error) => log.fault('keys: changes of other instances could not be read', error),
       onForgotten(scope) {
+        kept.tasks.forget(scope);
         cache.admin
           .purge({ scope })
           .catch((error: unknown) => log.fault('cache: a forgotten tenant has pictures left', error));
@@ -109,6 +111,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
         flights: () => flights.size,
         waiters: () => flights.waiting,
         detached: () => flights.detached,
+        tasks: () => kept.tasks.inTheAir,
         bytesInFlight: () => bodies.held + replies.held,
         keysPaused: () => pauses.paused,
         stateUp: () => state.trouble() === null,
@@ -128,6 +131,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       metrics,
     });
     closers.push(cache.close);
+    const kept = await openTasks({ config: config.tasks, cache, now, log, metrics });
 
     opened.watch(metrics);
     const unwatch = watchLedger(ledger, { metrics, log });
@@ -181,6 +185,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       gateway,
       dialects: [gemini, openaiImages],
       keys: registry.roll.keys,
+      tasks: kept.tasks,
       limits: limitParts(limited, metrics),
       trustProxy: config.trustProxy,
       budget: bodies,
@@ -196,6 +201,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       await api.close();
       // Pictures whose callers have gone are paid for all the same: they are finished and settled too.
       await flights.idle();
+      await kept.close();
     });
     const operationsUrl = await operations.listen({ ...config.operations });
     closers.splice(-1, 0, () => operations.close());

@@ -191,6 +191,7 @@ function board(
     const { draw, decision, key, hit } = planned;
     if (hit !== null) {
       countLookUp(parts, decision, 'hit', hit);
+      watch?.landed();
       return { how: 'hit', flown: hit, key, decision };
     }
     const ticket = reservation.ticket();

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { KeptAnswers } from '../cache/answers.ts';
 import { DiskStore } from '../cache/disk-store.ts';
 import type { DiskTrouble } from '../cache/disk-store.ts';
 import { Entries } from '../cache/entry.ts';
@@ -8,18 +9,22 @@ import { createRenditions } from '../cache/renditions.ts';
 import type { Renditions } from '../cache/renditions.ts';
 import { Shelf } from '../cache/shelf.ts';
 import type { EntryTrouble } from '../cache/shelf.ts';
-import type { CacheAdmin, EntryStore } from '../cache/store.ts';
+import type { CacheAdmin, EntryStore, TaskRow } from '../cache/store.ts';
 import { memoryTexts } from '../cache/texts.ts';
 import type { Config } from '../config.ts';
 import type { Answer } from '../image/answer.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
+import type { TaskBook } from '../tasks/ports.ts';
 import type { JsonObject } from '../wire/json.ts';
 
 export interface CacheParts {
   readonly entries: Entries;
   readonly renditions: Renditions;
   readonly idempotencyKeys: IdempotencyKeys;
+  /** Answers of tasks, and what is known of these over a restart. */
+  readonly answers: KeptAnswers;
+  readonly taskBook: TaskBook & { rows(): Promise<readonly TaskRow[]> };
   readonly admin: CacheAdmin;
   close(): Promise<void>;
 }
@@ -93,6 +98,12 @@ export async function openCache(
     entries: new Entries({ shelf, parseAnswer, now, onTrouble }),
     renditions: createRenditions({ shelf, now }),
     idempotencyKeys,
+    answers: new KeptAnswers({ shelf, now }),
+    taskBook: {
+      keep: async (row) => (await disk?.keepTask(row)) ?? false,
+      drop: (id) => disk?.dropTask(id),
+      rows: async () => (await disk?.tasks()) ?? [],
+    },
     admin: shelf,
     async close() {
       timers.forEach(clearTimeout);

@@ -1,3 +1,4 @@
+import { Tasks } from '../../src/tasks/tasks.ts';
 import { Writable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import { Entries } from '../../src/cache/entry.ts';
@@ -47,6 +48,7 @@ export async function startSmallServer(
       flights: none,
       waiters: none,
       detached: () => 0,
+      tasks: () => 0,
       bytesInFlight: none,
       keysPaused: none,
       stateUp: () => true,
@@ -97,6 +99,7 @@ export async function startSmallServer(
       answerWithinMs: () => 1000,
     },
     dialects: options.dialects ?? [gemini, openaiImages],
+    tasks: noTasks(),
     keys: createKeyRing([keyEntry(KEY), { ...keyEntry(REVOKED_KEY), revoked: true }]),
     // Hundreds of bad keys come from one address here, and each is to hear the same.
     limits: {
@@ -124,4 +127,19 @@ function keyEntry(key: string): KeyEntry {
     id: key.slice(-7),
     tenant: { id: 'acme', models: null, budgets: [], limits: null, cache },
   };
+}
+
+function noTasks(): Tasks {
+  const none = { put: async () => null, get: async () => null, delete: async () => undefined };
+  return new Tasks({
+    now: Date.now,
+    keepMs: 60_000,
+    inTheAir: 1,
+    inTheAirPerTenant: 1,
+    bytesPerTenant: 1,
+    answers: none,
+    book: { keep: async () => false, drop: () => undefined },
+    renderError: ({ status }) => ({ status, body: {} }),
+    onInterrupted: () => undefined,
+  });
 }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { keyName } from './cache/key.ts';
 import type { CacheKey } from './cache/key.ts';
 import type { Flights, OnDisconnect, Seat } from './cache/flights.ts';
@@ -105,6 +106,7 @@ export async function servePlanned(parts: GatewayParts, incoming: Incoming, plan
   const { request, format, model, target, shape, pictures: plans } = planned;
 
   trace.upstream = target.upstream;
+  await hearHangUps(parts, incoming, planned);
   const startedAt = performance.now();
   const crew = board(parts, incoming, planned);
   const leave = (onDisconnect: OnDisconnect): void => crew.leave(false, onDisconnect);
@@ -129,6 +131,18 @@ export async function servePlanned(parts: GatewayParts, incoming: Incoming, plan
     crew.leave(false);
     throw error;
   }
+}
+
+/** Measured with an SDK that asks again at once over another connection of its pool: some milliseconds; and a proxy or two. */
+const HANG_UP_MS = 50;
+
+/** Lets a caller's hanging up be heard before its asking again, where it would otherwise have its picture drawn twice. */
+async function hearHangUps({ flights }: GatewayParts, { caller }: Incoming, { pictures }: Planned): Promise<void> {
+  const isInTheAir = pictures.some((picture) => {
+    const owner = picture.hit === null && !picture.decision.join ? ownerKey(picture, caller) : null;
+    return owner !== null && flights.mayBeLeft(owner);
+  });
+  if (isInTheAir) await sleep(HANG_UP_MS);
 }
 
 /** A landed picture in the format its caller wants. */

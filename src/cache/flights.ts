@@ -2,6 +2,7 @@ import { GatewayError, type Failure } from '../errors.ts';
 import { handled, newFlight, refuse, tooManyDetached } from './flight.ts';
 import type { Flight, Lead, OnDisconnect, Passenger, Role } from './flight.ts';
 import { Orphans } from './orphans.ts';
+import { firstOf } from './patience.ts';
 
 export type { Lead, OnDisconnect } from './flight.ts';
 
@@ -57,6 +58,8 @@ export class Flights<T> {
   /** By owner: flights in the air with nobody aboard. */
   readonly #detached = new Map<string, number>();
   readonly #detachedPerOwner: number;
+  /** Flights of one caller each that are in the air, by name. */
+  readonly #alone = new Map<string, number>();
   #waiting = 0;
   readonly #now: () => number;
   readonly #sizeOf: (value: T) => number;
@@ -121,6 +124,14 @@ export class Flights<T> {
     return this.#orphans.owed(`own:${ownerKey}`) > 0;
   }
 
+  /**
+   * Whether one of that owner key is in the air that nobody is known to have left. Who hangs up and asks again at once may
+   * be heard before its hanging up is: a moment later it is known whether it is the same caller.
+   */
+  mayBeLeft(ownerKey: string): boolean {
+    return this.#alone.has(`own:${ownerKey}`) && !this.wouldAdopt(ownerKey);
+  }
+
   /** Flights in the air. */
   get size(): number {
     return this.#inTheAir.size;
@@ -153,6 +164,7 @@ export class Flights<T> {
 
   #depart(flight: Flight<T>, collects: boolean, lead: Lead<T>): Seat<T> {
     const seat = this.#board(flight, 'leader', collects, lead);
+    if (!flight.shared) this.#alone.set(flight.name, (this.#alone.get(flight.name) ?? 0) + 1);
     const work: Promise<void> = this.#draw(flight).finally(() => this.#inTheAir.delete(work));
     this.#inTheAir.add(work);
     return seat;
@@ -173,20 +185,26 @@ export class Flights<T> {
 
   #land(flight: Flight<T>, value: T): void {
     flight.landing = { value, at: this.#now(), bytes: this.#sizeOf(value) };
-    flight.queue = [];
-    this.#setDetached(flight, false);
-    this.#vacate(flight);
+    this.#end(flight);
     flight.outcome.resolve(value);
     if (flight.owed > 0) this.#orphans.keep(flight);
   }
 
   #fail(flight: Flight<T>, error: unknown): void {
     flight.failed = true;
+    this.#end(flight);
+    this.#orphans.forget(flight);
+    flight.outcome.reject(error);
+  }
+
+  #end(flight: Flight<T>): void {
     flight.queue = [];
     this.#setDetached(flight, false);
     this.#vacate(flight);
-    this.#orphans.forget(flight);
-    flight.outcome.reject(error);
+    if (flight.shared) return;
+    const others = (this.#alone.get(flight.name) ?? 1) - 1;
+    if (others > 0) this.#alone.set(flight.name, others);
+    else this.#alone.delete(flight.name);
   }
 
   /** One that was given up may have a successor of its name. */
@@ -263,34 +281,6 @@ async function settled<T>(lead: () => Promise<T>): Promise<{ value: T } | { erro
     return { value: await lead() };
   } catch (error) {
     return { error };
-  }
-}
-
-const RETRY_AFTER_SECONDS = 5;
-
-/** A longer one fires at once: https://nodejs.org/api/timers.html#settimeoutcallback-delay-args */
-const LONGEST_TIMER_MS = 2_147_483_647;
-
-async function firstOf<T>(outcomes: readonly Promise<T>[], withinMs: number, late: () => void): Promise<T> {
-  const deadline = Promise.withResolvers<never>();
-  const timer = setTimeout(
-    () => {
-      late();
-      deadline.reject(
-        new GatewayError(
-          'upstream_timeout',
-          'The picture is not ready yet, and work on it goes on. ' +
-            `Send the same request again in ${RETRY_AFTER_SECONDS} seconds to collect it: it is not drawn twice.`,
-          { retryAfterSeconds: RETRY_AFTER_SECONDS, retry: true },
-        ),
-      );
-    },
-    Math.min(withinMs, LONGEST_TIMER_MS),
-  ).unref();
-  try {
-    return await Promise.race([...outcomes, deadline.promise]);
-  } finally {
-    clearTimeout(timer);
   }
 }
 

@@ -40,20 +40,22 @@ export interface TaskAnswer {
 /** As its tenant sees it. `answer`: of one that has ended; null where there is none. Times are Unix seconds. */
 export function describeTask(task: Task, answer: TaskAnswer | null, now: number): JsonObject {
   const { id, status, model, pictures, done, requestId, createdAt, endedAt, expiresAt, statusCode, costUsd } = task;
+  // What was drawn may have had to make room for others before it was collected.
+  const isGone = status === 'completed' && answer !== null && answer.status >= 400;
   const seconds = (ms: number): number => Math.floor(ms / 1000);
   return {
     id,
     object: 'image.task',
-    status,
+    status: isGone ? 'failed' : status,
     model,
     request_id: requestId,
     created_at: seconds(createdAt),
     completed_at: endedAt === null ? null : seconds(endedAt),
     expires_at: seconds(expiresAt),
     progress: { pictures, pictures_done: done, elapsed_seconds: seconds(Math.max(0, (endedAt ?? now) - createdAt)) },
-    status_code: statusCode,
+    status_code: answer?.status ?? statusCode,
     cost: costUsd === null ? null : Number(costUsd),
     error: answer === null ? null : (answer.body['error'] ?? null),
-    response: answer === null || status !== 'completed' ? null : answer.body,
+    response: answer === null || status !== 'completed' || isGone ? null : answer.body,
   };
 }

@@ -39,6 +39,21 @@ describe('an orphan', () => {
     expect(await Promise.all(back.map((seat) => seat.wait(LONG)))).toEqual(['one', 'two', 'three']);
   });
 
+  it('is looked for a moment later where one is in the air that nobody is known to have left', async () => {
+    const { flights } = sky();
+    const one = work();
+    const seat = flights.fly('acme fox', one.lead);
+    expect([flights.mayBeLeft('acme fox'), flights.mayBeLeft('acme owl')]).toEqual([true, false]);
+    seat.leave(false);
+    expect(flights.mayBeLeft('acme fox')).toBe(false);
+    one.land('picture');
+    await flights.idle();
+    expect(flights.mayBeLeft('acme fox')).toBe(false);
+    flights.fly('acme fox', never).leave(true);
+    flights.join('fox', async () => 'shared').leave(true);
+    expect(flights.mayBeLeft('fox')).toBe(false);
+  });
+
   it('is of one owner key only', async () => {
     const { flights } = sky();
     flights.fly('acme fox', async () => 'picture').leave(false);

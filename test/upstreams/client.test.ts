@@ -49,11 +49,12 @@ function upstream(baseUrl: string, options: Partial<UpstreamOptions> = {}): Upst
   return made;
 }
 
-const ask = (to: Upstream, model = 'gemini-3-pro-image'): Promise<Sent> =>
+const ask = (to: Upstream, model = 'gemini-3-pro-image', givenUp?: AbortSignal): Promise<Sent> =>
   to.generate(model, splice({ contents: [] }), {
     abandonAfterMs: 5_000,
     admit: async () => () => undefined,
     keep: (bytes) => bytes,
+    ...(givenUp !== undefined && { givenUp }),
   });
 const ok = (response: ServerResponse): void => {
   response.writeHead(200, { 'content-type': 'application/json' }).end('{"candidates":[]}');
@@ -116,4 +117,37 @@ test('what never left is told from what was lost on the way', async () => {
 test('an error page that is no JSON is a refusal all the same', async () => {
   const { url } = await vendor((response) => response.writeHead(502, { 'retry-after': '7' }).end('<html>'));
   expect(await ask(upstream(url))).toEqual({ kind: 'reply', status: 502, words: null, retryAfter: '7' });
+});
+
+test('a call that is given up before its reply begins is broken off, and may have cost something', async () => {
+  const givenUp = new AbortController();
+  const closed = Promise.withResolvers<void>();
+  const { url } = await vendor((response) => {
+    response.once('close', closed.resolve);
+    givenUp.abort();
+  });
+  const sent = await ask(upstream(url), 'gemini-3-pro-image', givenUp.signal);
+  expect(sent).toMatchObject({
+    kind: 'lost',
+    reason: 'cancelled',
+    error: { detail: { retry: false, code: 'cancelled' } },
+  });
+  await closed.promise;
+});
+
+test('a call that is given up while its reply comes is received to the end: it costs the same, read or not', async () => {
+  const givenUp = new AbortController();
+  const { url } = await vendor((response) => {
+    response.writeHead(200, { 'content-type': 'application/json' });
+    response.write('{"candidates":');
+    setTimeout(() => {
+      givenUp.abort();
+      setTimeout(() => response.end('[]}'), 50);
+    }, 200);
+  });
+  expect(await ask(upstream(url), 'gemini-3-pro-image', givenUp.signal)).toMatchObject({
+    kind: 'reply',
+    status: 200,
+    words: { candidates: [] },
+  });
 });

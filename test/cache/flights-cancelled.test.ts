@@ -68,7 +68,7 @@ describe('a flight that is left with cancel', () => {
     const anew = flights.join('fox', second.lead, { collects: true });
     expect(anew.role).toBe('leader');
     first.fail(new GatewayError('upstream_failed', 'broken off'));
-    await Promise.resolve();
+    await new Promise(setImmediate);
     const joiner = flights.join('fox', never);
     second.land('picture');
     expect(await joiner.wait(LONG)).toBe('picture');

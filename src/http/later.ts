@@ -80,6 +80,7 @@ export async function serveLater(
     await tasks.accept(task);
   } catch (error) {
     tasks.discard(task);
+    gone.abort();
     throw error;
   } finally {
     Object.assign(facts, { modelRouted: model.id, upstream: own.upstream, upstreamMs: own.upstreamMs });
@@ -151,8 +152,8 @@ async function conclude(
   } catch (error) {
     log.fault('tasks: an answer could not be kept', error, { requestId: facts.requestId });
   }
-  // What is not kept waits two minutes for whoever sends the same request again.
-  delivered(isKept);
+  // A picture that is not kept waits two minutes for whoever sends the same request again.
+  delivered(isKept && answer.status < 400);
 
   const isCancelled = tasks.find(task.tenant, task.id)?.status === 'cancelled';
   const outcome = isCancelled ? 'cancelled' : facts.outcome;

@@ -8,6 +8,7 @@ import { watchLedger } from './app/ledger.ts';
 import { limitParts } from './app/limits.ts';
 import { keepFor } from './app/retention.ts';
 import { openState } from './app/state.ts';
+import { openTasks } from './app/tasks.ts';
 import { Flights } from './cache/flights.ts';
 import { sizeOfDrawn } from './cache/head.ts';
 import type { CacheAdmin } from './cache/store.ts';
@@ -88,6 +89,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     const flights = new Flights<Flown>({
       now,
       sizeOf: ({ drawn }) => sizeOfDrawn(drawn),
+      detachedPerOwner: config.bounds.detachedPerTenant,
       onSpent: ({ letGo }) => letGo(),
     });
     // Two halves: a body is held until its reply has come, so a reply must never wait for the room of bodies.
@@ -102,6 +104,8 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
         cacheBytes: () => cache.held(),
         flights: () => flights.size,
         waiters: () => flights.waiting,
+        detached: () => flights.detached,
+        tasks: () => kept.tasks.inTheAir,
         bytesInFlight: () => bodies.held + replies.held,
         keysPaused: () => pauses.paused,
         stateUp: () => state.trouble() === null,
@@ -122,7 +126,9 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       metrics,
     });
     closers.push(cache.close);
+    const kept = await openTasks({ config: config.tasks, cache, now, log, metrics });
     registry.onForgotten((scope) => {
+      kept.tasks.forget(scope);
       cache.admin
         .purge({ scope })
         .catch((error: unknown) => log.fault('cache: a forgotten tenant has pictures left', error));
@@ -180,6 +186,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       gateway,
       dialects: [gemini, openaiImages],
       keys: registry.roll.keys,
+      tasks: kept.tasks,
       limits: limitParts(limited, metrics),
       trustProxy: config.trustProxy,
       budget: bodies,
@@ -195,6 +202,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       await api.close();
       // Pictures whose callers have gone are paid for all the same: they are finished and settled too.
       await flights.idle();
+      await kept.close();
     });
     const operationsUrl = await operations.listen({ ...config.operations });
     closers.splice(-1, 0, () => operations.close());

@@ -77,7 +77,7 @@ export function loadConfig({ file: asked, environment, workingDirectory }: Confi
   if (report.mistakes.length === 0) checkLeftOut(known, models, drawing, defaultModel, report);
   if (report.mistakes.length > 0 || defaultModel === null) throw new ConfigError(shown, report.mistakes);
 
-  const { listen, operations, trustProxy, logLevel, bounds } = file;
+  const { listen, operations, trustProxy, logLevel, bounds, tasks } = file;
   return deepFreeze({
     source: { file: path, named: name !== null },
     listen,
@@ -91,6 +91,7 @@ export function loadConfig({ file: asked, environment, workingDirectory }: Confi
     state,
     images: { defaultFormat: file.images.defaultFormat, defaultModel },
     cache,
+    tasks,
     upstreams: drawing,
     models,
     tenants,

@@ -57,6 +57,8 @@ export interface DrawJob {
   readonly tags: Tags;
   /** Takes the money for one attempt, or rejects with the caller's own refusal. */
   readonly reserve: (hold: Hold) => Promise<void>;
+  /** Aborted when nobody wants the picture any more. */
+  readonly givenUp: AbortSignal;
 }
 
 /** What a flight hands to everybody aboard. */
@@ -77,7 +79,7 @@ const LEASE_SLACK_MS = 60_000;
 
 /** The work of one flight: look up again, reserve, send, check, settle, store. */
 export async function drawPicture(parts: DrawParts, job: DrawJob): Promise<Flown> {
-  const { draw, decision, target, model, caller } = job;
+  const { draw, decision, target, model, caller, givenUp } = job;
   if (decision.read) {
     // Between this caller's look-up and its flight another flight may have landed and stored.
     const hit = await parts.entries.get(job.key, decision);
@@ -102,7 +104,13 @@ export async function drawPicture(parts: DrawParts, job: DrawJob): Promise<Flown
     limits: caller.tenant.limits,
     accounts: accountsFor(caller.tenant, model.id, parts.now()),
   };
+  if (givenUp.aborted) throw cancelled();
   await job.reserve(hold);
+  if (givenUp.aborted) {
+    // It counts as sent, and was not.
+    settle(parts, hold, { nanos: 0, released: true, outcome: 'released', made: { pictures: 0, tokens: 0 } });
+    throw cancelled();
+  }
 
   const loan = parts.regions.lend();
   const startedAt = performance.now();
@@ -111,6 +119,7 @@ export async function drawPicture(parts: DrawParts, job: DrawJob): Promise<Flown
     abandonAfterMs,
     admit: parts.admit,
     keep: loan.keep,
+    givenUp,
   });
   const drawMs = performance.now() - startedAt;
   const read = await readReply(parts, sent, job, hold);
@@ -135,6 +144,11 @@ export async function drawPicture(parts: DrawParts, job: DrawJob): Promise<Flown
   return { drawn, hit: null, stored, letGo: loan.giveBack };
 }
 
+function cancelled(): GatewayError {
+  const message = 'The picture was cancelled before it was asked for. Nothing was drawn and nothing was paid.';
+  return new GatewayError('upstream_failed', message, { retry: false, code: 'cancelled' });
+}
+
 /** Money that was set aside never stays so: should the reading itself fail, nobody knows what the reply cost. */
 async function readReply(parts: DrawParts, sent: Sent, { draw, model }: DrawJob, hold: Hold): Promise<Judged> {
   try {
@@ -150,7 +164,7 @@ interface Charge {
   readonly nanos: number;
   /** It cannot have cost anything: what was held is given back. */
   readonly released: boolean;
-  readonly outcome: 'ok' | Failure | 'unknown';
+  readonly outcome: 'ok' | Failure | 'unknown' | 'released';
   readonly made: Made;
 }
 

@@ -1,6 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { keyName } from './cache/key.ts';
 import type { CacheKey } from './cache/key.ts';
-import type { Flights, Seat } from './cache/flights.ts';
+import type { Flights, OnDisconnect, Seat } from './cache/flights.ts';
 import type { IdempotencyKeys } from './cache/idempotency.ts';
 import type { CacheWhen, Decision, Directives } from './cache/policy.ts';
 import type { Renditions } from './cache/renditions.ts';
@@ -16,6 +17,7 @@ import type { Draw, ImageRequest, PictureFormat } from './image/request.ts';
 import type { resolveShape } from './image/size.ts';
 import type { Caller } from './tenants/authenticate.ts';
 import { Reservation } from './tenants/reservation.ts';
+import type { Ticket } from './tenants/reservation.ts';
 import type { Tags } from './tenants/state.ts';
 import type { Router } from './upstreams/router.ts';
 import type { JsonObject } from './wire/json.ts';
@@ -25,7 +27,7 @@ export interface GatewayParts extends DrawParts {
   readonly flights: Flights<Flown>;
   readonly renditions: Renditions;
   readonly idempotencyKeys: IdempotencyKeys;
-  readonly cache: { readonly when: CacheWhen; readonly ttlSeconds: number };
+  readonly cache: { readonly when: CacheWhen; readonly ttlSeconds: number; readonly onDisconnect: OnDisconnect };
   /** What callers of a translated dialect get who name no format; null: the vendor's own bytes. */
   readonly defaultFormat: PictureFormat | null;
   /** How long a caller waits for a picture of a tier before it is told to come back. */
@@ -49,6 +51,18 @@ export interface Incoming {
   /** Keeps the bytes of the body counted, for work that outlives its caller, until the function is called. */
   readonly retainBody: () => () => void;
   readonly trace: Trace;
+  /** Set when it is a task, whose caller does not wait for it. */
+  readonly watch: Watch | null;
+}
+
+/** Who follows a request that nobody waits for. */
+export interface Watch {
+  /** Called once the money for all that must be drawn is held, or others draw it: it is on its way. */
+  boarded(): void;
+  /** Called for each picture that is there. */
+  landed(): void;
+  /** Aborted when the task is cancelled. */
+  readonly cancelled: AbortSignal;
 }
 
 /** What is learnt on the way, kept even if the request fails. */
@@ -83,15 +97,21 @@ export interface ServedPicture extends Delivered {
 
 /** The straight path of one request. Throws GatewayError when not a single picture came of it. */
 export async function serve(parts: GatewayParts, incoming: Incoming): Promise<Served> {
-  const { trace } = incoming;
-  const planned = await planRequest(parts, incoming, 'claim');
+  return servePlanned(parts, incoming, await planRequest(parts, incoming, 'claim'));
+}
+
+/** The rest of that path, from the plan on. */
+export async function servePlanned(parts: GatewayParts, incoming: Incoming, planned: Planned): Promise<Served> {
+  const { trace, gone, watch } = incoming;
   const { request, format, model, target, shape, pictures: plans } = planned;
 
   trace.upstream = target.upstream;
+  await hearHangUps(parts, incoming, planned);
   const startedAt = performance.now();
   const crew = board(parts, incoming, planned);
-  if (incoming.gone.aborted) crew.leave(false);
-  incoming.gone.addEventListener('abort', () => crew.leave(false), { once: true });
+  const leave = (onDisconnect: OnDisconnect): void => crew.leave(false, onDisconnect);
+  whenAborted(gone, () => leave(onDisconnectOf(parts, incoming.caller, model)));
+  if (watch !== null) whenAborted(watch.cancelled, () => leave('cancel'));
   const landed = await Promise.allSettled(crew.waiting);
   if (plans.some(({ hit }) => hit === null)) trace.upstreamMs = performance.now() - startedAt;
 
@@ -111,6 +131,18 @@ export async function serve(parts: GatewayParts, incoming: Incoming): Promise<Se
     crew.leave(false);
     throw error;
   }
+}
+
+/** Measured with an SDK that asks again at once over another connection of its pool: some milliseconds; and a proxy or two. */
+const HANG_UP_MS = 50;
+
+/** Lets a caller's hanging up be heard before its asking again, where it would otherwise have its picture drawn twice. */
+async function hearHangUps({ flights }: GatewayParts, { caller }: Incoming, { pictures }: Planned): Promise<void> {
+  const isInTheAir = pictures.some((picture) => {
+    const owner = picture.hit === null && !picture.decision.join ? ownerKey(picture, caller) : null;
+    return owner !== null && flights.mayBeLeft(owner);
+  });
+  if (isInTheAir) await sleep(HANG_UP_MS);
 }
 
 /** A landed picture in the format its caller wants. */
@@ -159,11 +191,11 @@ function noteSaving(
 /** Finds a seat for every picture that is not there yet; the money for all that this caller leads is taken at once. */
 function board(
   parts: GatewayParts,
-  { caller, tags, retainBody }: Incoming,
+  { caller, tags, retainBody, watch }: Incoming,
   { request, model, target, pictures: plans }: Planned,
 ): {
   readonly waiting: Promise<Landed>[];
-  readonly leave: (delivered: boolean) => void;
+  readonly leave: Seat<Flown>['leave'];
   readonly lostNanos: () => number;
 } {
   const reservation = new Reservation(parts.state);
@@ -173,27 +205,41 @@ function board(
     const { draw, decision, key, hit } = planned;
     if (hit !== null) {
       countLookUp(parts, decision, 'hit', hit);
+      watch?.landed();
       return { how: 'hit', flown: hit, key, decision };
     }
     const ticket = reservation.ticket();
-    const lead = async (): Promise<Flown> => {
+    const lead = async (givenUp: AbortSignal): Promise<Flown> => {
       const letGo = retainBody();
       try {
         const { user } = request;
-        return await drawPicture(parts, { ...planned, model, target, caller, user, tags, reserve: ticket.take });
+        return await drawPicture(parts, {
+          ...planned,
+          model,
+          target,
+          caller,
+          user,
+          tags,
+          reserve: ticket.take,
+          givenUp,
+        });
       } finally {
         ticket.close();
         letGo();
       }
     };
-    const seat = decision.join
-      ? parts.flights.join(keyName(key), lead, { collects: collects(decision) })
-      : parts.flights.fly(ownerKey(planned, caller), lead);
+    const seat = take(() => {
+      const owner = caller.tenant.id;
+      return decision.join
+        ? parts.flights.join(keyName(key), lead, { collects: collects(decision), owner })
+        : parts.flights.fly(ownerKey(planned, caller), lead, { owner });
+    }, ticket);
     countLookUp(parts, decision, seat.role, null);
     if (seat.role !== 'leader') ticket.detach();
     seats.push(seat);
     try {
-      const flown = await seat.wait(parts.answerWithinMs(target.upstream, draw.tier));
+      const flown = await seat.wait(watch === null ? parts.answerWithinMs(target.upstream, draw.tier) : Infinity);
+      watch?.landed();
       if (flown.hit !== null) return { how: 'hit', flown, key, decision };
       return { how: seat.role === 'leader' ? 'drawn' : 'joined', flown, key, decision };
     } catch (error) {
@@ -204,7 +250,32 @@ function board(
     }
   });
   reservation.seal();
-  return { waiting, lostNanos: () => lostNanos, leave: (delivered) => seats.forEach((seat) => seat.leave(delivered)) };
+  if (watch !== null) reservation.taken.then(watch.boarded, () => undefined);
+  return {
+    waiting,
+    lostNanos: () => lostNanos,
+    leave: (delivered, onDisconnect) => seats.forEach((seat) => seat.leave(delivered, onDisconnect)),
+  };
+}
+
+/** A seat that cannot be had needs no money. */
+function take(seat: () => Seat<Flown>, ticket: Ticket): Seat<Flown> {
+  try {
+    return seat();
+  } catch (error) {
+    ticket.close();
+    throw error;
+  }
+}
+
+/** What a tenant says of it wins over what is said of the model, and that over the rest. */
+function onDisconnectOf({ cache }: GatewayParts, { tenant }: Caller, model: Model): OnDisconnect {
+  return tenant.cache.onDisconnect ?? model.cache?.onDisconnect ?? cache.onDisconnect;
+}
+
+function whenAborted(signal: AbortSignal, work: () => void): void {
+  if (signal.aborted) work();
+  else signal.addEventListener('abort', work, { once: true });
 }
 
 /** Counted when the seat is taken, for those too whose picture never comes. */

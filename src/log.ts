@@ -27,8 +27,25 @@ export interface RequestLine {
   readonly ms: { readonly total: number; readonly upstream: number; readonly own: number };
 }
 
+/** The end of what was asked for with `Prefer: respond-async`, beside the line of the request that began it. */
+export interface TaskLine {
+  /** Of the request that began it. */
+  readonly requestId: string;
+  readonly outcome: Outcome | 'cancelled' | 'interrupted';
+  readonly tenant: string;
+  readonly key: string | null;
+  readonly modelRouted: string | null;
+  readonly upstream: string | null;
+  readonly pictures: number;
+  readonly cache: string | null;
+  readonly costUsd: string | null;
+  readonly code: string | null;
+  readonly ms: { readonly total: number; readonly upstream: number };
+}
+
 export interface Log {
   request(line: RequestLine): void;
+  task(line: TaskLine): void;
   /** An event of the process; `fields` must hold no secret. */
   info(message: string, fields?: Readonly<Record<string, string | number | boolean>>): void;
   warn(message: string, fields?: Readonly<Record<string, string | number | boolean>>): void;
@@ -45,6 +62,7 @@ export function createLog(level: LogLevel, to?: NodeJS.WritableStream): Log {
   const logger = pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, destination);
   return {
     request: (line) => logger.info({ ...line, modelAsked: printable(line.modelAsked) }, 'request'),
+    task: (line) => logger.info(line, 'task'),
     info: (message, fields) => logger.info(fields ?? {}, message),
     warn: (message, fields) => logger.warn(fields ?? {}, message),
     fault: (message, error, fields) => logger.error({ ...fields, error: stackOf(error) }, message),

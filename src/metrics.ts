@@ -18,6 +18,7 @@ export type UpstreamOutcome =
   | 'http_4xx'
   | 'http_429'
   | 'http_5xx'
+  | 'cancelled'
   | 'timeout'
   | 'reset'
   | 'truncated'
@@ -26,12 +27,17 @@ export type UpstreamOutcome =
   | 'bad_picture'
   | 'not_sent';
 
+/** What became of a task: the outcome of its request, or its own end. */
+export type TaskOutcome = Outcome | 'cancelled' | 'interrupted';
+
 /** What is read at each scrape instead of being counted. */
 export interface Gauges {
   /** Of the tiers there are. */
   cacheBytes(): readonly { readonly tier: string; readonly bytes: number }[];
   flights(): number;
   waiters(): number;
+  detached(): number;
+  tasks(): number;
   bytesInFlight(): number;
   keysPaused(): number;
   /** Whether the store of budgets can be had. */
@@ -79,6 +85,7 @@ export interface Metrics {
   ledgerDrift(nanos: number): void;
   limited(limiter: string, decision: string): void;
   admin(route: string, method: string, status: number): void;
+  taskEnded(outcome: TaskOutcome): void;
   readonly contentType: string;
   render(): Promise<string>;
 }
@@ -124,6 +131,8 @@ export function createMetrics({ version, simulator, store, gauges }: MetricsOpti
   const cacheBytes = gauge('plantain_cache_bytes', 'Bytes of entries kept, by tier of the store.', 'tier');
   asked('plantain_singleflight_flights', 'Pictures being drawn right now.', gauges.flights);
   asked('plantain_singleflight_waiters', 'Callers waiting for what somebody else asked for first.', gauges.waiters);
+  asked('plantain_singleflight_detached', 'Pictures being drawn that nobody waits for any more.', gauges.detached);
+  asked('plantain_tasks_in_the_air', 'Tasks being drawn: what respond-async began.', gauges.tasks);
   asked('plantain_keys_paused', 'Keys paused right now for prohibited prompts.', gauges.keysPaused);
   const upOf = (): number => (gauges.stateUp() ? 1 : 0);
   asked('plantain_store_up', 'Whether budgets can be had from their store: 1, or 0.', upOf, { store });
@@ -203,6 +212,7 @@ export function createMetrics({ version, simulator, store, gauges }: MetricsOpti
     'method',
     'status',
   );
+  const tasks = counter('plantain_tasks_total', 'Tasks that ended, by what became of them.', 'outcome');
   const limit = gauge('plantain_budget_limit_usd', 'What a budget allows in its period.', ...BUDGET_LABELS);
   const spentOfIt = gauge(
     'plantain_budget_spent_usd',
@@ -270,6 +280,7 @@ export function createMetrics({ version, simulator, store, gauges }: MetricsOpti
     ledgerResynced: () => resyncs.inc(),
     ledgerDrift: (nanos) => drift.set(nanos / 1e9),
     limited: (limiter, decision) => limits.inc({ limiter, decision }),
+    taskEnded: (outcome) => tasks.inc({ outcome }),
     admin: (route, method, status) => administered.inc({ route, method, status }),
     contentType: registry.contentType,
     render,

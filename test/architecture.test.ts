@@ -26,6 +26,7 @@ const MAY_USE = {
   dialects: ['image', 'wire', 'errors'],
   cache: ['image', 'wire', 'errors', 'redis', 'sqlite'],
   tenants: ['image', 'wire', 'errors', 'redis', 'sqlite'],
+  tasks: ['wire', 'errors'],
   upstreams: ['image', 'wire', 'errors'],
   simulator: ['image', 'wire'],
   config: ['image', 'wire', 'errors', 'redis'],
@@ -33,7 +34,7 @@ const MAY_USE = {
   metrics: ['errors'],
   draw: ['dialects', 'cache', 'tenants', 'upstreams', 'image', 'wire', 'errors', 'log', 'metrics'],
   gateway: ['draw', 'dialects', 'cache', 'tenants', 'upstreams', 'image', 'wire', 'errors', 'log', 'metrics'],
-  http: ['gateway', 'dialects', 'cache', 'tenants', 'image', 'wire', 'errors', 'log', 'metrics'],
+  http: ['gateway', 'dialects', 'cache', 'tasks', 'tenants', 'image', 'wire', 'errors', 'log', 'metrics'],
 } as const satisfies Record<string, readonly string[]>;
 const PROCESS = ['app', 'banner', 'cli', 'launch', 'main', 'plantain', 'start'];
 

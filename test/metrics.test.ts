@@ -11,6 +11,8 @@ test('tenants beyond the first two hundred share a series: a scrape stays bounde
       cacheBytes: () => [],
       flights: nothing,
       waiters: nothing,
+      detached: () => 0,
+      tasks: () => 0,
       bytesInFlight: nothing,
       keysPaused: nothing,
       stateUp: () => true,

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { KeptAnswers } from '../cache/answers.ts';
 import { DiskStore } from '../cache/disk-store.ts';
 import type { DiskTrouble } from '../cache/disk-store.ts';
 import { Entries } from '../cache/entry.ts';
@@ -8,18 +9,22 @@ import { createRenditions } from '../cache/renditions.ts';
 import type { Renditions } from '../cache/renditions.ts';
 import { Shelf } from '../cache/shelf.ts';
 import type { EntryTrouble } from '../cache/shelf.ts';
-import type { CacheAdmin, EntryStore } from '../cache/store.ts';
+import type { CacheAdmin, EntryStore, TaskRow } from '../cache/store.ts';
 import { memoryTexts } from '../cache/texts.ts';
 import type { Config } from '../config.ts';
 import type { Answer } from '../image/answer.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
+import type { TaskBook } from '../tasks/ports.ts';
 import type { JsonObject } from '../wire/json.ts';
 
 export interface CacheParts {
   readonly entries: Entries;
   readonly renditions: Renditions;
   readonly idempotencyKeys: IdempotencyKeys;
+  /** Answers of tasks, and what is known of these over a restart. */
+  readonly answers: KeptAnswers;
+  readonly taskBook: TaskBook & { rows(): Promise<readonly TaskRow[]> };
   readonly admin: CacheAdmin;
   /** Bytes, by tier. */
   held(): readonly { readonly tier: string; readonly bytes: number }[];
@@ -116,6 +121,12 @@ export async function openCache(options: CacheOptions): Promise<CacheParts> {
     entries: new Entries({ shelf: whole, parseAnswer, now, onTrouble }),
     renditions: createRenditions({ shelf: whole, now }),
     idempotencyKeys,
+    answers: new KeptAnswers({ shelf: whole, now }),
+    taskBook: {
+      keep: async (row) => (await disk?.keepTask(row)) ?? false,
+      drop: (id) => disk?.dropTask(id),
+      rows: async () => (await disk?.tasks()) ?? [],
+    },
     admin: whole,
     async close() {
       timers.forEach(clearTimeout);

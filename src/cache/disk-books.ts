@@ -1,7 +1,7 @@
 import { inTransaction, openDatabase } from '../sqlite.ts';
 import type { Database } from '../sqlite.ts';
 import { SCHEMA_STEPS } from './disk-schema.ts';
-import type { Card, Claim, Selection, Standing } from './store.ts';
+import type { Card, Claim, Selection, Standing, TaskRow } from './store.ts';
 
 /** An entry without its head and its blobs: enough to remove it. */
 export interface Row {
@@ -211,8 +211,25 @@ export class Books {
     ).toReversed() as unknown as Claim[];
   }
 
+  /** In the place of what was known of it before. */
+  task({ id, tenant, record, endsAt }: TaskRow): void {
+    this.#run('INSERT OR REPLACE INTO task (id, tenant, record, ends) VALUES (?, ?, ?, ?)', id, tenant, record, endsAt);
+  }
+
+  dropTask(id: string): void {
+    this.#run('DELETE FROM task WHERE id = ?', id);
+  }
+
+  /** Those that have not ended. */
+  tasks(now: number): TaskRow[] {
+    const rows = this.#all('SELECT id, tenant, record, ends AS endsAt FROM task WHERE ends > ? ORDER BY ends', now);
+    return rows as unknown as TaskRow[];
+  }
+
+  /** Of tasks too. */
   forgetClaims(now: number): void {
     this.#run('DELETE FROM claim WHERE ends <= ?', now);
+    this.#run('DELETE FROM task WHERE ends <= ?', now);
     this.#run(
       `DELETE FROM claim WHERE name IN (SELECT name FROM claim ORDER BY ends DESC LIMIT -1 OFFSET ${MOST_CLAIMS})`,
     );
@@ -220,6 +237,7 @@ export class Books {
 
   forgetClaimsOf(tenant: string): void {
     this.#run('DELETE FROM claim WHERE tenant = ?', tenant);
+    this.#run('DELETE FROM task WHERE tenant = ?', tenant);
   }
 
   #nextTurn(): number {

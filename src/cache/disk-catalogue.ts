@@ -6,7 +6,7 @@ import type { Row } from './disk-books.ts';
 import { emptyDrafts, FOLDERS, identityOf, makeTree, placesIn, putInPlace } from './disk-tree.ts';
 import type { Places } from './disk-tree.ts';
 import { matches } from './store.ts';
-import type { Bounds, Card, Claim, EvictionReason, Purged, Selection, Standing } from './store.ts';
+import type { Bounds, Card, Claim, EvictionReason, Purged, Selection, Standing, TaskRow } from './store.ts';
 
 export interface CatalogueOptions extends Bounds {
   readonly directory: string;
@@ -121,7 +121,7 @@ export class Catalogue {
     const rows = this.#books.selected(selection, after, atMost);
     this.#change((remove) => {
       rows.forEach(remove);
-      // Which keys a tenant used is the tenant's too.
+      // Which keys a tenant used, and what it asked for, is the tenant's too.
       if (selection.scope !== undefined && Object.keys(selection).length === 1)
         this.#books.forgetClaimsOf(selection.scope);
     });
@@ -174,6 +174,18 @@ export class Catalogue {
 
   claims(now: number): Claim[] {
     return this.#books.claims(now);
+  }
+
+  task(task: TaskRow): void {
+    this.#books.task(task);
+  }
+
+  dropTask(id: string): void {
+    this.#books.dropTask(id);
+  }
+
+  tasks(now: number): TaskRow[] {
+    return this.#books.tasks(now);
   }
 
   /** Of all scopes, or of one. */

@@ -39,4 +39,13 @@ export const SCHEMA_STEPS: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX claim_by_end ON claim (ends);
   `,
+  `
+  CREATE TABLE task (
+    id TEXT PRIMARY KEY,
+    tenant TEXT NOT NULL,
+    record TEXT NOT NULL,
+    ends INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX task_by_end ON task (ends);
+  `,
 ];

@@ -20,6 +20,7 @@ import type {
   Purged,
   Selection,
   Standing,
+  TaskRow,
 } from './store.ts';
 
 export interface DiskStoreOptions extends Bounds {
@@ -195,6 +196,22 @@ export class DiskStore implements EntryStore {
   async claims(): Promise<readonly Claim[]> {
     const told = await this.#tell({ verb: 'claims', at: this.#options.now() }, OPEN_MS);
     return told?.claims ?? [];
+  }
+
+  /** Whether it will be known after a restart. */
+  async keepTask(task: TaskRow): Promise<boolean> {
+    const told = await this.#tell({ verb: 'task', task });
+    return told?.done === true;
+  }
+
+  dropTask(id: string): void {
+    void this.#tell({ verb: 'dropTask', id });
+  }
+
+  /** As `claims`. */
+  async tasks(): Promise<readonly TaskRow[]> {
+    const told = await this.#tell({ verb: 'tasks', at: this.#options.now() }, OPEN_MS);
+    return told?.tasks ?? [];
   }
 
   async close(): Promise<void> {

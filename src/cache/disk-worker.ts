@@ -5,7 +5,7 @@ import { openCatalogue, removeCatalogue } from './disk-catalogue.ts';
 import type { Catalogue, Reservation } from './disk-catalogue.ts';
 import { FOLDERS } from './disk-tree.ts';
 import { addUp } from './store.ts';
-import type { Bounds, Card, Claim, EvictionReason, Purged, Selection, Standing } from './store.ts';
+import type { Bounds, Card, Claim, EvictionReason, Purged, Selection, Standing, TaskRow } from './store.ts';
 
 export interface DiskStart extends Bounds {
   readonly directory: string;
@@ -24,7 +24,10 @@ export type DiskOperation =
   | { readonly verb: 'sweep'; readonly at: number }
   | { readonly verb: 'check' }
   | { readonly verb: 'claim'; readonly claim: Claim }
-  | { readonly verb: 'claims'; readonly at: number };
+  | { readonly verb: 'claims'; readonly at: number }
+  | { readonly verb: 'task'; readonly task: TaskRow }
+  | { readonly verb: 'dropTask'; readonly id: string }
+  | { readonly verb: 'tasks'; readonly at: number };
 
 /** What it answers, each verb only what concerns it. */
 export interface DiskTold {
@@ -35,6 +38,7 @@ export interface DiskTold {
   readonly purged?: Purged;
   readonly standings?: readonly Standing[];
   readonly claims?: readonly Claim[];
+  readonly tasks?: readonly TaskRow[];
 }
 
 export interface DiskQuestion {
@@ -108,6 +112,14 @@ function perform(operation: DiskOperation): DiskTold | Promise<DiskTold> {
       return sweep(operation.at);
     case 'claims':
       return { claims: catalogue.claims(operation.at) };
+    case 'tasks':
+      return { tasks: catalogue.tasks(operation.at) };
+    case 'task':
+      inPlace().task(operation.task);
+      return { done: true };
+    case 'dropTask':
+      catalogue.dropTask(operation.id);
+      break;
     case 'abandon':
       abandon(catalogue, operation.reservation);
       break;

@@ -123,7 +123,7 @@ export class Parcel {
 }
 
 /** The long strings by name, as far as their blobs are there. */
-async function readAll(
+export async function readAll(
   wanted: readonly Kept[],
   blobs: ReadonlyMap<string, LongString>,
 ): Promise<ReadonlyMap<string, LongString>> {
@@ -136,7 +136,8 @@ async function readAll(
   return read;
 }
 
-function nameOf({ kind, digest }: Kept): string {
+/** Of a long string among those of `readAll`. */
+export function nameOf({ kind, digest }: Kept): string {
   return `${kind}:${digest}`;
 }
 

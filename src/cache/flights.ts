@@ -1,5 +1,10 @@
 import { GatewayError, type Failure } from '../errors.ts';
-import { type Landing, Orphans } from './orphans.ts';
+import { handled, newFlight, refuse, tooManyDetached } from './flight.ts';
+import type { Flight, Lead, OnDisconnect, Passenger, Role } from './flight.ts';
+import { Orphans } from './orphans.ts';
+import { firstOf } from './patience.ts';
+
+export type { Lead, OnDisconnect } from './flight.ts';
 
 export interface FlightsOptions<T> {
   /** Milliseconds, of any origin. */
@@ -11,6 +16,8 @@ export interface FlightsOptions<T> {
   /** The most orphans kept after their landing, and the most bytes they may hold together. */
   readonly orphans?: number;
   readonly orphanBytes?: number;
+  /** The most flights of one owner in the air that nobody waits for any more: above it no new ones depart for that owner. */
+  readonly detachedPerOwner?: number;
   /** Told of every answer that all who were aboard have received, and nobody can come for any more. */
   readonly onSpent?: (value: T) => void;
 }
@@ -21,52 +28,38 @@ export interface JoinOptions {
    * cannot give it: the answer is not stored, or this caller does not read the store (`no-cache`).
    */
   readonly collects?: boolean;
+  /** The tenant that asks: what it leaves behind is bounded for each of them. */
+  readonly owner?: string;
 }
 
 export interface Seat<T> {
-  /** `leader`: its own `lead` does the work, from the start or since the one before was refused. */
-  readonly role: 'leader' | 'joiner' | 'adopter';
+  /** As it is now: a joiner becomes the leader when the one before was refused. */
+  readonly role: Role;
   /**
    * The flight's outcome. Rejects with `upstream_timeout` when the caller's own deadline passes first: the caller has
    * then left undelivered, and the flight goes on.
    */
   wait(withinMs: number): Promise<T>;
-  /** To be called once the answer is with the caller, or can no longer be. Only the first call counts. */
-  leave(delivered: boolean): void;
-}
-
-interface Passenger<T> {
-  role: Seat<T>['role'];
-  readonly lead: () => Promise<T>;
-  /** Rejects when this passenger led and was refused in person. */
-  readonly refusal: PromiseWithResolvers<never>;
-  left: boolean;
-}
-
-interface Flight<T> {
-  readonly name: string;
-  readonly shared: boolean;
-  readonly outcome: PromiseWithResolvers<T>;
-  /** Who leads, and who may have to, in the order of boarding. Whoever leaves is out of it, with the request it holds. */
-  queue: Passenger<T>[];
-  /** How many callers left without the answer and have not come back for it. */
-  owed: number;
-  /** Callers who have not left. */
-  aboard: number;
-  /** Whether somebody left without the answer: then it is not known who may still look at it. */
-  missed: boolean;
-  landing: Landing<T> | null;
-  failed: boolean;
+  /**
+   * To be called once the answer is with the caller, or can no longer be. Only the first call counts. The flight is given
+   * up only when everybody left it with `cancel`: who was told to come back, or means to, keeps it in the air.
+   */
+  leave(delivered: boolean, onDisconnect?: OnDisconnect): void;
 }
 
 /**
  * Single-flight: the work in the air, and who waits for it. The work belongs to the flight, not to its first caller:
- * nobody's leaving cancels it. An answer owed to a caller who left waits a while for the caller to come back.
+ * nobody's leaving cancels it, unless all leave it with `cancel`. An answer owed to a caller who left waits a while for the caller to come back.
  */
 export class Flights<T> {
   readonly #shared = new Map<string, Flight<T>>();
   readonly #inTheAir = new Set<Promise<void>>();
   readonly #orphans: Orphans<Flight<T>>;
+  /** By owner: flights in the air with nobody aboard. */
+  readonly #detached = new Map<string, number>();
+  readonly #detachedPerOwner: number;
+  /** Flights of one caller each that are in the air, by name. */
+  readonly #alone = new Map<string, number>();
   #waiting = 0;
   readonly #now: () => number;
   readonly #sizeOf: (value: T) => number;
@@ -76,6 +69,7 @@ export class Flights<T> {
     this.#now = options.now;
     this.#sizeOf = options.sizeOf;
     this.#onSpent = options.onSpent ?? (() => undefined);
+    this.#detachedPerOwner = options.detachedPerOwner ?? 64;
     this.#orphans = new Orphans({
       now: options.now,
       keepMs: options.orphanMs ?? 120_000,
@@ -90,8 +84,10 @@ export class Flights<T> {
    * `lead` does the whole of it, from a second look-up to the store. The second look-up closes a race: a caller misses,
    * the flight it would have joined stores and lands, and only then does the caller come here, to an empty sky. By then
    * the answer is in the store, because storing is the last thing a lead does while its flight can still be joined.
+   *
+   * Throws `rate_limited` when a flight would have to depart and too many of its owner's are in the air for nobody.
    */
-  join(key: string, lead: () => Promise<T>, { collects = false }: JoinOptions = {}): Seat<T> {
+  join(key: string, lead: Lead<T>, { collects = false, owner = '' }: JoinOptions = {}): Seat<T> {
     const name = `shared:${key}`;
     const flying = this.#shared.get(name);
     if (flying !== undefined) {
@@ -100,7 +96,7 @@ export class Flights<T> {
     }
     const orphan = collects ? this.#orphans.take(name) : undefined;
     if (orphan !== undefined) return this.#board(orphan, 'adopter', collects, lead);
-    const flight = newFlight<T>(name, true);
+    const flight = this.#newFlight(name, true, owner);
     this.#shared.set(name, flight);
     return this.#depart(flight, collects, lead);
   }
@@ -109,12 +105,12 @@ export class Flights<T> {
    * For work that is not repeatable: a flight of its own, unless a caller of the same owner key left one behind. Each
    * orphan serves one adopter, so two workers who ask for two pictures get two. Without an owner key nothing is kept.
    */
-  fly(ownerKey: string | null, lead: () => Promise<T>): Seat<T> {
-    if (ownerKey === null) return this.#depart(newFlight<T>('own', false), false, lead);
+  fly(ownerKey: string | null, lead: Lead<T>, { owner = '' }: Pick<JoinOptions, 'owner'> = {}): Seat<T> {
+    if (ownerKey === null) return this.#depart(this.#newFlight('own', false, owner), false, lead);
     const name = `own:${ownerKey}`;
     const orphan = this.#orphans.take(name);
     if (orphan !== undefined) return this.#board(orphan, 'adopter', true, lead);
-    return this.#depart(newFlight<T>(name, false), true, lead);
+    return this.#depart(this.#newFlight(name, false, owner), true, lead);
   }
 
   /** Whether `join` would find a flight to share, or one left behind. Changes nothing. */
@@ -126,6 +122,14 @@ export class Flights<T> {
   /** Whether `fly` would find a flight that its owner left behind. Changes nothing. */
   wouldAdopt(ownerKey: string): boolean {
     return this.#orphans.owed(`own:${ownerKey}`) > 0;
+  }
+
+  /**
+   * Whether one of that owner key is in the air that nobody is known to have left. Who hangs up and asks again at once may
+   * be heard before its hanging up is: a moment later it is known whether it is the same caller.
+   */
+  mayBeLeft(ownerKey: string): boolean {
+    return this.#alone.has(`own:${ownerKey}`) && !this.wouldAdopt(ownerKey);
   }
 
   /** Flights in the air. */
@@ -143,13 +147,24 @@ export class Flights<T> {
     return { count: this.#orphans.count, bytes: this.#orphans.bytes };
   }
 
+  /** Flights in the air that nobody waits for. */
+  get detached(): number {
+    return this.#detached.values().reduce((sum, count) => sum + count, 0);
+  }
+
   /** Resolves when nothing is in the air; what departs meanwhile is waited for too. */
   async idle(): Promise<void> {
     while (this.#inTheAir.size > 0) await Promise.all(this.#inTheAir);
   }
 
-  #depart(flight: Flight<T>, collects: boolean, lead: () => Promise<T>): Seat<T> {
+  #newFlight(name: string, shared: boolean, owner: string): Flight<T> {
+    if ((this.#detached.get(owner) ?? 0) >= this.#detachedPerOwner) throw tooManyDetached(this.#detachedPerOwner);
+    return newFlight<T>(name, shared, owner);
+  }
+
+  #depart(flight: Flight<T>, collects: boolean, lead: Lead<T>): Seat<T> {
     const seat = this.#board(flight, 'leader', collects, lead);
+    if (!flight.shared) this.#alone.set(flight.name, (this.#alone.get(flight.name) ?? 0) + 1);
     const work: Promise<void> = this.#draw(flight).finally(() => this.#inTheAir.delete(work));
     this.#inTheAir.add(work);
     return seat;
@@ -159,7 +174,8 @@ export class Flights<T> {
   async #draw(flight: Flight<T>): Promise<void> {
     for (let leader = flight.queue[0]; leader !== undefined; leader = flight.queue[0]) {
       leader.role = 'leader';
-      const result = await settled(leader.lead);
+      const { lead } = leader;
+      const result = await settled(() => lead(flight.givenUp.signal));
       if ('value' in result) return this.#land(flight, result.value);
       if (!isRefusalInPerson(result.error)) return this.#fail(flight, result.error);
       refuse(flight, leader, result.error);
@@ -169,36 +185,77 @@ export class Flights<T> {
 
   #land(flight: Flight<T>, value: T): void {
     flight.landing = { value, at: this.#now(), bytes: this.#sizeOf(value) };
-    flight.queue = [];
-    this.#shared.delete(flight.name);
+    this.#end(flight);
     flight.outcome.resolve(value);
     if (flight.owed > 0) this.#orphans.keep(flight);
   }
 
   #fail(flight: Flight<T>, error: unknown): void {
     flight.failed = true;
-    flight.queue = [];
-    this.#shared.delete(flight.name);
+    this.#end(flight);
     this.#orphans.forget(flight);
     flight.outcome.reject(error);
   }
 
-  #board(flight: Flight<T>, role: Seat<T>['role'], collects: boolean, lead: () => Promise<T>): Seat<T> {
+  #end(flight: Flight<T>): void {
+    flight.queue = [];
+    this.#setDetached(flight, false);
+    this.#vacate(flight);
+    if (flight.shared) return;
+    const others = (this.#alone.get(flight.name) ?? 1) - 1;
+    if (others > 0) this.#alone.set(flight.name, others);
+    else this.#alone.delete(flight.name);
+  }
+
+  /** One that was given up may have a successor of its name. */
+  #vacate(flight: Flight<T>): void {
+    if (this.#shared.get(flight.name) === flight) this.#shared.delete(flight.name);
+  }
+
+  #setDetached(flight: Flight<T>, detached: boolean): void {
+    if (flight.detached === detached) return;
+    flight.detached = detached;
+    const count = (this.#detached.get(flight.owner) ?? 0) + (detached ? 1 : -1);
+    if (count === 0) this.#detached.delete(flight.owner);
+    else this.#detached.set(flight.owner, count);
+  }
+
+  /** Nobody is aboard any more. */
+  #leaveAlone(flight: Flight<T>): void {
+    if (flight.landing !== null || flight.failed) return;
+    this.#setDetached(flight, true);
+    if (!flight.expected && !flight.givenUp.signal.aborted) this.#giveUp(flight);
+  }
+
+  /** Nobody finds it any more. Should it land all the same, who left it may still come for it. */
+  #giveUp(flight: Flight<T>): void {
+    const { owed } = flight;
+    this.#vacate(flight);
+    this.#orphans.forget(flight);
+    flight.owed = owed;
+    flight.givenUp.abort();
+  }
+
+  #board(flight: Flight<T>, role: Role, collects: boolean, lead: Lead<T>): Seat<T> {
     const passenger: Passenger<T> = { role, lead, refusal: handled(Promise.withResolvers<never>()), left: false };
     flight.aboard += 1;
+    this.#setDetached(flight, false);
     if (flight.landing === null) flight.queue.push(passenger);
 
-    const leave = (delivered: boolean): void => {
+    const leave = (delivered: boolean, onDisconnect: OnDisconnect = 'finish'): void => {
       if (passenger.left) return;
       passenger.left = true;
       flight.queue = flight.queue.filter((other) => other !== passenger);
       flight.aboard -= 1;
       flight.missed ||= !delivered;
+      flight.expected ||= !delivered && onDisconnect === 'finish';
       if (flight.landing !== null && flight.aboard === 0 && !flight.missed) this.#onSpent(flight.landing.value);
-      if (delivered || !collects || flight.failed) return;
-      flight.owed += 1;
-      // A shared flight in the air is found by its key; every other one must be kept to be found.
-      if (!flight.shared || flight.landing !== null) this.#orphans.keep(flight);
+      if (!delivered && collects && !flight.failed) {
+        flight.owed += 1;
+        // A shared flight in the air is found by its key; every other one must be kept to be found.
+        if (!flight.shared || flight.landing !== null) this.#orphans.keep(flight);
+      }
+      if (flight.aboard === 0) this.#leaveAlone(flight);
     };
     const outcome = [passenger.refusal.promise, flight.outcome.promise];
     return {
@@ -219,57 +276,11 @@ export class Flights<T> {
   }
 }
 
-function newFlight<T>(name: string, shared: boolean): Flight<T> {
-  const outcome = handled(Promise.withResolvers<T>());
-  return { name, shared, outcome, queue: [], owed: 0, aboard: 0, missed: false, landing: null, failed: false };
-}
-
-/** A failure nobody waits for any more is not an unhandled rejection: the lead itself has recorded it. */
-function handled<T>(outcome: PromiseWithResolvers<T>): PromiseWithResolvers<T> {
-  outcome.promise.catch(() => {});
-  return outcome;
-}
-
-function refuse<T>(flight: Flight<T>, leader: Passenger<T>, error: unknown): void {
-  leader.left = true;
-  flight.aboard -= 1;
-  leader.refusal.reject(error);
-  flight.queue = flight.queue.filter((other) => other !== leader);
-}
-
 async function settled<T>(lead: () => Promise<T>): Promise<{ value: T } | { error: unknown }> {
   try {
     return { value: await lead() };
   } catch (error) {
     return { error };
-  }
-}
-
-const RETRY_AFTER_SECONDS = 5;
-
-/** A longer one fires at once: https://nodejs.org/api/timers.html#settimeoutcallback-delay-args */
-const LONGEST_TIMER_MS = 2_147_483_647;
-
-async function firstOf<T>(outcomes: readonly Promise<T>[], withinMs: number, late: () => void): Promise<T> {
-  const deadline = Promise.withResolvers<never>();
-  const timer = setTimeout(
-    () => {
-      late();
-      deadline.reject(
-        new GatewayError(
-          'upstream_timeout',
-          'The picture is not ready yet, and work on it goes on. ' +
-            `Send the same request again in ${RETRY_AFTER_SECONDS} seconds to collect it: it is not drawn twice.`,
-          { retryAfterSeconds: RETRY_AFTER_SECONDS, retry: true },
-        ),
-      );
-    },
-    Math.min(withinMs, LONGEST_TIMER_MS),
-  ).unref();
-  try {
-    return await Promise.race([...outcomes, deadline.promise]);
-  } finally {
-    clearTimeout(timer);
   }
 }
 

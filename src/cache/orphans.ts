@@ -7,6 +7,8 @@ export interface Landing<T> {
 
 export interface Orphan {
   readonly name: string;
+  /** Whose it is: the tenant whose money is in it. */
+  readonly owner: string;
   /** How many callers may still come back for it. */
   owed: number;
   /** Null while it is in the air: it is bounded then by what the gateway lets up, and by the work's own deadline. */
@@ -22,7 +24,8 @@ export interface OrphansOptions {
 
 /**
  * Flights that owe an answer to callers who left: any number in the air, and of the landed only so many, so many bytes
- * and for so long. The one that was left first is adopted first; the one kept longest makes room.
+ * and for so long. The one that was left first is adopted first. Of the owner who keeps the most, the one kept longest
+ * makes room: whoever has less than an equal share loses nothing to those who have more.
  */
 export class Orphans<O extends Orphan> {
   readonly #options: OrphansOptions;
@@ -53,10 +56,23 @@ export class Orphans<O extends Orphan> {
     if (leftMs <= 0 || orphan.landing.bytes > maxBytes || maxCount < 1) return this.forget(orphan);
     this.#landed.set(orphan, setTimeout(() => this.forget(orphan), leftMs).unref());
     this.#bytes += orphan.landing.bytes;
-    for (const oldest of this.#landed.keys()) {
-      if (this.#landed.size <= maxCount && this.#bytes <= maxBytes) break;
-      this.forget(oldest);
+    for (;;) {
+      const tooMany = this.#landed.size > maxCount;
+      if (!tooMany && this.#bytes <= maxBytes) return;
+      this.#makeRoom(tooMany ? () => 1 : ({ bytes }) => bytes);
     }
+  }
+
+  /** Forgets the oldest of the owner who has the most of what is `weighed`. */
+  #makeRoom(weighed: (landing: Landing<unknown>) => number): void {
+    const shares = new Map<string, { weight: number; readonly oldest: O }>();
+    for (const orphan of this.#landed.keys()) {
+      const share = shares.get(orphan.owner) ?? { weight: 0, oldest: orphan };
+      share.weight += orphan.landing === null ? 0 : weighed(orphan.landing);
+      shares.set(orphan.owner, share);
+    }
+    const [largest] = [...shares.values()].toSorted((one, other) => other.weight - one.weight);
+    if (largest !== undefined) this.forget(largest.oldest);
   }
 
   /** Pays one debt of the name's oldest orphan: the taker is served by it, and nobody else in its place. */

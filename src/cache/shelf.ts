@@ -57,16 +57,17 @@ export class Shelf {
 
   /**
    * Whether it is kept, whole, by one tier at least. What a faster tier has kept is found there: the slower ones go on by
-   * themselves, unless so much waits for them that more had better wait too.
+   * themselves, unless so much waits for them that more had better wait too. `everywhere`: waits until all have had their
+   * turn, for what must survive the process.
    */
-  async put(name: string, entry: NewEntry): Promise<boolean> {
+  async put(name: string, entry: NewEntry, { everywhere = false } = {}): Promise<boolean> {
     const [fastest, ...slower] = this.#tiers;
     let isKept = await this.#file(fastest!, name, entry);
     if (slower.length === 0) return isKept;
     const own = { ...entry, bytes: await ownBytes(fastest!.store, entry) };
     for (const tier of slower) {
       const filed = this.#file(tier, name, own);
-      if (isKept && tier.store.backlogBytes <= EASY_BACKLOG_BYTES) continue;
+      if (isKept && !everywhere && tier.store.backlogBytes <= EASY_BACKLOG_BYTES) continue;
       if (await filed) isKept = true;
     }
     return isKept;

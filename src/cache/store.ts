@@ -118,6 +118,16 @@ export interface Claim {
   readonly endsAt: number;
 }
 
+/** What is known of a task beside its answer, to outlive the process. */
+export interface TaskRow {
+  readonly id: string;
+  readonly tenant: string;
+  /** JSON, which no store looks into. It holds no prompt. */
+  readonly record: string;
+  /** Unix milliseconds: when it may be forgotten. */
+  readonly endsAt: number;
+}
+
 /** Why an entry went that nobody asked to remove. */
 export type EvictionReason = 'room' | 'share' | 'expired';
 

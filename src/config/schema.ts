@@ -5,7 +5,18 @@ import { model } from './schema/model.ts';
 import { alerts } from './schema/alerts.ts';
 import { retention } from './schema/retention.ts';
 import { budgets, organisation, tenant } from './schema/tenant.ts';
-import { address, bytes, host, object, port, section, ttlSeconds, when } from './schema/terms.ts';
+import {
+  address,
+  bytes,
+  host,
+  integer,
+  object,
+  onDisconnect,
+  port,
+  section,
+  ttlSeconds,
+  when,
+} from './schema/terms.ts';
 import { upstream } from './schema/upstream.ts';
 import { LOG_LEVELS } from './shape.ts';
 
@@ -41,6 +52,9 @@ export const CONFIG_SCHEMA = object({
   bounds: section('Limits of the process.', {
     bodyBytes: bytes(64 << 20, 'The largest request body.'),
     bytesInFlight: bytes(256 << 20, 'All bodies and replies held at one time.'),
+    detachedPerTenant: integer(1, 100_000, 'Pictures of a tenant being drawn that nobody waits for any more.', {
+      default: 64,
+    }),
   }),
   images: section('What is drawn and delivered unless told otherwise.', {
     defaultFormat: Type.Enum(['vendor', 'png'], {
@@ -61,6 +75,7 @@ export const CONFIG_SCHEMA = object({
     }),
     when: when({ default: 'repeatable' }),
     ttlSeconds: ttlSeconds({ default: 604_800 }),
+    onDisconnect: onDisconnect({ default: 'finish' }),
     memoryBytes: bytes(256 << 20, 'The most it holds in memory.'),
     diskBytes: bytes(10 * 2 ** 30, 'The most it holds on disk.'),
     redisBytes: bytes(2 ** 30, 'The most it holds in Redis, of all instances together.'),
@@ -71,6 +86,12 @@ export const CONFIG_SCHEMA = object({
       }),
     ),
     s3Bytes: bytes(100 * 2 ** 30, 'The most it holds in the object store.'),
+  }),
+  tasks: section('Pictures asked for with Prefer: respond-async.', {
+    keepSeconds: integer(60, 604_800, 'How long an answer waits to be collected.', { default: 3_600 }),
+    inTheAir: integer(1, 100_000, 'Tasks being drawn at one time.', { default: 1_024 }),
+    inTheAirPerTenant: integer(1, 100_000, 'Those of one tenant.', { default: 128 }),
+    bytesPerTenant: bytes(2 ** 30, 'Answers of one tenant that are kept, with those to come.'),
   }),
   upstreams: Type.Array(upstream, {
     minItems: 1,

@@ -16,7 +16,7 @@ export interface Config {
   /** Absolute. */
   readonly dataDir: string;
   readonly logLevel: LogLevel;
-  readonly bounds: { readonly bodyBytes: number; readonly bytesInFlight: number };
+  readonly bounds: { readonly bodyBytes: number; readonly bytesInFlight: number; readonly detachedPerTenant: number };
   /** `defaultModel` is the id of one of the models. */
   readonly images: { readonly defaultFormat: 'vendor' | 'png'; readonly defaultModel: string };
   readonly cache: {
@@ -25,12 +25,19 @@ export interface Config {
     readonly redis: { readonly url: string; readonly shown: string } | null;
     readonly when: CacheWhen;
     readonly ttlSeconds: number;
+    readonly onDisconnect: OnDisconnect;
     readonly memoryBytes: number;
     readonly diskBytes: number;
     readonly redisBytes: number;
     /** Where the bytes of pictures are, if not in that Redis itself. */
     readonly s3: S3Config | null;
     readonly s3Bytes: number;
+  };
+  readonly tasks: {
+    readonly keepSeconds: number;
+    readonly inTheAir: number;
+    readonly inTheAirPerTenant: number;
+    readonly bytesPerTenant: number;
   };
   /** Where budgets, limits and leases live: in the data directory, or in a Redis. `url` may hold a password. */
   readonly state: 'embedded' | { readonly url: string; readonly shown: string };
@@ -78,6 +85,8 @@ export interface AdminConfig extends Address {
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
+export type OnDisconnect = 'finish' | 'cancel';
+
 export type CacheWhen = 'repeatable' | 'always' | 'never';
 
 /** The base URL that means the built-in simulator. */
@@ -117,7 +126,13 @@ export interface TenantSettings {
   /** The laxest safety threshold its requests may set; null: any. */
   readonly safetyFloor: SafetyFloor | null;
   /** Null: as the gateway's own cache settings say. */
-  readonly cache: { readonly scope: string; readonly when: CacheWhen | null; readonly ttlSeconds: number | null };
+  readonly cache: {
+    readonly scope: string;
+    readonly when: CacheWhen | null;
+    readonly ttlSeconds: number | null;
+    /** Absent: as the model or the gateway says. */
+    readonly onDisconnect?: OnDisconnect | undefined;
+  };
 }
 
 /** Null: as much as it likes. */

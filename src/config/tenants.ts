@@ -79,6 +79,7 @@ export function readTenantSettings(
       scope: file.cache.scope ?? file.id,
       when: file.cache.when ?? null,
       ttlSeconds: file.cache.ttlSeconds ?? null,
+      ...(file.cache.onDisconnect !== undefined && { onDisconnect: file.cache.onDisconnect }),
     },
   };
 }

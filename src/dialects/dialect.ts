@@ -12,6 +12,8 @@ export interface Dialect {
   readonly native: boolean;
   /** The paths pictures are asked for on, by POST, the vendor's own first; `{model}:method` at the end may hold any model string. */
   readonly routes: readonly string[];
+  /** Where the tasks are asked for that `Prefer: respond-async` makes of its requests, the vendor's base first; empty: it has none, and passes that over. */
+  readonly tasks: readonly string[];
   /** Whether a call speaks this dialect, for paths that two vendors share and paths that nobody serves. */
   recognises(asked: Asked): boolean;
   /** Throws GatewayError naming the field, what is allowed and what to do. */

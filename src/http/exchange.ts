@@ -8,6 +8,7 @@ import type { Log, RequestLine } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Caller, Tenant } from '../tenants/authenticate.ts';
 import { splice } from '../wire/json.ts';
+import type { JsonObject } from '../wire/json.ts';
 import { sendReply } from './reply.ts';
 import type { Reply } from './reply.ts';
 
@@ -113,6 +114,19 @@ export async function runExchange(
 
 /** The envelope of a failure in the caller's dialect. A fault of our own is logged here and told to nobody. */
 export function errorReply(error: unknown, dialect: Dialect, facts: Facts, log: Log): Reply {
+  const { status, headers, body } = errorAnswer(error, dialect, facts, log);
+  const { chunks, byteLength } = splice(body);
+  return { status, headers, chunks, byteLength };
+}
+
+/** A whole answer before it is written down. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: JsonObject;
+}
+
+export function errorAnswer(error: unknown, dialect: Dialect, facts: Facts, log: Log): Answer {
   const failure = error instanceof GatewayError ? error : ownFault(error, facts, log);
   facts.outcome = failure.failure;
   facts.code = failure.detail.code ?? failure.failure;
@@ -123,7 +137,6 @@ export function errorReply(error: unknown, dialect: Dialect, facts: Facts, log: 
     pathModel: null,
     receivedAt: facts.receivedAt,
   });
-  const { chunks, byteLength } = splice(body);
   const retryAfterSeconds = failure.detail.retryAfterSeconds ?? (mayRetry(failure) ? USUAL_WAIT_SECONDS : undefined);
   return {
     status,
@@ -135,8 +148,7 @@ export function errorReply(error: unknown, dialect: Dialect, facts: Facts, log: 
       ...(facts.costUsd !== null && { 'x-plantain-cost-usd': facts.costUsd }),
       ...failure.detail.headers,
     },
-    chunks,
-    byteLength,
+    body,
   };
 }
 

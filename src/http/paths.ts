@@ -53,9 +53,12 @@ export function drawnPath(
   return null;
 }
 
-/** The method a known path is served with, as an Allow header says it; null for a path that is not known. */
-export function allowedMethod(path: string, dialects: readonly Dialect[]): 'GET' | 'POST' | null {
+/** The methods a known path is served with, as an Allow header says it; null for a path that is not known. */
+export function allowedMethod(path: string, dialects: readonly Dialect[]): 'GET' | 'POST' | 'GET, DELETE' | null {
   const plain = plainPath(path);
+  const isTask = ({ tasks }: Dialect): boolean =>
+    tasks.some((base) => plain.startsWith(`${base}/`) && !plain.slice(base.length + 1).includes('/'));
+  if (dialects.some(isTask)) return 'GET, DELETE';
   if (drawnPath(path, dialects) !== null || QUOTE_PATHS.some((quote) => quote === plain)) return 'POST';
   return MODEL_PATHS.some((models) => plain === models || plain.startsWith(`${models}/`)) ? 'GET' : null;
 }

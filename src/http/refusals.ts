@@ -37,7 +37,7 @@ export function drawnPaths(dialects: readonly Dialect[]): readonly string[] {
 /** The refusal of a path that is known with another method; null where the method is not the trouble. */
 export function notAllowed(request: FastifyRequest, dialects: readonly Dialect[]): GatewayError | null {
   const allow = allowedMethod(splitUrl(request.url).path, dialects);
-  if (allow === null || allow === request.method) return null;
+  if (allow === null || allow.split(', ').includes(request.method)) return null;
   return new GatewayError('invalid_request', `${request.method} is not served here. Allowed: ${allow}.`, {
     status: 405,
     code: 'method_not_allowed',

@@ -4,6 +4,7 @@ import { parseCacheControl } from '../cache/policy.ts';
 import type { Call, Dialect } from '../dialects/dialect.ts';
 import { GatewayError } from '../errors.ts';
 import { serve } from '../gateway.ts';
+import type { Incoming } from '../gateway.ts';
 import { authenticate, readCredentials } from '../tenants/authenticate.ts';
 import type { Caller } from '../tenants/authenticate.ts';
 import { readTags } from '../tenants/tags.ts';
@@ -13,7 +14,9 @@ import { pictureWish } from './accept.ts';
 import { readJsonBody, USUAL_PACE } from './body.ts';
 import { commonHeaders } from './exchange.ts';
 import type { Answered, Facts } from './exchange.ts';
+import { checkLater, serveLater } from './later.ts';
 import { dialectOf, MODEL_PATHS, splitMethod, splitRoute, splitUrl } from './paths.ts';
+import { readPrefer } from './prefer.ts';
 import type { RequestLimits } from './rate-limit.ts';
 import { notAllowed } from './refusals.ts';
 import { renderPictures } from './served.ts';
@@ -60,6 +63,10 @@ function drawHandler(parts: RouteParts, dialect: Dialect): Handler {
     const directives = parseCacheControl(request.headers['cache-control']);
     const idempotencyKey = readIdempotencyKey(request.headers['idempotency-key']);
     const tags = readTags(request.headers['x-plantain-tags']);
+    const preferences = readPrefer(request.headers['prefer']);
+    // Not every dialect has tasks: a preference may be passed over.
+    const later = preferences.respondAsync && dialect.tasks.length > 0;
+    if (later) checkLater(directives, wish !== null);
     const call = callOf(facts, splitMethod(wildcard(request))?.model ?? null);
     const limits = { bytes: parts.bodyBytes, budget: parts.budget, pace: USUAL_PACE };
     const body = await readJsonBody(source, limits);
@@ -69,7 +76,7 @@ function drawHandler(parts: RouteParts, dialect: Dialect): Handler {
       // A body may take minutes to come: what was revoked, spent or taken away meanwhile counts.
       const caller = authenticated(parts, request, dialect);
       facts.caller = caller;
-      const served = await serve(parts.gateway, {
+      const incoming: Incoming = {
         dialect,
         call,
         caller,
@@ -81,7 +88,12 @@ function drawHandler(parts: RouteParts, dialect: Dialect): Handler {
         gone: source.gone,
         retainBody: body.retain,
         trace: facts,
-      });
+        watch: null,
+      };
+      const served = later
+        ? await serveLater(parts, incoming, facts, preferences)
+        : await serve(parts.gateway, incoming);
+      if ('reply' in served) return served;
       const loan = parts.gateway.regions.lend();
       const delivered = (ok: boolean): void => {
         served.delivered(ok);

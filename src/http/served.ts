@@ -8,7 +8,7 @@ import { readBase64 } from '../wire/base64.ts';
 import { splice } from '../wire/json.ts';
 import type { Loan } from '../wire/regions.ts';
 import { commonHeaders } from './exchange.ts';
-import type { Facts } from './exchange.ts';
+import type { Answer, Facts } from './exchange.ts';
 import type { Reply } from './reply.ts';
 
 /** Pictures as a reply: the dialect's JSON, or the bytes of the one picture, bare, in memory lent for them. Fills in the facts. */
@@ -19,6 +19,34 @@ export async function renderPictures(
   facts: Facts,
   bare: Loan | null,
 ): Promise<Reply> {
+  if (bare === null) {
+    const { status, headers, body } = pictureAnswer(served, dialect, call, facts);
+    return { status, headers, ...splice(body) };
+  }
+  const { headers, first } = headersOf(served, facts);
+  const { bytes } = await readBase64(first.picture.data, bare.take);
+  return {
+    status: 200,
+    headers: { ...headers, 'content-type': first.picture.info.mimeType },
+    chunks: [bytes],
+    byteLength: bytes.byteLength,
+  };
+}
+
+/** The dialect's JSON before it is written down. Fills in the facts. */
+export function pictureAnswer(served: Served, dialect: Dialect, call: Call, facts: Facts): Answer {
+  const { headers } = headersOf(served, facts);
+  return {
+    status: 200,
+    headers: { ...headers, 'content-type': 'application/json; charset=utf-8' },
+    body: dialect.renderAnswer(served.pictures, served.request, call, served.costNanos),
+  };
+}
+
+function headersOf(
+  served: Served,
+  facts: Facts,
+): { readonly headers: Record<string, string>; readonly first: ServedPicture } {
   const { pictures, request } = served;
   const first = pictures[0];
   if (first === undefined) throw new GatewayError('internal', 'An answer without a picture.');
@@ -42,22 +70,7 @@ export async function renderPictures(
     ...pictureHeaders(served, facts),
     ...(warnings.length > 0 && { 'x-plantain-warning': warnings.map(headerText).join(', ') }),
   };
-  if (bare !== null) {
-    const { bytes } = await readBase64(first.picture.data, bare.take);
-    return {
-      status: 200,
-      headers: { ...headers, 'content-type': first.picture.info.mimeType },
-      chunks: [bytes],
-      byteLength: bytes.byteLength,
-    };
-  }
-  const { chunks, byteLength } = splice(dialect.renderAnswer(pictures, request, call, served.costNanos));
-  return {
-    status: 200,
-    headers: { ...headers, 'content-type': 'application/json; charset=utf-8' },
-    chunks,
-    byteLength,
-  };
+  return { headers, first };
 }
 
 function note(facts: Facts, { pictures, costNanos }: Served): void {

@@ -4,6 +4,7 @@ import fastify from 'fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Dialect } from '../dialects/dialect.ts';
 import type { GatewayParts } from '../gateway.ts';
+import type { Tasks } from '../tasks/tasks.ts';
 import type { KeyRing } from '../tenants/authenticate.ts';
 import type { BodySource } from './body.ts';
 import type { ByteBudget } from './byte-budget.ts';
@@ -18,6 +19,7 @@ import type { LimitParts } from './rate-limit.ts';
 import { checkHost, frameworkError, notAllowed, notServed, shuttingDown } from './refusals.ts';
 import { registerQuote } from './quote.ts';
 import { registerRoutes } from './routes.ts';
+import { registerTasks } from './tasks.ts';
 import type { Mount } from './routes.ts';
 
 export interface ServerParts {
@@ -25,6 +27,8 @@ export interface ServerParts {
   /** In the order they are asked whether they recognise a call; the last recognises every one. */
   readonly dialects: readonly Dialect[];
   readonly keys: KeyRing;
+  /** What `Prefer: respond-async` began. */
+  readonly tasks: Tasks;
   readonly limits: LimitParts;
   /** Addresses and CIDR ranges of the proxies whose X-Forwarded-For is believed. */
   readonly trustProxy: readonly string[];
@@ -129,6 +133,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
   const routeParts = { ...parts, requestLimits };
   registerRoutes(app, routeParts, mount);
   registerQuote(app, routeParts, mount);
+  registerTasks(app, routeParts, mount);
 
   app.setNotFoundHandler((request, reply) =>
     exchange(request, reply, 'unmatched', null, () => Promise.reject(notServed(request, parts))),

@@ -27,7 +27,11 @@ export interface Model {
   /** ISO date after which the vendor no longer serves it; null while none is announced. */
   readonly retires: string | null;
   /** How its pictures are kept, where that differs from the rest. */
-  readonly cache?: { readonly when?: 'repeatable' | 'always' | 'never'; readonly ttlSeconds?: number };
+  readonly cache?: {
+    readonly when?: 'repeatable' | 'always' | 'never';
+    readonly ttlSeconds?: number;
+    readonly onDisconnect?: 'finish' | 'cancel';
+  };
   readonly targets: readonly Target[];
 }
 

@@ -19,6 +19,8 @@ export interface Tenant {
     /** null: as the gateway does by default. */
     readonly when: 'repeatable' | 'always' | 'never' | null;
     readonly ttlSeconds: number | null;
+    /** Absent: as the model or the gateway says. */
+    readonly onDisconnect?: 'finish' | 'cancel' | undefined;
   };
   /** The laxest safety threshold its requests may set; null or absent: any. */
   readonly safetyFloor?: SafetyFloor | null | undefined;

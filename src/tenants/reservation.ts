@@ -17,6 +17,11 @@ export class Reservation {
     this.#reserved.promise.catch(() => undefined);
   }
 
+  /** Resolves when the money for all that must be drawn is held; at once where that is nothing. Rejects as `take` does. */
+  get taken(): Promise<void> {
+    return this.#reserved.promise;
+  }
+
   ticket(): Ticket {
     this.#open += 1;
     let used = false;

@@ -16,7 +16,12 @@ export interface TenantSettings {
   readonly budgets: readonly BudgetSetting[];
   readonly limits: Limits | null;
   readonly safetyFloor: SafetyFloor | null;
-  readonly cache: { readonly scope: string; readonly when: CacheWhen | null; readonly ttlSeconds: number | null };
+  readonly cache: {
+    readonly scope: string;
+    readonly when: CacheWhen | null;
+    readonly ttlSeconds: number | null;
+    readonly onDisconnect?: 'finish' | 'cancel' | undefined;
+  };
 }
 
 export interface KeySettings {
@@ -116,8 +121,9 @@ function budgetBody({ models, limitUsd, per, timeZone }: BudgetSetting): JsonMap
   return { limitUsd, per, timeZone, ...(models !== null && { models }) };
 }
 
-function withoutNulls(map: JsonMap): JsonMap {
-  return Object.fromEntries(Object.entries(map).filter(([, value]) => value !== null));
+function withoutNulls(map: Readonly<Record<string, JsonValue | undefined>>): JsonMap {
+  const given = (entry: [string, JsonValue | undefined]): entry is [string, JsonValue] => (entry[1] ?? null) !== null;
+  return Object.fromEntries(Object.entries(map).filter(given));
 }
 
 /** Prepaid credit is a budget per total, of all models. */

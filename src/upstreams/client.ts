@@ -25,7 +25,7 @@ export type Sent =
   | { readonly kind: 'not_sent'; readonly error: GatewayError }
   | { readonly kind: 'lost'; readonly error: GatewayError; readonly reason: LostReason };
 
-export type LostReason = 'timeout' | 'reset' | 'truncated' | 'too_large' | 'not_json';
+export type LostReason = 'cancelled' | 'timeout' | 'reset' | 'truncated' | 'too_large' | 'not_json';
 
 export interface Upstream {
   readonly id: string;
@@ -40,6 +40,8 @@ export interface SendOptions {
   readonly admit: (bytes: number, signal: AbortSignal) => Promise<() => void>;
   /** Copies received bytes to where those of a long reply stay; the words are views on that. */
   readonly keep: (bytes: Uint8Array) => Uint8Array;
+  /** Aborted when nobody wants the answer any more. Heeded until the reply begins: from then on it costs the same, read or not. */
+  readonly givenUp?: AbortSignal;
 }
 
 /** Between two bytes of a reply. */
@@ -53,26 +55,31 @@ const USUAL_REPLY_BYTES = 4 << 20;
 const AS_IT_CAME_BYTES = 1 << 20;
 
 /** One pool of connections to one upstream that speaks Gemini's wire. Paths come from the configuration, never from a caller. */
-export function createUpstream(options: UpstreamOptions): Upstream {
-  const base = new URL(options.baseUrl);
+export function createUpstream({ id, baseUrl, auth, keys, replyBytes }: UpstreamOptions): Upstream {
+  const base = new URL(baseUrl);
   const prefix = base.pathname.replace(/\/+$/, '');
   const agent = new Agent({
     connect: { timeout: CONNECT_MS },
     // The whole answer has one wall-clock limit, abandonAfterMs: a picture may take minutes before its first byte.
     headersTimeout: 0,
     bodyTimeout: IDLE_MS,
-    maxResponseSize: options.replyBytes,
+    maxResponseSize: replyBytes,
     pipelining: 1,
     allowH2: false,
   });
   let turn = 0;
   const credential = (): Record<string, string> => {
-    const key = options.keys[turn++ % options.keys.length] ?? options.keys[0];
-    return options.auth === 'bearer' ? { authorization: `Bearer ${key}` } : { 'x-goog-api-key': key };
+    const key = keys[turn++ % keys.length] ?? keys[0];
+    return auth === 'bearer' ? { authorization: `Bearer ${key}` } : { 'x-goog-api-key': key };
   };
 
-  async function generate(model: string, body: Spliced, { abandonAfterMs, admit, keep }: SendOptions): Promise<Sent> {
-    const signal = AbortSignal.timeout(abandonAfterMs);
+  async function generate(model: string, body: Spliced, options: SendOptions): Promise<Sent> {
+    const { abandonAfterMs, admit, keep, givenUp } = options;
+    const unwanted = new AbortController();
+    const giveUp = (): void => unwanted.abort();
+    givenUp?.addEventListener('abort', giveUp, { once: true });
+    const timeout = AbortSignal.timeout(abandonAfterMs);
+    const signal = AbortSignal.any([timeout, unwanted.signal]);
     let release: (() => void) | undefined;
     try {
       const response = await agent.request({
@@ -89,12 +96,13 @@ export function createUpstream(options: UpstreamOptions): Upstream {
         body: body.chunks.length === 1 ? body.chunks[0]! : Readable.from(body.chunks, { objectMode: false }),
         signal,
       });
+      givenUp?.removeEventListener('abort', giveUp);
       // A body that is let go of before its end says so by an error, which would end the process if nobody listened.
       response.body.on('error', () => undefined);
       const good = response.statusCode === 200;
       const declared = Number(response.headers['content-length']) || USUAL_REPLY_BYTES;
-      if (good) release = await admit(Math.min(declared, options.replyBytes), signal);
-      const lifter = new Lifter({ bytes: good ? options.replyBytes : ERROR_BYTES });
+      if (good) release = await admit(Math.min(declared, replyBytes), signal);
+      const lifter = new Lifter({ bytes: good ? replyBytes : ERROR_BYTES });
       let words: Json = null;
       try {
         if (response.headers['content-encoding'] !== undefined && response.headers['content-encoding'] !== 'identity') {
@@ -110,20 +118,22 @@ export function createUpstream(options: UpstreamOptions): Upstream {
         }
         words = lifter.end();
         // Some vendors refuse in a 200.
-        if (!good || (isObject(words) && words.error !== undefined)) words = blotted(words, options.keys);
+        if (!good || (isObject(words) && words.error !== undefined)) words = blotted(words, keys);
       } catch (error) {
         // A refusal is a refusal whatever its body says, be it HTML or cut short: nothing was drawn.
         if (good || !(error instanceof JsonError)) throw error;
       }
       return { kind: 'reply', status: response.statusCode, words, retryAfter: header(response.headers['retry-after']) };
     } catch (error) {
-      return classify(error, options.id, signal.aborted);
+      if (unwanted.signal.aborted && !timeout.aborted) return cancelled(id, error);
+      return classify(error, id, timeout.aborted);
     } finally {
+      givenUp?.removeEventListener('abort', giveUp);
       release?.();
     }
   }
 
-  return { id: options.id, generate, close: () => agent.close() };
+  return { id, generate, close: () => agent.close() };
 }
 
 /**
@@ -149,6 +159,13 @@ const NEVER_CONNECTED = new Set([
 ]);
 const isTlsError = (code: string): boolean =>
   /^(ERR_TLS|ERR_SSL|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|EPROTO)/.test(code);
+
+/** What was sent may have been drawn: Google takes nothing off the bill for a call that is broken off. */
+function cancelled(upstream: string, cause: unknown): Sent {
+  const message = `The picture was cancelled while the upstream "${upstream}" drew it. It may have been paid for.`;
+  const error = new GatewayError('upstream_failed', message, { retry: false, code: 'cancelled' }, cause);
+  return { kind: 'lost', reason: 'cancelled', error };
+}
 
 /** undici's errors by their codes, as measured; some carry only a name. */
 function classify(error: unknown, upstream: string, timedOut: boolean): Sent {

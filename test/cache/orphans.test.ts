@@ -39,6 +39,21 @@ describe('an orphan', () => {
     expect(await Promise.all(back.map((seat) => seat.wait(LONG)))).toEqual(['one', 'two', 'three']);
   });
 
+  it('is looked for a moment later where one is in the air that nobody is known to have left', async () => {
+    const { flights } = sky();
+    const one = work();
+    const seat = flights.fly('acme fox', one.lead);
+    expect([flights.mayBeLeft('acme fox'), flights.mayBeLeft('acme owl')]).toEqual([true, false]);
+    seat.leave(false);
+    expect(flights.mayBeLeft('acme fox')).toBe(false);
+    one.land('picture');
+    await flights.idle();
+    expect(flights.mayBeLeft('acme fox')).toBe(false);
+    flights.fly('acme fox', never).leave(true);
+    flights.join('fox', async () => 'shared').leave(true);
+    expect(flights.mayBeLeft('fox')).toBe(false);
+  });
+
   it('is of one owner key only', async () => {
     const { flights } = sky();
     flights.fly('acme fox', async () => 'picture').leave(false);
@@ -143,6 +158,33 @@ describe('an orphan', () => {
     expect(await flights.fly('d', never).wait(LONG)).toBe('d');
     expect(await flights.fly('e', never).wait(LONG)).toBe('123456789');
     expect(flights.orphans).toEqual({ count: 0, bytes: 0 });
+  });
+});
+
+describe('the room for orphans', () => {
+  const leftBy = async (flights: Flights<string>, owner: string, name: string, value: string): Promise<void> => {
+    const seat = flights.fly(`${owner} ${name}`, async () => value, { owner });
+    await seat.wait(LONG);
+    seat.leave(false);
+  };
+
+  it('is shared: who leaves many behind makes room for them among its own', async () => {
+    const { flights } = sky({ orphans: 4 });
+    await leftBy(flights, 'zeta', 'one', 'theirs');
+    for (let index = 0; index < 20; index += 1) await leftBy(flights, 'acme', String(index), 'x');
+    expect(flights.orphans.count).toBe(4);
+    expect(await flights.fly('zeta one', never, { owner: 'zeta' }).wait(LONG)).toBe('theirs');
+    expect(await flights.fly('acme 17', never, { owner: 'acme' }).wait(LONG)).toBe('x');
+    expect(await flights.fly('acme 16', async () => 'anew', { owner: 'acme' }).wait(LONG)).toBe('anew');
+  });
+
+  it('is shared in bytes too: large ones push out no small ones of another', async () => {
+    const { flights } = sky({ orphanBytes: 100 });
+    for (const name of ['one', 'two']) await leftBy(flights, 'zeta', name, 'z'.repeat(20));
+    for (let index = 0; index < 5; index += 1) await leftBy(flights, 'acme', String(index), 'x'.repeat(60));
+    for (const name of ['one', 'two'])
+      expect(await flights.fly(`zeta ${name}`, never, { owner: 'zeta' }).wait(LONG)).toBe('z'.repeat(20));
+    expect(flights.orphans).toEqual({ count: 1, bytes: 60 });
   });
 });
 

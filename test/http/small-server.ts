@@ -1,3 +1,4 @@
+import { Tasks } from '../../src/tasks/tasks.ts';
 import { Writable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import { Entries } from '../../src/cache/entry.ts';
@@ -46,6 +47,8 @@ export async function startSmallServer(
       cacheBytes: () => [],
       flights: none,
       waiters: none,
+      detached: () => 0,
+      tasks: () => 0,
       bytesInFlight: none,
       keysPaused: none,
       stateUp: () => true,
@@ -91,11 +94,12 @@ export async function startSmallServer(
       router: createRouter(BUILT_IN_MODELS, 'gemini-3.1-flash-image'),
       flights: new Flights({ now: Date.now, sizeOf: none }),
       renditions: createRenditions({ shelf, now: Date.now }),
-      cache: { when: 'repeatable', ttlSeconds: 60 },
+      cache: { when: 'repeatable', ttlSeconds: 60, onDisconnect: 'finish' },
       defaultFormat: null,
       answerWithinMs: () => 1000,
     },
     dialects: options.dialects ?? [gemini, openaiImages],
+    tasks: noTasks(),
     keys: createKeyRing([keyEntry(KEY), { ...keyEntry(REVOKED_KEY), revoked: true }]),
     // Hundreds of bad keys come from one address here, and each is to hear the same.
     limits: {
@@ -123,4 +127,19 @@ function keyEntry(key: string): KeyEntry {
     id: key.slice(-7),
     tenant: { id: 'acme', models: null, budgets: [], limits: null, cache },
   };
+}
+
+function noTasks(): Tasks {
+  const none = { put: async () => null, get: async () => null, delete: async () => undefined };
+  return new Tasks({
+    now: Date.now,
+    keepMs: 60_000,
+    inTheAir: 1,
+    inTheAirPerTenant: 1,
+    bytesPerTenant: 1,
+    answers: none,
+    book: { keep: async () => false, drop: () => undefined },
+    renderError: ({ status }) => ({ status, body: {} }),
+    onInterrupted: () => undefined,
+  });
 }

@@ -49,11 +49,12 @@ function upstream(baseUrl: string, options: Partial<UpstreamOptions> = {}): Upst
   return made;
 }
 
-const ask = (to: Upstream, model = 'gemini-3-pro-image'): Promise<Sent> =>
+const ask = (to: Upstream, model = 'gemini-3-pro-image', givenUp?: AbortSignal): Promise<Sent> =>
   to.generate(model, splice({ contents: [] }), {
     abandonAfterMs: 5_000,
     admit: async () => () => undefined,
     keep: (bytes) => bytes,
+    ...(givenUp !== undefined && { givenUp }),
   });
 const ok = (response: ServerResponse): void => {
   response.writeHead(200, { 'content-type': 'application/json' }).end('{"candidates":[]}');
@@ -138,4 +139,37 @@ test('a refusal that says the key back is heard without it, however long it is',
     expect(heard).not.toContain(key);
     expect(heard).toContain(words);
   }
+});
+
+test('a call that is given up before its reply begins is broken off, and may have cost something', async () => {
+  const givenUp = new AbortController();
+  const closed = Promise.withResolvers<void>();
+  const { url } = await vendor((response) => {
+    response.once('close', closed.resolve);
+    givenUp.abort();
+  });
+  const sent = await ask(upstream(url), 'gemini-3-pro-image', givenUp.signal);
+  expect(sent).toMatchObject({
+    kind: 'lost',
+    reason: 'cancelled',
+    error: { detail: { retry: false, code: 'cancelled' } },
+  });
+  await closed.promise;
+});
+
+test('a call that is given up while its reply comes is received to the end: it costs the same, read or not', async () => {
+  const givenUp = new AbortController();
+  const { url } = await vendor((response) => {
+    response.writeHead(200, { 'content-type': 'application/json' });
+    response.write('{"candidates":');
+    setTimeout(() => {
+      givenUp.abort();
+      setTimeout(() => response.end('[]}'), 50);
+    }, 200);
+  });
+  expect(await ask(upstream(url), 'gemini-3-pro-image', givenUp.signal)).toMatchObject({
+    kind: 'reply',
+    status: 200,
+    words: { candidates: [] },
+  });
 });

@@ -2,7 +2,7 @@ import { Type } from 'typebox';
 import type { Static } from 'typebox';
 import { USUAL_CEILING } from '../../image/model.ts';
 import { ASPECT_RATIOS, TIERS } from '../../image/size.ts';
-import { byTier, id, integer, list, object, text, ttlSeconds, when } from './terms.ts';
+import { byTier, id, integer, list, object, onDisconnect, text, ttlSeconds, when } from './terms.ts';
 
 /** The least that is not nothing: a price of 0 would let every budget stand still. */
 const LEAST_USD = 0.000001;
@@ -103,7 +103,11 @@ export const model = object({
   ),
   cache: Type.Optional(
     object(
-      { when: Type.Optional(when()), ttlSeconds: Type.Optional(ttlSeconds()) },
+      {
+        when: Type.Optional(when()),
+        ttlSeconds: Type.Optional(ttlSeconds()),
+        onDisconnect: Type.Optional(onDisconnect()),
+      },
       { description: 'How its pictures are kept; what a tenant or a key says wins.' },
     ),
   ),

@@ -2,7 +2,7 @@ import { Type } from 'typebox';
 import type { Static } from 'typebox';
 import { SAFETY_FLOORS } from '../../image/safety.ts';
 import { limits } from './limits.ts';
-import { id, list, names, object, section, text, ttlSeconds, variable, when } from './terms.ts';
+import { id, list, names, object, onDisconnect, section, text, ttlSeconds, variable, when } from './terms.ts';
 
 /** Nano-dollars up to here are whole numbers in a double. */
 const MOST_USD = 9_000_000;
@@ -87,6 +87,7 @@ export const tenant = object({
     ),
     when: Type.Optional(when()),
     ttlSeconds: Type.Optional(ttlSeconds()),
+    onDisconnect: Type.Optional(onDisconnect()),
   }),
 });
 

@@ -46,6 +46,13 @@ export const port = (fallback: number) => integer(1, 65_535, 'TCP port.', { defa
 export const bytes = (fallback: number, description: string) =>
   integer(1, Number.MAX_SAFE_INTEGER, `${description} In bytes.`, { default: fallback });
 
+export const onDisconnect = (more: object = {}) =>
+  Type.Enum(['finish', 'cancel'], {
+    description:
+      'When nobody waits for a picture any more. finish: it is drawn all the same, and kept for whoever asks again; cancel: the call is broken off, and charged as unknown.',
+    ...more,
+  });
+
 export const id = (description: string) =>
   text(
     '^[a-z0-9][a-z0-9._-]{0,63}$',

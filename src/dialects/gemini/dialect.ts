@@ -10,6 +10,7 @@ import { parseError } from './vendor-errors.ts';
 export const gemini: Dialect & UpstreamDialect = {
   name: 'gemini',
   native: true,
+  tasks: [],
   routes: ['/v1beta', '/v1', ''].map((version) => `${version}/models/{model}:generateContent`),
   recognises,
   parseRequest,

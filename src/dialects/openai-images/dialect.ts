@@ -4,12 +4,15 @@ import { renderError } from './errors.ts';
 import { renderModel, renderModels } from './models.ts';
 import { parseRequest } from './request.ts';
 
+// The second is Google's own base for OpenAI SDKs: its users change only the host.
+const BASES = ['/v1', '/v1beta/openai', ''];
+
 /** OpenAI's Images API: https://platform.openai.com/docs/api-reference/images */
 export const openaiImages: Dialect = {
   name: 'openai-images',
   native: false,
-  // The second is Google's own base for OpenAI SDKs: its users change only the host.
-  routes: ['/v1', '/v1beta/openai', ''].map((base) => `${base}/images/generations`),
+  routes: BASES.map((base) => `${base}/images/generations`),
+  tasks: BASES.map((base) => `${base}/images/tasks`),
   // The one most clients speak, and so the one spoken to whoever cannot be told.
   recognises: () => true,
   parseRequest,

@@ -1,0 +1,249 @@
+import { randomBytes } from 'node:crypto';
+import { GatewayError } from '../errors.ts';
+import type { JsonObject } from '../wire/json.ts';
+import type { AnswerStore, Row, TaskBook } from './ports.ts';
+import { interrupted, resultGone } from './refusals.ts';
+import { newLive, Roster } from './roster.ts';
+import type { Live, RosterBounds } from './roster.ts';
+import type { Task, TaskAnswer } from './task.ts';
+
+export interface TasksOptions extends RosterBounds {
+  /** Unix milliseconds. */
+  readonly now: () => number;
+  readonly keepMs: number;
+  readonly answers: AnswerStore;
+  readonly book: TaskBook;
+  /** How an answer that is none is written: in the words of the dialect that has tasks. */
+  readonly renderError: (error: GatewayError) => { readonly status: number; readonly body: JsonObject };
+  /** Told of those that a restart ended. */
+  readonly onInterrupted: (task: Task) => void;
+}
+
+export type Asked = Pick<Task, 'tenant' | 'retry' | 'requestId' | 'model' | 'pictures'>;
+
+/** What it came to. */
+export interface Outcome {
+  readonly answer: TaskAnswer;
+  readonly costUsd: string | null;
+}
+
+/**
+ * Tasks by tenant: those in the air, and those that ended and wait to be collected. Every look-up needs the tenant, and
+ * what another's has cannot be told from what nobody has.
+ */
+export class Tasks {
+  readonly #options: TasksOptions;
+  readonly #roster: Roster;
+  readonly #work = new Set<Promise<void>>();
+
+  constructor(options: TasksOptions) {
+    this.#options = options;
+    this.#roster = new Roster(options);
+  }
+
+  /** Being worked on. */
+  get inTheAir(): number {
+    return this.#roster.running;
+  }
+
+  /** The task that a repetition of its request gets too: one that has not failed. Waits until its first caller has been told. */
+  async underRetry(retry: string): Promise<Task | null> {
+    for (let live = this.#roster.under(retry); live !== undefined; live = this.#roster.under(retry)) {
+      const isAccepted = await live.accepted.promise;
+      if (isAccepted && this.#isAlive(live) && ['in_progress', 'completed'].includes(live.task.status))
+        return live.task;
+      if (this.#roster.under(retry) === live) return null;
+    }
+    return null;
+  }
+
+  /** A new one, counted from now on, and known to nobody before it is accepted. Throws `rate_limited` or `unavailable`. */
+  open(asked: Asked): Task {
+    const { now, keepMs } = this.#options;
+    this.sweep();
+    this.#roster.checkRoom(asked.tenant, asked.pictures);
+    const task: Task = {
+      ...asked,
+      id: `task_${randomBytes(24).toString('base64url')}`,
+      createdAt: now(),
+      status: 'in_progress',
+      done: 0,
+      endedAt: null,
+      expiresAt: now() + keepMs,
+      statusCode: null,
+      costUsd: null,
+      bytes: 0,
+    };
+    this.#roster.add(newLive(task, true));
+    return task;
+  }
+
+  /** It will not be one: its request was answered or refused at once, or its caller never heard of it. */
+  discard({ id }: Task): void {
+    const live = this.#roster.get(id);
+    if (live === undefined) return;
+    live.accepted.resolve(false);
+    this.#roster.remove(live);
+    this.#options.book.drop(id);
+  }
+
+  /** Resolves when it is known over a restart, as far as that can be. */
+  async accept({ id }: Task): Promise<void> {
+    const live = this.#roster.get(id);
+    if (live === undefined) return;
+    await this.#keep(live.task);
+    live.accepted.resolve(true);
+  }
+
+  /** Aborted when it is cancelled. */
+  cancelledOf({ id }: Task): AbortSignal {
+    return this.#roster.get(id)?.cancelled.signal ?? AbortSignal.abort();
+  }
+
+  landed({ id }: Task): void {
+    const live = this.#roster.get(id);
+    if (live !== undefined) live.task = { ...live.task, done: live.task.done + 1 };
+  }
+
+  /** Waits for work that goes on after its caller was answered, before the process ends. */
+  track(work: Promise<void>): void {
+    const tracked: Promise<void> = work.finally(() => this.#work.delete(tracked));
+    this.#work.add(tracked);
+  }
+
+  async idle(): Promise<void> {
+    while (this.#work.size > 0) await Promise.all(this.#work);
+  }
+
+  /** Keeps what came of it. Whether the answer is safe, to be collected; of one that was cancelled it is not kept. */
+  async finish({ id }: Task, { answer, costUsd }: Outcome): Promise<boolean> {
+    const live = this.#roster.get(id);
+    if (live === undefined) return false;
+    const endedAt = this.#options.now();
+    const ended = { endedAt, expiresAt: endedAt + this.#options.keepMs, costUsd, statusCode: answer.status };
+    const status = answer.status < 400 ? 'completed' : 'failed';
+    let bytes: number | null = null;
+    try {
+      bytes = await this.#put({ ...live.task, ...ended, status }, answer, live);
+    } finally {
+      if (live.task.status === 'cancelled') live.task = { ...live.task, costUsd };
+      else live.task = { ...live.task, ...ended, status: bytes === null ? 'failed' : status, bytes: bytes ?? 0 };
+      await this.#keep(live.task);
+      this.#roster.rest(live);
+      live.ended.resolve();
+    }
+    return bytes !== null;
+  }
+
+  /** `live` may be cancelled before, or meanwhile. */
+  async #put(ended: Task, { status, headers, body }: TaskAnswer, live: Live): Promise<number | null> {
+    const { answers } = this.#options;
+    if (live.task.status === 'cancelled') return null;
+    const about = { task: JSON.stringify(ended), status, headers: { ...headers } };
+    const bytes = await answers.put(ended, { about, body, model: ended.model, expiresAt: ended.expiresAt });
+    if (bytes === null || live.task.status === 'in_progress') return bytes;
+    await answers.delete(ended);
+    return null;
+  }
+
+  find(tenant: string, id: string): Task | null {
+    const live = this.#roster.get(id);
+    return live !== undefined && live.task.tenant === tenant && this.#isAlive(live) ? live.task : null;
+  }
+
+  /** Resolves when it has ended, when so much time is over, or when `until` is aborted. */
+  async wait({ id }: Task, ms: number, until: AbortSignal): Promise<void> {
+    const live = this.#roster.get(id);
+    if (live === undefined || until.aborted || live.task.status !== 'in_progress') return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, ms).unref();
+    until.addEventListener('abort', () => resolve(), { once: true });
+    await Promise.race([live.ended.promise, promise]);
+    clearTimeout(timer);
+    resolve();
+  }
+
+  /** What came of one that has ended. */
+  async answerOf(task: Task): Promise<TaskAnswer | null> {
+    if (task.status === 'in_progress' || task.status === 'cancelled') return null;
+    const kept = await this.#options.answers.get(task);
+    if (kept !== null) {
+      const { status, headers } = kept.about;
+      return { status: Number(status), headers: headers as unknown as TaskAnswer['headers'], body: kept.body };
+    }
+    const error = task.statusCode === null ? interrupted() : resultGone();
+    return { ...this.#options.renderError(error), headers: {} };
+  }
+
+  /** Of one in the air nobody waits any more; one that has ended is forgotten, its answer with it. */
+  async cancel({ id }: Task): Promise<Task | null> {
+    const live = this.#roster.get(id);
+    if (live === undefined) return null;
+    if (live.task.status !== 'in_progress') {
+      this.#roster.remove(live);
+      this.#options.book.drop(id);
+      await this.#options.answers.delete(live.task);
+      return null;
+    }
+    const endedAt = this.#options.now();
+    live.task = { ...live.task, status: 'cancelled', endedAt, expiresAt: endedAt + this.#options.keepMs };
+    live.cancelled.abort();
+    live.ended.resolve();
+    await this.#keep(live.task);
+    return live.task;
+  }
+
+  /** Those of an earlier run. What was in the air when it ended was kept by its answer, or was interrupted. */
+  async restore(rows: readonly Row[]): Promise<void> {
+    for (const { record } of rows) {
+      const task = readRecord(record);
+      if (task === null) continue;
+      if (task.status !== 'in_progress') {
+        this.#roster.add(newLive(task, false));
+        continue;
+      }
+      const kept = readRecord((await this.#options.answers.get(task))?.about['task']);
+      const endedAt = this.#options.now();
+      const expiresAt = endedAt + this.#options.keepMs;
+      const ended: Task = kept ?? { ...task, status: 'failed', endedAt, expiresAt };
+      this.#roster.add(newLive(ended, false));
+      await this.#keep(ended);
+      if (kept === null) this.#options.onInterrupted(ended);
+    }
+  }
+
+  /** Leaves nothing of a tenant's. */
+  forget(tenant: string): void {
+    for (const live of this.#roster.of(tenant)) {
+      live.cancelled.abort();
+      this.discard(live.task);
+    }
+  }
+
+  /** Forgets what has expired. It is also done before a new one is opened. */
+  sweep(): void {
+    for (const live of this.#roster.all()) if (!this.#isAlive(live) && !live.running) this.#roster.remove(live);
+  }
+
+  #isAlive({ task, running }: Live): boolean {
+    return running || task.expiresAt > this.#options.now();
+  }
+
+  async #keep(task: Task): Promise<void> {
+    const { id, tenant, expiresAt } = task;
+    await this.#options.book.keep({ id, tenant, record: JSON.stringify(task), endsAt: expiresAt });
+  }
+}
+
+function readRecord(record: unknown): Task | null {
+  if (typeof record !== 'string') return null;
+  try {
+    const task = JSON.parse(record) as Partial<Task> | null;
+    return typeof task?.id === 'string' && typeof task.tenant === 'string' && typeof task.status === 'string'
+      ? (task as Task)
+      : null;
+  } catch {
+    // Another version's.
+    return null;
+  }
+}

@@ -4,6 +4,8 @@ import type { DiskTrouble } from '../cache/disk-store.ts';
 import { Entries } from '../cache/entry.ts';
 import { IdempotencyKeys } from '../cache/idempotency.ts';
 import { MemoryStore } from '../cache/memory-store.ts';
+import { Links } from '../cache/links.ts';
+import { createLinkSigner } from '../cache/link-signature.ts';
 import { createRenditions } from '../cache/renditions.ts';
 import type { Renditions } from '../cache/renditions.ts';
 import { Shelf } from '../cache/shelf.ts';
@@ -19,6 +21,7 @@ import type { JsonObject } from '../wire/json.ts';
 export interface CacheParts {
   readonly entries: Entries;
   readonly renditions: Renditions;
+  readonly links: Links;
   readonly idempotencyKeys: IdempotencyKeys;
   readonly admin: CacheAdmin;
   close(): Promise<void>;
@@ -34,6 +37,11 @@ export interface CacheOptions {
   readonly now: () => number;
   readonly log: Log;
   readonly metrics: Metrics;
+  readonly links: {
+    readonly secrets: readonly [string, ...string[]];
+    readonly base: () => string | null;
+    readonly isTenant: (id: string) => boolean;
+  };
 }
 
 /** Some 20,000 keys. */
@@ -92,6 +100,14 @@ export async function openCache(
     stores,
     entries: new Entries({ shelf, parseAnswer, now, onTrouble }),
     renditions: createRenditions({ shelf, now }),
+    links: new Links({
+      shelf,
+      signer: createLinkSigner(options.links.secrets),
+      base: options.links.base,
+      isTenant: options.links.isTenant,
+      now,
+      count: metrics.link,
+    }),
     idempotencyKeys,
     admin: shelf,
     async close() {

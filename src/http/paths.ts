@@ -1,3 +1,4 @@
+import { LINKED_PATH } from '../cache/links.ts';
 import type { Asked, Dialect } from '../dialects/dialect.ts';
 
 /** Where models are listed, in the dialect of whoever asks. */
@@ -54,8 +55,9 @@ export function drawnPath(
 }
 
 /** The method a known path is served with, as an Allow header says it; null for a path that is not known. */
-export function allowedMethod(path: string, dialects: readonly Dialect[]): 'GET' | 'POST' | null {
+export function allowedMethod(path: string, dialects: readonly Dialect[]): 'GET' | 'GET, HEAD' | 'POST' | null {
   const plain = plainPath(path);
+  if (plain.startsWith(`${LINKED_PATH}/`)) return 'GET, HEAD';
   if (drawnPath(path, dialects) !== null || QUOTE_PATHS.some((quote) => quote === plain)) return 'POST';
   return MODEL_PATHS.some((models) => plain === models || plain.startsWith(`${models}/`)) ? 'GET' : null;
 }

@@ -113,6 +113,11 @@ export class Roll {
     return others.some(({ id, settings }) => id !== tenant && settings.cache.scope === scope) ? null : scope;
   }
 
+  /** Whether there is a tenant of that id that is not deleted. */
+  has(tenant: string): boolean {
+    return this.baseTenants.has(tenant) || this.record('tenant', tenant)?.deletedAt === null;
+  }
+
   /** Ids of all tenants that are not deleted, in their order. */
   tenantIds(): readonly string[] {
     const made = [...this.#records.values()].flatMap(({ record }) =>

@@ -10,6 +10,7 @@ import { splitUrl } from './paths.ts';
 import { partFor } from './part.ts';
 import type { Reply } from './reply.ts';
 import type { Mount, Request, RouteParts } from './routes.ts';
+import { sharedRooms } from './shared-rooms.ts';
 import type { Handler } from './server.ts';
 
 /** The widths a linked picture can be had in, beside its own: a closed set, so that nobody has a thousand of them made. */
@@ -26,6 +27,7 @@ export function registerLinks(app: FastifyInstance, parts: RouteParts, mount: Mo
 }
 
 function linkHandler({ gateway, requestLimits, linkBudget }: RouteParts): Handler {
+  const share = sharedRooms();
   return async (request, facts, source) => {
     try {
       requestLimits.visit(request);
@@ -44,14 +46,13 @@ function linkHandler({ gateway, requestLimits, linkBudget }: RouteParts): Handle
       const wish = { format: null, compression: QUALITY, scope, ttlSeconds: restSeconds };
       const picture =
         width === null ? whole : await gateway.renditions.of({ picture: whole, model }, { ...wish, width });
-      room.keep(Math.min(room.bytes, picture.data.byteLength));
       // The same transformation of the same bytes: nothing needs to be read to tell that.
       const etag = `"${digest}${picture === whole ? '' : `-w${width}`}"`;
       const reply = replyWith(picture, { request, requestId: facts.requestId, id, etag, restSeconds });
       facts.outcome = 'cached';
       facts.size = `${picture.info.width}x${picture.info.height}`;
       gateway.metrics.link(reply.status === 304 ? 'not_modified' : 'served');
-      return { reply, delivered: () => room.keep(0) };
+      return { reply, delivered: share(picture.data, room) };
     } catch (error) {
       room.keep(0);
       throw requestLimits.refuse(request, error);

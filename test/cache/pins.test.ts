@@ -77,6 +77,11 @@ describe.each([
     ]);
     for (let number = 10; number < 16; number += 1) await put(store, `${number}`, { ...blobs(number), scope: 'acme' });
     for (const name of ['a', 'b', 'd', 'e', '14', '15']) expect([name, await has(store, name)]).toEqual([name, true]);
+    // Whose share is not full makes room at the cost of others, and passes their pins over too.
+    for (let number = 20; number < 24; number += 1)
+      expect(await put(store, `${number}`, { ...blobs(number), scope: 'third' })).toBe(true);
+    for (const name of ['a', 'b', 'd', 'e', '20', '23']) expect([name, await has(store, name)]).toEqual([name, true]);
+    expect(store.byteLength).toBeLessThanOrEqual(8 * each);
   });
 });
 

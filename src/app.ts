@@ -5,6 +5,7 @@ import { alerting, budgetReader } from './app/budgets.ts';
 import { openCache } from './app/cache.ts';
 import { baseOf } from './app/keys.ts';
 import { watchLedger } from './app/ledger.ts';
+import { linkSecrets } from './app/link-secret.ts';
 import { limitParts } from './app/limits.ts';
 import { keepFor } from './app/retention.ts';
 import { openState } from './app/state.ts';
@@ -114,6 +115,11 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       },
     });
 
+    let linkBase = config.links.base;
+    if (config.state !== 'embedded' && config.links.secrets.length === 0)
+      log.warn(
+        'links: signed with a secret of this instance alone: set PLANTAIN_LINK_SECRET, the same for all of them',
+      );
     const cache = await openCache({
       config: config.cache,
       // Where tenants can be made at run time there may be several at any moment.
@@ -124,6 +130,11 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       now,
       log,
       metrics,
+      links: {
+        secrets: await linkSecrets(realm, config.links.secrets),
+        base: () => linkBase,
+        isTenant: (id) => registry.roll.has(id),
+      },
     });
     closers.push(cache.close);
     const kept = await openTasks({ config: config.tasks, cache, now, log, metrics });
@@ -169,6 +180,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       router: createRouter(config.models, config.images.defaultModel),
       flights,
       renditions: cache.renditions,
+      links: cache.links,
       idempotencyKeys: cache.idempotencyKeys,
       cache: config.cache,
       defaultFormat: config.images.defaultFormat === 'vendor' ? null : config.images.defaultFormat,
@@ -191,12 +203,14 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       trustProxy: config.trustProxy,
       budget: bodies,
       bodyBytes: config.bounds.bodyBytes,
+      linkBudget: createByteBudget(config.bounds.bytesInFlight / 2),
       publicUrl: config.publicUrl,
       health,
       closing: closing.signal,
     });
     const operations = createOperationsServer(metrics, health);
     const apiUrl = await api.listen({ ...config.listen });
+    if (config.links.followsListener) linkBase = apiUrl;
     closers.push(async () => {
       closing.abort();
       await api.close();

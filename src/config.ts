@@ -8,6 +8,7 @@ import { budgetsReader, modelsReader, readOrganisations } from './config/budgets
 import { readCache } from './config/cache.ts';
 import { overrideByEnvironment, secretReader } from './config/environment.ts';
 import type { Variables } from './config/environment.ts';
+import { readLinks } from './config/links.ts';
 import { checkTrustProxy } from './config/limits.ts';
 import { ConfigError, createReport } from './config/mistakes.ts';
 import type { Report } from './config/mistakes.ts';
@@ -57,6 +58,7 @@ export function loadConfig({ file: asked, environment, workingDirectory }: Confi
   checkRetention(file, report);
   checkTrustProxy(file.trustProxy, report);
   const publicUrl = readPublicUrl(file, report);
+  const links = readLinks(file, publicUrl, readSecret, report);
 
   const upstreams = readUpstreams(file.upstreams, readSecret, report, pathOf);
   const drawing = whoDraws(upstreams, file.listen.host, name !== null, report);
@@ -84,6 +86,7 @@ export function loadConfig({ file: asked, environment, workingDirectory }: Confi
     operations,
     admin,
     publicUrl,
+    links,
     trustProxy,
     dataDir: resolve(workingDirectory, file.dataDir),
     logLevel,

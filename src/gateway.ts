@@ -3,6 +3,7 @@ import { keyName } from './cache/key.ts';
 import type { CacheKey } from './cache/key.ts';
 import type { Flights, OnDisconnect, Seat } from './cache/flights.ts';
 import type { IdempotencyKeys } from './cache/idempotency.ts';
+import type { Links } from './cache/links.ts';
 import type { CacheWhen, Decision, Directives } from './cache/policy.ts';
 import type { Renditions } from './cache/renditions.ts';
 import type { Call, Delivered, Dialect } from './dialects/dialect.ts';
@@ -26,6 +27,7 @@ export interface GatewayParts extends DrawParts {
   readonly router: Router;
   readonly flights: Flights<Flown>;
   readonly renditions: Renditions;
+  readonly links: Links;
   readonly idempotencyKeys: IdempotencyKeys;
   readonly cache: { readonly when: CacheWhen; readonly ttlSeconds: number; readonly onDisconnect: OnDisconnect };
   /** What callers of a translated dialect get who name no format; null: the vendor's own bytes. */
@@ -105,6 +107,9 @@ export async function servePlanned(parts: GatewayParts, incoming: Incoming, plan
   const { trace, gone, watch } = incoming;
   const { request, format, model, target, shape, pictures: plans } = planned;
 
+  const { asLink } = request.delivery;
+  if (asLink && plans.some(({ hit }) => hit === null)) await parts.links.admit(incoming.caller.tenant.cache.scope);
+
   trace.upstream = target.upstream;
   await hearHangUps(parts, incoming, planned);
   const startedAt = performance.now();
@@ -121,15 +126,16 @@ export async function servePlanned(parts: GatewayParts, incoming: Incoming, plan
   if (flown.length === 0) throw failure instanceof GatewayError ? failure.costing(lostNanos) : failure;
   for (const each of flown) if (each.how !== 'drawn') noteSaving(parts, incoming, planned, each);
   const paidNanos = flown.reduce((sum, { how, flown: { drawn } }) => sum + (how === 'drawn' ? drawn.costNanos : 0), 0);
+  const costNanos = paidNanos + lostNanos;
   try {
-    const pictures = await Promise.all(flown.map((each) => dress(parts, each, format, request)));
+    const dressed = await Promise.all(flown.map((each) => dress(parts, each, format, request)));
+    const pictures = asLink ? await linkAll(parts, incoming, dressed) : dressed;
     const missing = failure === undefined ? null : asGatewayError(failure);
-    const costNanos = paidNanos + lostNanos;
     return { request, model, shape, pictures, missing, costNanos, delivered: crew.leave };
   } catch (error) {
     // Drawn and paid for: whoever asks again collects it.
     crew.leave(false);
-    throw error;
+    throw error instanceof GatewayError && costNanos > 0 ? error.costing(costNanos) : error;
   }
 }
 
@@ -155,6 +161,20 @@ async function dress(
   const { drawn } = landed.flown;
   const wish = { format, compression: delivery.compression, scope: landed.key.scope, ttlSeconds: keptFor(landed) };
   return { ...landed, drawn, picture: await renditions.of(drawn, wish) };
+}
+
+/** A link to each, one after the other: room for them is found once, and not raced for. */
+async function linkAll(
+  { links }: GatewayParts,
+  { caller: { tenant } }: Incoming,
+  pictures: readonly ServedPicture[],
+): Promise<readonly ServedPicture[]> {
+  const linked: ServedPicture[] = [];
+  for (const each of pictures) {
+    const owner = { tenant: tenant.id, scope: tenant.cache.scope, model: each.drawn.model };
+    linked.push({ ...each, url: await links.make(each.picture, owner) });
+  }
+  return linked;
 }
 
 /** Seconds: what is made of a picture is kept where that is, and no longer. */

@@ -22,6 +22,7 @@ Environment (each wins over the file; secrets also as NAME_FILE):
   REDIS_URL                                           the Redis that several instances share for budgets and limits
   PORT, HOST, OPERATIONS_PORT, OPERATIONS_HOST        where to listen
   PLANTAIN_ADMIN_KEY, ADMIN_PORT, ADMIN_HOST          opens the admin API there (127.0.0.1:9465); without the key it is off
+  PLANTAIN_LINK_SECRET, PLANTAIN_LINK_SECRET_PREVIOUS signs links to pictures; without it, DATA_DIR/link-secret does
   PUBLIC_URL, DATA_DIR, LOG_LEVEL                     how callers reach it, where it keeps its ledger, what it logs
 
 Exit codes: 0 drained and ended, 78 the configuration is wrong, 1 anything else.

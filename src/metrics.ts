@@ -70,6 +70,8 @@ export interface Metrics {
   cache(result: CacheResult, tier?: string): void;
   bypass(reason: string): void;
   evicted(tier: string, reason: string): void;
+  /** What became of a link to a picture, or of the wish for one. */
+  link(event: string): void;
   upstreamStarted(model: string): void;
   upstreamEnded(model: string, outcome: UpstreamOutcome, seconds: number): void;
   spent(model: string, tenant: string, nanos: number): void;
@@ -157,6 +159,11 @@ export function createMetrics({ version, simulator, store, gauges }: MetricsOpti
   const cache = counter('plantain_cache_requests_total', 'Pictures looked up, by result.', 'tier', 'result');
   const bypass = counter('plantain_cache_bypass_total', 'Pictures not looked up, by reason.', 'reason');
   const evictions = counter('plantain_cache_evictions_total', 'Entries dropped from the store.', 'tier', 'reason');
+  const links = counter(
+    'plantain_links_total',
+    'Links to pictures: made, not made and why, served, refused and why.',
+    'event',
+  );
   const upstream = counter(
     'plantain_upstream_requests_total',
     'Calls to upstreams, by what became of them.',
@@ -262,6 +269,7 @@ export function createMetrics({ version, simulator, store, gauges }: MetricsOpti
     cache: (result, tier = 'memory') => cache.inc({ tier, result }),
     bypass: (reason) => bypass.inc({ reason }),
     evicted: (tier, reason) => evictions.inc({ tier, reason }),
+    link: (event) => links.inc({ event }),
     upstreamStarted: (model) => inflight.inc({ model }),
     upstreamEnded(model, outcome, seconds) {
       inflight.dec({ model });

@@ -5,6 +5,8 @@ import type { DiskTrouble } from '../cache/disk-store.ts';
 import { Entries } from '../cache/entry.ts';
 import { IdempotencyKeys } from '../cache/idempotency.ts';
 import { MemoryStore } from '../cache/memory-store.ts';
+import { Links } from '../cache/links.ts';
+import { createLinkSigner } from '../cache/link-signature.ts';
 import { createRenditions } from '../cache/renditions.ts';
 import type { Renditions } from '../cache/renditions.ts';
 import { Shelf } from '../cache/shelf.ts';
@@ -21,6 +23,7 @@ import type { JsonObject } from '../wire/json.ts';
 export interface CacheParts {
   readonly entries: Entries;
   readonly renditions: Renditions;
+  readonly links: Links;
   readonly idempotencyKeys: IdempotencyKeys;
   /** Answers of tasks, and what is known of these over a restart. */
   readonly answers: KeptAnswers;
@@ -42,6 +45,11 @@ export interface CacheOptions {
   readonly now: () => number;
   readonly log: Log;
   readonly metrics: Metrics;
+  readonly links: {
+    readonly secrets: readonly [string, ...string[]];
+    readonly base: () => string | null;
+    readonly isTenant: (id: string) => boolean;
+  };
 }
 
 /** Some 20,000 keys. */
@@ -120,6 +128,14 @@ export async function openCache(options: CacheOptions): Promise<CacheParts> {
     },
     entries: new Entries({ shelf: whole, parseAnswer, now, onTrouble }),
     renditions: createRenditions({ shelf: whole, now }),
+    links: new Links({
+      shelf: whole,
+      signer: createLinkSigner(options.links.secrets),
+      base: options.links.base,
+      isTenant: options.links.isTenant,
+      now,
+      count: metrics.link,
+    }),
     idempotencyKeys,
     answers: new KeptAnswers({ shelf: whole, now }),
     taskBook: {

@@ -15,6 +15,8 @@ export interface LimitedState {
 }
 
 const STRANGERS_PER_MINUTE = 60;
+/** A page of a hundred thumbnails, twelve times over: an office shares an address. */
+const LINKS_PER_MINUTE = 1_200;
 /** Some 10 MB. */
 const ADDRESSES = 65_536;
 
@@ -24,6 +26,8 @@ export function limitParts({ requests, standing }: LimitedState, metrics: Metric
     requests,
     strangers: new RateCounter({ capacity: ADDRESSES, now: () => Math.floor(performance.now()) }),
     strangersPerMinute: STRANGERS_PER_MINUTE,
+    links: new RateCounter({ capacity: ADDRESSES, now: () => Math.floor(performance.now()) }),
+    linksPerMinute: LINKS_PER_MINUTE,
     imageStanding: standing,
     count: metrics.limited,
   };

@@ -10,13 +10,15 @@ export interface Row {
   readonly headBytes: number;
   /** With its blobs: what it counts for in its scope. */
   readonly bytes: number;
+  /** 1: it stays until it expires. */
+  readonly pinned: number;
 }
 
 /** Of the rows of an entry in all tables and indexes, roughly. */
 const ROW_BYTES = 512;
 /** As many as memory has room for. */
 const MOST_CLAIMS = 20_000;
-const ROW = 'id, scope, head_bytes AS headBytes, bytes';
+const ROW = 'id, scope, head_bytes AS headBytes, bytes, pinned';
 
 type Value = string | number | bigint | null;
 
@@ -26,6 +28,7 @@ export class Books {
   readonly #prepared = new Map<string, ReturnType<Database['prepare']>>();
   #bytes = 0;
   #scopes = new Map<string, number>();
+  #pinned = new Map<string, number>();
   #turn = 0;
 
   /** Throws what SQLite throws. */
@@ -51,9 +54,16 @@ export class Books {
     return this.#scopes.get(scope) ?? 0;
   }
 
-  /** One that has more than so many bytes. */
+  /** Of pinned entries, of a scope or of all; each counts whole, even where it shares blobs. */
+  pinnedBytes(scope?: string): number {
+    if (scope !== undefined) return this.#pinned.get(scope) ?? 0;
+    return this.#pinned.values().reduce((sum, bytes) => sum + bytes, 0);
+  }
+
+  /** One that has more than so many bytes, and something that may go. */
   scopeAbove(bytes: number): string | null {
-    return this.#scopes.entries().find(([, has]) => has > bytes)?.[0] ?? null;
+    const found = this.#scopes.entries().find(([scope, has]) => has > bytes && has > this.pinnedBytes(scope));
+    return found?.[0] ?? null;
   }
 
   close(): void {
@@ -77,24 +87,25 @@ export class Books {
 
   find(name: string): Card | null {
     const found = this.#get(
-      `SELECT id, scope, model, text AS head, created AS createdAt, expires AS expiresAt
+      `SELECT id, scope, model, text AS head, created AS createdAt, expires AS expiresAt, pinned
        FROM entry JOIN head ON head.entry = id WHERE name = ?`,
       name,
     );
     if (found === undefined) return null;
-    const { id, ...card } = found;
+    const { id, pinned, ...card } = found;
     const blobs = this.#all(
       'SELECT digest, bytes AS byteLength FROM holding JOIN blob ON blob.id = blob WHERE entry = ?',
       Number(id),
     );
-    return { ...card, blobs } as unknown as Card;
+    return { ...card, blobs, ...(pinned === 1 && { pinned: true }) } as unknown as Card;
   }
 
   insert(name: string, card: Card): void {
-    const { scope, model, head, createdAt, expiresAt } = card;
+    const { scope, model, head, createdAt, expiresAt, pinned = false } = card;
     const [headBytes, bytes] = [sizeOfHead(card), sizeOfCard(card)];
     const { lastInsertRowid: entry } = this.#run(
-      `INSERT INTO entry (name, scope, model, head_bytes, bytes, created, expires, used) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO entry (name, scope, model, head_bytes, bytes, created, expires, used, pinned)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       name,
       scope,
       model,
@@ -103,6 +114,7 @@ export class Books {
       createdAt,
       expiresAt,
       this.#nextTurn(),
+      pinned ? 1 : 0,
     );
     this.#run('INSERT INTO head (entry, text) VALUES (?, ?)', entry, head);
     for (const { digest, byteLength } of card.blobs) {
@@ -116,11 +128,12 @@ export class Books {
       this.#run('INSERT INTO holding (entry, blob) VALUES (?, ?)', entry, Number(id));
     }
     this.#bytes += headBytes;
-    this.#scopes.set(scope, this.bytesOf(scope) + bytes);
+    add(this.#scopes, scope, bytes);
+    if (pinned) add(this.#pinned, scope, bytes);
   }
 
   /** The digests that nobody holds any more. */
-  remove({ id, scope, headBytes, bytes }: Row): string[] {
+  remove({ id, scope, headBytes, bytes, pinned }: Row): string[] {
     const blobs = this.#all(
       `UPDATE blob SET holders = holders - 1 WHERE id IN (SELECT blob FROM holding WHERE entry = ?)
        RETURNING id, digest, bytes, holders`,
@@ -135,9 +148,8 @@ export class Books {
     this.#run('DELETE FROM head WHERE entry = ?', id);
     this.#run('DELETE FROM entry WHERE id = ?', id);
     this.#bytes -= headBytes;
-    const left = this.bytesOf(scope) - bytes;
-    if (left > 0) this.#scopes.set(scope, left);
-    else this.#scopes.delete(scope);
+    add(this.#scopes, scope, -bytes);
+    if (pinned === 1) add(this.#pinned, scope, -bytes);
     return unheld.map(({ digest }) => String(digest));
   }
 
@@ -145,9 +157,13 @@ export class Books {
     return this.#rows(`SELECT ${ROW} FROM entry WHERE name = ?`, name)[0] ?? null;
   }
 
+  /** Of those that may go. */
   leastRecentlyUsed(scope?: string): Row | null {
-    if (scope === undefined) return this.#rows(`SELECT ${ROW} FROM entry ORDER BY used LIMIT 1`)[0] ?? null;
-    return this.#rows(`SELECT ${ROW} FROM entry WHERE scope = ? ORDER BY used LIMIT 1`, scope)[0] ?? null;
+    const found =
+      scope === undefined
+        ? this.#rows(`SELECT ${ROW} FROM entry WHERE pinned = 0 ORDER BY used LIMIT 1`)
+        : this.#rows(`SELECT ${ROW} FROM entry WHERE scope = ? AND pinned = 0 ORDER BY used LIMIT 1`, scope);
+    return found[0] ?? null;
   }
 
   expired(now: number, atMost: number): Row[] {
@@ -249,8 +265,13 @@ export class Books {
     const sum = (query: string): number => Number(this.#get(query)?.['sum'] ?? 0);
     this.#bytes = sum('SELECT sum(bytes) AS sum FROM blob') + sum('SELECT sum(head_bytes) AS sum FROM entry');
     this.#turn = sum('SELECT max(used) AS sum FROM entry');
-    const scopes = this.#all('SELECT scope, sum(bytes) AS bytes FROM entry GROUP BY scope');
-    this.#scopes = new Map(scopes.map(({ scope, bytes }) => [String(scope), Number(bytes)]));
+    this.#scopes = new Map();
+    this.#pinned = new Map();
+    const sums = this.#all('SELECT scope, pinned, sum(bytes) AS bytes FROM entry GROUP BY scope, pinned');
+    for (const { scope, pinned, bytes } of sums) {
+      add(this.#scopes, String(scope), Number(bytes));
+      if (pinned === 1) add(this.#pinned, String(scope), Number(bytes));
+    }
   }
 
   #prepare(query: string) {
@@ -274,6 +295,13 @@ export class Books {
   #rows(query: string, ...values: Value[]): Row[] {
     return this.#all(query, ...values) as unknown as Row[];
   }
+}
+
+/** Whoever has nothing left is not listed. */
+function add(sums: Map<string, number>, scope: string, bytes: number): void {
+  const sum = (sums.get(scope) ?? 0) + bytes;
+  if (sum > 0) sums.set(scope, sum);
+  else sums.delete(scope);
 }
 
 function sizeOfHead({ head }: Pick<Card, 'head'>): number {

@@ -5,7 +5,7 @@ import { Books, sizeOfCard } from './disk-books.ts';
 import type { Row } from './disk-books.ts';
 import { emptyDrafts, FOLDERS, identityOf, makeTree, placesIn, putInPlace } from './disk-tree.ts';
 import type { Places } from './disk-tree.ts';
-import { matches } from './store.ts';
+import { matches, pinnable } from './store.ts';
 import type { Bounds, Card, Claim, EvictionReason, Purged, Selection, Standing, TaskRow } from './store.ts';
 
 export interface CatalogueOptions extends Bounds {
@@ -68,7 +68,7 @@ export class Catalogue {
     const bytes = sizeOfCard(card);
     const left = maxBytes - bytes - this.#promised();
     const leftOfShare = scopeBytes - bytes - this.#promised(card.scope);
-    if (left < 0 || leftOfShare < 0) return null;
+    if (left < 0 || leftOfShare < 0 || !this.#fitsBesidePins(name, card, bytes)) return null;
     this.#change((remove) => {
       const reason = scopeBytes < maxBytes ? 'share' : 'room';
       this.#evictWhile(reason, () => this.#books.bytesOf(card.scope) > leftOfShare, remove, card.scope);
@@ -77,6 +77,12 @@ export class Catalogue {
     const reservation = { name, card, bytes, purged: false };
     this.#reserved.add(reservation);
     return reservation;
+  }
+
+  /** Whether pinned entries of a scope may still find room. */
+  mayPin(scope: string): boolean {
+    const { maxBytes, scopeBytes } = this.#options;
+    return this.#pinned() < pinnable(maxBytes) && this.#pinned(scope) < pinnable(scopeBytes);
   }
 
   abandon(reservation: Reservation): void {
@@ -150,11 +156,13 @@ export class Catalogue {
       for (const row of expired) this.#evict(row, 'expired', remove);
       let left = atMost;
       const once = (): boolean => (left -= 1) >= 0;
+      const before = this.#books.bytes;
       const over = this.#books.scopeAbove(scopeBytes);
       if (over !== null)
         this.#evictWhile('share', () => this.#books.bytesOf(over) > scopeBytes && once(), remove, over);
       this.#evictWhile('room', () => this.#books.bytes > maxBytes && once(), remove);
-      return expired.length === atMost || over !== null || this.#books.bytes > maxBytes;
+      // What is pinned stays above a bound until it expires.
+      return expired.length === atMost || this.#books.bytes < before;
     });
   }
 
@@ -186,6 +194,28 @@ export class Catalogue {
 
   tasks(now: number): TaskRow[] {
     return this.#books.tasks(now);
+  }
+
+  /** What has its name makes place for it. */
+  #fitsBesidePins(name: string, { scope, pinned }: Card, bytes: number): boolean {
+    const { maxBytes, scopeBytes } = this.#options;
+    const before = this.#books.named(name);
+    const freed = before?.pinned === 1 ? before.bytes : 0;
+    const ofAll = this.#pinned() - freed + bytes;
+    const ofScope = this.#pinned(scope) - (before?.scope === scope ? freed : 0) + bytes;
+    if (pinned === true && (ofAll > pinnable(maxBytes) || ofScope > pinnable(scopeBytes))) return false;
+    // Nobody makes room of what is pinned, nor of what is being written.
+    return (
+      this.#books.pinnedBytes() + this.#promised() + bytes <= maxBytes &&
+      this.#books.pinnedBytes(scope) + this.#promised(scope) + bytes <= scopeBytes
+    );
+  }
+
+  /** Of all scopes, or of one; those that are being written too. */
+  #pinned(scope?: string): number {
+    const reserved = this.#reserved.values().filter(({ card }) => scope === undefined || card.scope === scope);
+    const promised = reserved.reduce((sum, { card, bytes }) => sum + (card.pinned === true ? bytes : 0), 0);
+    return this.#books.pinnedBytes(scope) + promised;
   }
 
   /** Of all scopes, or of one. */

@@ -48,4 +48,12 @@ export const SCHEMA_STEPS: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX task_by_end ON task (ends);
   `,
+  `
+  -- Pinned entries stay until they expire: whoever looks for what may go does not come by them.
+  ALTER TABLE entry ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0;
+  DROP INDEX entry_by_use;
+  CREATE INDEX entry_by_use ON entry (used) WHERE pinned = 0;
+  DROP INDEX entry_by_scope;
+  CREATE INDEX entry_by_scope ON entry (scope, pinned, used, bytes);
+  `,
 ];

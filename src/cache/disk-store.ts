@@ -181,6 +181,11 @@ export class DiskStore implements EntryStore {
     return standings ?? [];
   }
 
+  async mayPin(scope: string): Promise<boolean> {
+    const told = await this.#tell({ verb: 'mayPin', scope });
+    return told?.done === true;
+  }
+
   /** Also, the first time, what a run that died has left behind in files. Rejects with StoreDown. */
   async sweep(): Promise<void> {
     this.#tellUses();

@@ -21,6 +21,7 @@ export type DiskOperation =
   | { readonly verb: 'touch'; readonly uses: readonly (readonly [name: string, hits: number])[] }
   | { readonly verb: 'purge'; readonly selection: Selection }
   | { readonly verb: 'stats' }
+  | { readonly verb: 'mayPin'; readonly scope: string }
   | { readonly verb: 'sweep'; readonly at: number }
   | { readonly verb: 'check' }
   | { readonly verb: 'claim'; readonly claim: Claim }
@@ -106,6 +107,8 @@ function perform(operation: DiskOperation): DiskTold | Promise<DiskTold> {
       return { done: catalogue.delete(operation.name) };
     case 'purge':
       return purge(operation.selection);
+    case 'mayPin':
+      return { done: catalogue.mayPin(operation.scope) };
     case 'stats':
       return stats();
     case 'sweep':

@@ -1,4 +1,5 @@
 import type { Drawn, Picture } from '../image/answer.ts';
+import { MIME_TYPES } from '../image/picture.ts';
 import { isObject, type Json, type JsonObject } from '../wire/json.ts';
 import { LongString } from '../wire/long-string.ts';
 
@@ -25,6 +26,12 @@ export interface RenditionHead {
   readonly picture: Kept & Pick<Picture, 'info'>;
 }
 
+/** What is kept of a picture that a link leads to. */
+export interface LinkHead extends RenditionHead {
+  /** Whose link it is. */
+  readonly tenant: string;
+}
+
 /** A long string's place among the blobs: as the bytes its base64 stands for, else as those of its JSON spelling. */
 export interface Kept {
   readonly kind: 'base64' | 'json';
@@ -39,6 +46,10 @@ export function writeRenditionHead(fields: Omit<RenditionHead, 'version'>): stri
   return JSON.stringify({ version: VERSION, ...fields } satisfies RenditionHead);
 }
 
+export function writeLinkHead(fields: Omit<LinkHead, 'version'>): string {
+  return JSON.stringify({ version: VERSION, ...fields } satisfies LinkHead);
+}
+
 /** What a store gave back, if it is a head that this version wrote. */
 export function readHead(text: string): Head | 'another_version' | 'corrupt' {
   return readVersioned(text, isWhole);
@@ -46,6 +57,13 @@ export function readHead(text: string): Head | 'another_version' | 'corrupt' {
 
 export function readRenditionHead(text: string): RenditionHead | 'another_version' | 'corrupt' {
   return readVersioned(text, (head: Partial<RenditionHead>) => isKept(head.picture));
+}
+
+export function readLinkHead(text: string): LinkHead | 'another_version' | 'corrupt' {
+  return readVersioned(
+    text,
+    (head: Partial<LinkHead>) => isKept(head.picture) && typeof head.tenant === 'string' && isInfo(head.picture?.info),
+  );
 }
 
 function readVersioned<H extends { version: typeof VERSION }>(
@@ -77,6 +95,10 @@ function isWhole(head: Partial<Head>): boolean {
     isKept(picture) &&
     typeof drawn === 'object'
   );
+}
+
+function isInfo(info: Partial<Picture['info']> | undefined): boolean {
+  return info?.type !== undefined && Object.hasOwn(MIME_TYPES, info.type) && Number.isInteger(info.width);
 }
 
 function isKept(kept: Kept | undefined): boolean {

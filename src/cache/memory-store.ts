@@ -1,6 +1,6 @@
 import { LongString } from '../wire/long-string.ts';
 import { nextTurn } from '../wire/turns.ts';
-import { addUp, matches } from './store.ts';
+import { addUp, matches, pinnable } from './store.ts';
 import type {
   BlobRef,
   Bounds,
@@ -26,6 +26,12 @@ interface Kept {
   hits: number;
 }
 
+interface Scope {
+  bytes: number;
+  pinnedBytes: number;
+  readonly entries: Map<string, Kept>;
+}
+
 interface Blob {
   readonly base64: LongString;
   holders: number;
@@ -38,9 +44,10 @@ export class MemoryStore implements EntryStore {
   readonly #options: MemoryStoreOptions;
   /** From the least recently used to the most. */
   readonly #entries = new Map<string, Kept>();
-  readonly #scopes = new Map<string, { bytes: number; readonly entries: Map<string, Kept> }>();
+  readonly #scopes = new Map<string, Scope>();
   readonly #blobs = new Map<string, Blob>();
   #byteLength = 0;
+  #pinnedBytes = 0;
 
   constructor(options: MemoryStoreOptions) {
     this.#options = options;
@@ -66,8 +73,7 @@ export class MemoryStore implements EntryStore {
     const { bytes: newBlobs, ...card } = entry;
     const sizes = card.blobs.map(({ digest }) => sizeOfBlob(newBlobs.get(digest)!.base64));
     const bytes = sizeOfHead(card) + sizes.reduce((sum, size) => sum + size, 0);
-    const { maxBytes, scopeBytes } = this.#options;
-    if (bytes > Math.min(maxBytes, scopeBytes)) {
+    if (!this.#canHold(card, bytes, name)) {
       this.#remove(name);
       return false;
     }
@@ -76,6 +82,7 @@ export class MemoryStore implements EntryStore {
       copies.set(digest, this.#blobs.get(digest)?.base64 ?? (await copyOf(newBlobs.get(digest)!.base64)));
     // From here on all in one turn.
     this.#remove(name);
+    if (!this.#canHold(card, bytes, name)) return false;
     this.#makeRoom(card.scope, bytes);
 
     for (const { digest } of card.blobs) {
@@ -85,11 +92,15 @@ export class MemoryStore implements EntryStore {
       this.#blobs.set(digest, blob);
     }
     const kept = { card, bytes, hits: 0 };
-    const scope = this.#scopes.get(card.scope) ?? { bytes: 0, entries: new Map<string, Kept>() };
+    const scope = this.#scopes.get(card.scope) ?? { bytes: 0, pinnedBytes: 0, entries: new Map<string, Kept>() };
     this.#scopes.set(card.scope, scope);
     this.#entries.set(name, kept);
     scope.entries.set(name, kept);
     scope.bytes += bytes;
+    if (card.pinned === true) {
+      scope.pinnedBytes += bytes;
+      this.#pinnedBytes += bytes;
+    }
     this.#byteLength += sizeOfHead(card);
     return true;
   }
@@ -124,6 +135,12 @@ export class MemoryStore implements EntryStore {
     return addUp([...entries]);
   }
 
+  async mayPin(scope: string): Promise<boolean> {
+    const { maxBytes, scopeBytes } = this.#options;
+    const ofScope = this.#scopes.get(scope)?.pinnedBytes ?? 0;
+    return this.#pinnedBytes < pinnable(maxBytes) && ofScope < pinnable(scopeBytes);
+  }
+
   async sweep(): Promise<void> {
     const now = this.#options.now();
     for (const [name, { card }] of this.#entries) if (card.expiresAt <= now) this.#evict(name, 'expired');
@@ -133,16 +150,28 @@ export class MemoryStore implements EntryStore {
     await this.clear();
   }
 
+  /** Whether it fits beside what stays, in the place of what has its name. */
+  #canHold({ scope, pinned }: Card, bytes: number, name: string): boolean {
+    const { maxBytes, scopeBytes } = this.#options;
+    const before = this.#entries.get(name);
+    const [ofAll, ofScope] = [this.#pinnedBytes, this.#scopes.get(scope)?.pinnedBytes ?? 0].map((kept, index) => {
+      const counts = before?.card.pinned === true && (index === 0 || before.card.scope === scope);
+      return counts ? kept - before.bytes : kept;
+    }) as [number, number];
+    if (pinned === true) return ofAll + bytes <= pinnable(maxBytes) && ofScope + bytes <= pinnable(scopeBytes);
+    return ofAll + bytes <= maxBytes && ofScope + bytes <= scopeBytes;
+  }
+
   #makeRoom(scope: string, bytes: number): void {
     const { maxBytes, scopeBytes } = this.#options;
     const own = this.#scopes.get(scope);
-    for (const name of own?.entries.keys() ?? []) {
+    for (const [name, { card }] of own?.entries ?? []) {
       if (own!.bytes + bytes <= scopeBytes) break;
-      this.#evict(name, scopeBytes < maxBytes ? 'share' : 'room');
+      if (card.pinned !== true) this.#evict(name, scopeBytes < maxBytes ? 'share' : 'room');
     }
-    for (const name of this.#entries.keys()) {
+    for (const [name, { card }] of this.#entries) {
       if (this.#byteLength + bytes <= maxBytes) break;
-      this.#evict(name, 'room');
+      if (card.pinned !== true) this.#evict(name, 'room');
     }
   }
 
@@ -168,6 +197,10 @@ export class MemoryStore implements EntryStore {
     const scope = this.#scopes.get(card.scope)!;
     scope.entries.delete(name);
     scope.bytes -= bytes;
+    if (card.pinned === true) {
+      scope.pinnedBytes -= bytes;
+      this.#pinnedBytes -= bytes;
+    }
     if (scope.entries.size === 0) this.#scopes.delete(card.scope);
     for (const { digest } of card.blobs) {
       const blob = this.#blobs.get(digest)!;

@@ -1,6 +1,7 @@
 import { GatewayError } from '../errors.ts';
 import type { Drawn, Picture } from '../image/answer.ts';
 import { checkPicture, PictureError } from '../image/picture.ts';
+import type { PictureType } from '../image/picture.ts';
 import { needsRendition, transcode } from '../image/rendition.ts';
 import type { PictureFormat } from '../image/request.ts';
 import { decodeBase64, encodeBase64 } from '../wire/base64.ts';
@@ -13,13 +14,20 @@ import type { Shelf } from './shelf.ts';
 
 /** Pictures in another format than the vendor sent: made off the event loop, once, and kept beside their source. */
 export interface Renditions {
-  /** The vendor's own bytes where no format is asked for, or the very one that came. Throws `unsupported` for what cannot be made. */
-  of(drawn: Drawn, wish: RenditionWish): Promise<Picture>;
+  /**
+   * The vendor's own bytes where no format is asked for, or the very one that came, and it is no wider than asked.
+   * Throws `unsupported` for what cannot be made.
+   */
+  of(source: Source, wish: RenditionWish): Promise<Picture>;
 }
+
+type Source = Pick<Drawn, 'picture' | 'model'>;
 
 export interface RenditionWish {
   readonly format: PictureFormat | null;
   readonly compression: number | null;
+  /** The most pixels it may be wide; absent: as it came. It is never enlarged. */
+  readonly width?: number;
   /** Whose it is. */
   readonly scope: string;
   /** How long it may be kept. Zero or less: of a source that is not kept nothing is. */
@@ -72,33 +80,49 @@ export function createRenditions({ shelf, now }: RenditionsOptions): Renditions 
     });
   }
 
-  async function make(name: string, { picture, model }: Drawn, wish: RenditionWish, format: PictureFormat) {
+  async function make(name: string, { picture, model }: Source, wish: RenditionWish, format: PictureFormat) {
     const mayKeep = wish.ttlSeconds > 0;
     const present = mayKeep ? await kept(name) : null;
     if (present !== null) return present;
-    const made = await reencode(picture, format, wish.compression);
+    const made = await reencode(picture, format, wish);
     if (mayKeep) await keep(name, made, model, wish);
     return made;
   }
 
   return {
-    async of(drawn, wish) {
-      const { picture } = drawn;
-      const { format, compression, scope } = wish;
-      if (format === null || !needsRendition(picture.info.type, { format, compression })) return picture;
+    async of(source, wish) {
+      const { picture } = source;
+      const { compression, scope, width = Infinity } = wish;
+      const isTooWide = picture.info.width > width;
+      const format = wish.format ?? (isTooWide ? ownFormat(picture.info.type) : null);
+      if (format === null || !(isTooWide || needsRendition(picture.info.type, { format, compression }))) return picture;
       const words = ['rendition 1', await digest(picture.data), format, String(compression)];
+      if (isTooWide) words.push(`width ${width}`);
       const name = keyName({ scope, digest: await digestOf(words.map((word) => `${word}\n`)) });
       // Whoever shares a flight shares what is made of its picture too.
-      const work = making.get(name) ?? make(name, drawn, wish, format).finally(() => making.delete(name));
+      const work = making.get(name) ?? make(name, source, wish, format).finally(() => making.delete(name));
       making.set(name, work);
       return work;
     },
   };
 }
 
-async function reencode({ data, info }: Picture, format: PictureFormat, compression: number | null): Promise<Picture> {
+/** That of a smaller copy. */
+function ownFormat(type: PictureType): PictureFormat {
+  return type === 'jpeg' || type === 'webp' ? type : 'png';
+}
+
+async function reencode(
+  { data, info }: Picture,
+  format: PictureFormat,
+  { compression, width }: RenditionWish,
+): Promise<Picture> {
   try {
-    const bytes = await transcode(await decodeBase64(data), { format, compression });
+    const bytes = await transcode(await decodeBase64(data), {
+      format,
+      compression,
+      ...(width !== undefined && { width }),
+    });
     return { data: await encodeBase64(bytes), info: await checkPicture(bytes) };
   } catch (error) {
     if (!(error instanceof PictureError)) throw error;

@@ -73,6 +73,32 @@ export class Shelf {
     return isKept;
   }
 
+  /**
+   * As `put`, for what is to stay until it expires: whether the last tier has kept it so. It outlives the others, in
+   * which the entry is one like any other.
+   */
+  async pin(name: string, entry: NewEntry): Promise<boolean> {
+    const faster = this.#tiers.slice(0, -1);
+    for (const tier of faster) await this.#file(tier, name, entry);
+    const bytes = faster[0] === undefined ? entry.bytes : await ownBytes(faster[0].store, entry);
+    return this.#file(this.#tiers.at(-1)!, name, { ...entry, bytes, pinned: true });
+  }
+
+  /** Unix milliseconds: until when the last tier keeps what it has under that name; 0 where it has nothing. */
+  async keptUntil(name: string): Promise<number> {
+    try {
+      return (await this.#tiers.at(-1)!.cards.get(name))?.expiresAt ?? 0;
+    } catch (error) {
+      this.#options.onTrouble('store_failed', error);
+      return 0;
+    }
+  }
+
+  /** Whether there is any room left for pinned entries of a scope. */
+  async mayPin(scope: string): Promise<boolean> {
+    return (await this.#tiers.at(-1)!.store.mayPin?.(scope)) ?? true;
+  }
+
   async delete(name: string): Promise<void> {
     this.#removals += 1;
     await Promise.all(this.#tiers.map(({ cards }) => cards.delete(name)));
@@ -129,7 +155,8 @@ export class Shelf {
   async #bringUp(name: string, { card, blobs }: Found, from: number): Promise<void> {
     if (from === 0) return;
     const bytes = [...blobs].map(([digest, base64]) => [digest, newBlob(base64)] as const);
-    const entry = { ...card, bytes: new Map(bytes) };
+    const { pinned: _pinned, ...free } = card;
+    const entry = { ...free, bytes: new Map(bytes) };
     for (const tier of this.#tiers.slice(0, from)) {
       // While a slow disk was read, another may have kept a newer one.
       const present = await tier.cards.get(name);

@@ -13,6 +13,8 @@ export interface Card {
   /** Unix milliseconds. */
   readonly createdAt: number;
   readonly expiresAt: number;
+  /** It stays until it expires, whoever needs room: `pinnable` says for how much there is any. Absent: it may go. */
+  readonly pinned?: boolean;
 }
 
 /** Bytes by what they are: the address is their SHA-256 in lower-case hex, so equal pictures are one blob whoever drew them. */
@@ -62,6 +64,8 @@ export interface EntryStore {
   touch(name: string): void;
   purge(selection: Selection): Promise<Purged>;
   stats(): Promise<readonly Standing[]>;
+  /** Whether there is any room left for pinned entries of a scope. Absent: there always is. Never rejects. */
+  mayPin?(scope: string): Promise<boolean>;
   /** Drops what has expired. It is also done by itself. */
   sweep(): Promise<void>;
   /** What it holds, in the bytes its bound counts. */
@@ -75,6 +79,11 @@ export interface Bounds {
   readonly maxBytes: number;
   /** The most of them that one scope may have. An entry counts whole for its scope, even where it shares blobs with others. */
   readonly scopeBytes: number;
+}
+
+/** Of a store, or of a scope's share of it, the bytes that pinned entries may have: the rest is for what may go. */
+export function pinnable(bytes: number): number {
+  return Math.floor(bytes / 2);
 }
 
 /** Which entries: those of which all that is given is true. Nothing given: all. */

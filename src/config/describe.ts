@@ -10,6 +10,7 @@ export function describeConfig(config: Config): string {
       port: config.admin.port,
       key: config.admin.keySha256 === null ? null : '(hidden)',
     },
+    links: { ...config.links, secrets: config.links.secrets.map(() => '(hidden)') },
     state: config.state === 'embedded' ? config.state : config.state.shown,
     cache: {
       ...config.cache,

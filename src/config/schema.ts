@@ -33,7 +33,9 @@ export const CONFIG_SCHEMA = object({
   listen: section('The API, /livez, /readyz, /healthz.', { host: host(), port: port(8080) }),
   operations: section('/metrics, /livez, /readyz.', { host: host(), port: port(9464) }),
   admin: section('The admin API; off until PLANTAIN_ADMIN_KEY is set.', { host: host(), port: port(9465) }),
-  publicUrl: Type.Optional(address('The address callers know; absent: where the API listens.')),
+  publicUrl: Type.Optional(
+    address('The address callers know, with which links to pictures begin; absent: where the API listens.'),
+  ),
   trustProxy,
   dataDir: Type.String({
     minLength: 1,

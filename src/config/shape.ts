@@ -11,6 +11,7 @@ export interface Config {
   readonly admin: AdminConfig;
   /** Without a trailing slash. */
   readonly publicUrl: string;
+  readonly links: LinksConfig;
   /** Addresses and CIDR ranges of the proxies whose X-Forwarded-For is believed. */
   readonly trustProxy: readonly string[];
   /** Absolute. */
@@ -75,6 +76,15 @@ export interface S3Config {
 export interface Address {
   readonly host: string;
   readonly port: number;
+}
+
+export interface LinksConfig {
+  /** What links to pictures begin with, without a trailing slash; null: nobody has said how callers reach this gateway. */
+  readonly base: string | null;
+  /** Nobody has, and only this machine can reach it: then it is where the API listens. */
+  readonly followsListener: boolean;
+  /** What they are signed with, the current secret first. Empty: with one of the data directory. */
+  readonly secrets: readonly string[];
 }
 
 export interface AdminConfig extends Address {

@@ -48,6 +48,8 @@ export interface Call {
 export interface Delivered {
   readonly drawn: Drawn;
   readonly picture: Picture;
+  /** Where it can be had, for a caller who wants a link; absent: it is sent along. */
+  readonly url?: string;
 }
 
 /** A dialect that upstreams speak too. */

@@ -48,6 +48,7 @@ export async function planRequest(parts: GatewayParts, asking: Asking, verb: 'cl
   const parsed = dialect.parseRequest(asking.body, call);
   trace.modelAsked = parsed.model;
   const format = dialect.native ? null : formatOf(parsed, asking.wish, parts.defaultFormat);
+  if (parsed.delivery.asLink) parts.links.check(asking.directives);
   const { model, target } = parts.router.route(parsed.model, caller.tenant.models);
   trace.modelRouted = model.id;
   const request = withFloor(parsed, caller, dialect.native ? 'safetySettings' : 'safety_settings');

@@ -1,3 +1,4 @@
+import { LINKED_PATH } from '../cache/links.ts';
 import type { Asked, Dialect } from '../dialects/dialect.ts';
 
 /** Where models are listed, in the dialect of whoever asks. */
@@ -54,8 +55,12 @@ export function drawnPath(
 }
 
 /** The methods a known path is served with, as an Allow header says it; null for a path that is not known. */
-export function allowedMethod(path: string, dialects: readonly Dialect[]): 'GET' | 'POST' | 'GET, DELETE' | null {
+export function allowedMethod(
+  path: string,
+  dialects: readonly Dialect[],
+): 'GET' | 'GET, HEAD' | 'POST' | 'GET, DELETE' | null {
   const plain = plainPath(path);
+  if (plain.startsWith(`${LINKED_PATH}/`)) return 'GET, HEAD';
   const isTask = ({ tasks }: Dialect): boolean =>
     tasks.some((base) => plain.startsWith(`${base}/`) && !plain.slice(base.length + 1).includes('/'));
   if (dialects.some(isTask)) return 'GET, DELETE';

@@ -18,6 +18,9 @@ export interface LimitParts {
   readonly strangers: RateCounter;
   /** How many a minute an address may have. */
   readonly strangersPerMinute: number;
+  /** Pictures asked for by link, by address. */
+  readonly links: RateCounter;
+  readonly linksPerMinute: number;
   /** Where a tenant stands with its pictures of a minute; null where they are not limited. */
   readonly imageStanding: (tenant: Tenant) => Standing | null;
   readonly count: CountLimit;
@@ -26,6 +29,8 @@ export interface LimitParts {
 export interface RequestLimits {
   /** Counts a request of a tenant, whatever its path. Rejects with GatewayError `rate_limited`. */
   admit(request: FastifyRequest, tenant: Tenant): Promise<void>;
+  /** Counts a request for a picture by link, which has no tenant. Throws GatewayError `rate_limited`. */
+  visit(request: FastifyRequest): void;
   /** What to tell a caller whose authentication failed: why, or `rate_limited` when that was too often. */
   refuse(request: FastifyRequest, failure: unknown): unknown;
   /** For every answer to a tenant. */
@@ -61,8 +66,16 @@ export function limitRequests(app: FastifyInstance, parts: LimitParts): RequestL
         throw rateLimited(`This tenant may send ${limit} requests a minute, and has sent them.`, decision.ttl);
     },
 
+    visit(request) {
+      const { waitMs } = parts.links.take(addressOf(request), perMinute(parts.linksPerMinute));
+      parts.count('links', waitMs === 0 ? 'allowed' : 'denied');
+      if (waitMs === 0) return;
+      const message = `This address may ask for ${parts.linksPerMinute} linked pictures a minute, and has asked for them.`;
+      throw rateLimited(message, waitMs);
+    },
+
     refuse(request, failure) {
-      if (!(failure instanceof GatewayError) || failure.failure !== 'unauthenticated') return failure;
+      if (!(failure instanceof GatewayError) || !isStranger(failure)) return failure;
       const { waitMs } = parts.strangers.take(addressOf(request), perMinute(parts.strangersPerMinute));
       parts.count('failed_authentication', waitMs === 0 ? 'allowed' : 'denied');
       if (waitMs === 0) return failure;
@@ -86,6 +99,11 @@ export function limitRequests(app: FastifyInstance, parts: LimitParts): RequestL
       return limitHeaders(quotas, isClaude ? { claudeAt: Date.now() } : 'openai');
     },
   };
+}
+
+/** Neither a good key nor a link that was given here. */
+function isStranger({ failure, detail }: GatewayError): boolean {
+  return failure === 'unauthenticated' || detail.code === 'invalid_signature';
 }
 
 /** The plugin's idea of a store: how many came in the window, and how long until there is room. */

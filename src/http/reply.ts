@@ -5,8 +5,10 @@ import { nextTurn } from '../wire/turns.ts';
 
 export interface Reply {
   readonly status: number;
+  /** A `content-length` among them stands for a body that is not sent: of HEAD and of 304. */
   readonly headers: Readonly<Record<string, string>>;
-  readonly chunks: readonly Uint8Array[];
+  /** Each is asked for when the reader has taken those before it. */
+  readonly chunks: Iterable<Uint8Array>;
   readonly byteLength: number;
 }
 
@@ -39,8 +41,8 @@ export async function sendReply(raw: ServerResponse, reply: Reply, stallMs = STA
   raw.setTimeout(stallMs, () => raw.destroy()).prependOnceListener('finish', () => raw.setTimeout(0));
   const isEarly = !raw.req.complete;
   raw.writeHead(reply.status, {
-    ...reply.headers,
     'content-length': String(reply.byteLength),
+    ...reply.headers,
     ...(isEarly && { connection: 'close' }),
   });
   let burst = 0;

@@ -17,6 +17,7 @@ import { dialectOf, splitUrl } from './paths.ts';
 import { limitRequests } from './rate-limit.ts';
 import type { LimitParts } from './rate-limit.ts';
 import { checkHost, frameworkError, notAllowed, notServed, shuttingDown } from './refusals.ts';
+import { registerLinks } from './links.ts';
 import { registerQuote } from './quote.ts';
 import { registerRoutes } from './routes.ts';
 import { registerTasks } from './tasks.ts';
@@ -34,6 +35,8 @@ export interface ServerParts {
   readonly trustProxy: readonly string[];
   readonly budget: ByteBudget;
   readonly bodyBytes: number;
+  /** For linked pictures on their way: readers of links keep nobody else waiting. */
+  readonly linkBudget: ByteBudget;
   /** Where callers reach this gateway, without a trailing slash: for hints only. */
   readonly publicUrl: string;
   readonly health: Health;
@@ -134,6 +137,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
   registerRoutes(app, routeParts, mount);
   registerQuote(app, routeParts, mount);
   registerTasks(app, routeParts, mount);
+  registerLinks(app, routeParts, mount);
 
   app.setNotFoundHandler((request, reply) =>
     exchange(request, reply, 'unmatched', null, () => Promise.reject(notServed(request, parts))),

@@ -19,6 +19,12 @@ export function formatOf(
       `Accept: image/* returns one picture: n must be 1 with it, is ${count}.`,
       { param: 'n', code: 'unsupported_value' },
     );
+  if (wish !== null && delivery.asLink)
+    throw new GatewayError(
+      'invalid_request',
+      'response_format asks for a link and the Accept header for the picture itself: ask for one of them.',
+      { param: 'response_format', code: 'unsupported_value' },
+    );
   if (wish?.format != null && delivery.format !== null && delivery.format !== wish.format)
     throw new GatewayError(
       'invalid_request',

@@ -49,18 +49,22 @@ export function needsRendition(type: PictureType, want: Pick<Delivery, 'format' 
  * the very bytes that are converted: the caller has to say so. Of an animation the first frame remains, and
  * transparency becomes white in JPEG.
  *
+ * `width`: the most pixels it may be wide, in its proportions. It is never enlarged.
+ *
  * Decoding is strict and full, off the event loop: a picture that is broken anywhere rejects with PictureError.
  * Rejects with GatewayError `unavailable` when too many wait.
  */
 export async function transcode(
   bytes: Uint8Array,
-  want: { readonly format: PictureFormat; readonly compression: number | null },
+  want: { readonly format: PictureFormat; readonly compression: number | null; readonly width?: number },
 ): Promise<Buffer> {
   // sharp also opens SVG, PDF and more, none of which comes near it.
   if (sniff(bytes) === null) throw new PictureError('the bytes are no picture of a known type');
-  return inTurn(() =>
-    encode(sharp(bytes, { limitInputPixels: MAX_DECODED_PIXELS }).autoOrient().keepIccProfile().keepXmp(), want),
-  );
+  return inTurn(() => {
+    const picture = sharp(bytes, { limitInputPixels: MAX_DECODED_PIXELS }).autoOrient().keepIccProfile().keepXmp();
+    if (want.width !== undefined) picture.resize({ width: want.width, withoutEnlargement: true });
+    return encode(picture, want);
+  });
 }
 
 /**

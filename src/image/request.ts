@@ -96,6 +96,8 @@ export interface Delivery {
   readonly format: PictureFormat | null;
   /** 0 to 100, for jpeg and webp. */
   readonly compression: number | null;
+  /** A link to the picture instead of its bytes. */
+  readonly asLink: boolean;
   /** Told back to OpenAI callers who sent one. */
   readonly safetyIdentifier: string | null;
   /** One sentence for each thing that could not be honoured: `x-plantain-warning`. */

@@ -10,7 +10,7 @@ export interface Limits {
   readonly mode: 'enforce' | 'shadow' | 'off';
 }
 
-export type Limiter = 'requests' | 'images' | 'concurrent_images' | 'failed_authentication';
+export type Limiter = 'requests' | 'images' | 'concurrent_images' | 'failed_authentication' | 'links';
 export type LimitDecision = 'allowed' | 'denied' | 'shadow_denied';
 /** Told of every decision, for the metrics. */
 export type CountLimit = (limiter: Limiter, decision: LimitDecision) => void;

@@ -116,6 +116,11 @@ export class Roll {
     return [...new Set([scope, tenant])].filter((own) => !others.some(({ settings }) => settings.cache.scope === own));
   }
 
+  /** Whether there is a tenant of that id that is not deleted. */
+  has(tenant: string): boolean {
+    return this.baseTenants.has(tenant) || this.record('tenant', tenant)?.deletedAt === null;
+  }
+
   /** Ids of all tenants that are not deleted, in their order. */
   tenantIds(): readonly string[] {
     const made = [...this.#records.values()].flatMap(({ record }) =>

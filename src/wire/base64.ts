@@ -28,6 +28,43 @@ export async function decodeBase64(data: LongString | string): Promise<Buffer> {
   return bytes.subarray(0, written);
 }
 
+/** Characters of one piece: small enough to be decoded between two writes. */
+const PIECE = 8 * SLICE;
+
+/**
+ * The bytes from `from` up to `to` of a canonical text, each piece decoded when it is asked for: whoever sends a picture
+ * to a slow reader holds one piece of it.
+ */
+export function* decodePieces(data: LongString, from: number, to: number): Generator<Buffer, void, void> {
+  let character = Math.floor(from / 3) * 4;
+  const end = Math.min(data.byteLength, Math.ceil(to / 3) * 4);
+  let at = Math.floor(from / 3) * 3;
+  while (character < end) {
+    const length = Math.min(PIECE, end - character);
+    const piece = Buffer.allocUnsafeSlow((length / 4) * 3);
+    let written = 0;
+    for (let done = 0; done < length; done += SLICE) {
+      const first = character + done;
+      written += piece.write(charactersOf(data, first, Math.min(first + SLICE, character + length)), written, 'base64');
+    }
+    yield piece.subarray(Math.max(0, from - at), Math.min(written, to - at));
+    character += length;
+    at += written;
+  }
+}
+
+function charactersOf({ chunks }: LongString, from: number, to: number): string {
+  let characters = '';
+  let start = 0;
+  for (const chunk of chunks) {
+    const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length);
+    if (start < to && start + chunk.length > from)
+      characters += bytes.toString('latin1', Math.max(0, from - start), Math.min(chunk.length, to - start));
+    start += chunk.length;
+  }
+  return characters;
+}
+
 /** How many bytes a canonical text stands for. */
 export function decodedLength({ chunks, byteLength }: LongString): number {
   const PADDING = 0x3d;

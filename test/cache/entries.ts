@@ -17,6 +17,7 @@ export interface EntryFields {
   readonly blobs?: readonly Buffer[];
   readonly createdAt?: number;
   readonly ttlMs?: number;
+  readonly pinned?: boolean;
 }
 
 export function entryOf(fields: EntryFields = {}): NewEntry {
@@ -28,6 +29,7 @@ export function entryOf(fields: EntryFields = {}): NewEntry {
     head,
     createdAt,
     expiresAt: createdAt + ttlMs,
+    ...(fields.pinned === true && { pinned: true }),
     blobs: blobs.map(({ digest, bytes }) => ({ digest, byteLength: bytes.length })),
     bytes: new Map(
       blobs.map(({ digest, bytes }) => [

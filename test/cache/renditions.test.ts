@@ -55,6 +55,23 @@ describe('a rendition', () => {
     expect(await store.stats()).toMatchObject([{ entries: 3, hits: 0 }]);
   });
 
+  test('of each width is another, in the format of its source, and none where that is no wider', async () => {
+    const { store, renditions: made } = renditions();
+    const source = await picture();
+    const { width } = source.picture.info;
+    const narrower = { ...WEBP, format: null, width: width - 1 };
+    const small = await made.of(source, narrower);
+    expect([small.info.width, small.info.type]).toEqual([width - 1, 'png']);
+    expect((await made.of(source, narrower)).data.text()).toBe(small.data.text());
+    expect((await made.of(source, { ...WEBP, width: width - 1 })).info).toMatchObject({
+      type: 'webp',
+      width: width - 1,
+    });
+    expect(await store.stats()).toMatchObject([{ entries: 2, hits: 1 }]);
+    expect(await made.of(source, { ...narrower, width })).toBe(source.picture);
+    expect((await made.of(source, { ...WEBP, width })).info.width).toBe(width);
+  });
+
   test('of a picture that is not kept is not kept either, and made once for all who share its flight', async () => {
     const { store, renditions: made } = renditions();
     const source = await picture();

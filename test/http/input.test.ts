@@ -270,7 +270,7 @@ describe('values of the wrong kind', () => {
     [{ output_format: 'bmp' }, 'output_format', /png, jpeg, webp/],
     [{ output_compression: 101 }, 'output_compression', /0 to 100/],
     [{ output_compression: 50, output_format: 'png' }, 'output_compression', /png/],
-    [{ response_format: 'url' }, 'response_format', /b64_json/],
+    [{ response_format: 'link' }, 'response_format', /b64_json, url/],
     [{ background: 'transparent' }, 'background', /opaque/],
     [{ stream: 'yes' }, 'stream', /true or false/],
     [{ stream: true }, 'stream', /false/],

@@ -4,6 +4,8 @@ import type { FastifyInstance } from 'fastify';
 import { Entries } from '../../src/cache/entry.ts';
 import { Flights } from '../../src/cache/flights.ts';
 import { IdempotencyKeys } from '../../src/cache/idempotency.ts';
+import { createLinkSigner } from '../../src/cache/link-signature.ts';
+import { Links } from '../../src/cache/links.ts';
 import { MemoryStore } from '../../src/cache/memory-store.ts';
 import { createRenditions } from '../../src/cache/renditions.ts';
 import { Shelf } from '../../src/cache/shelf.ts';
@@ -94,6 +96,15 @@ export async function startSmallServer(
       router: createRouter(BUILT_IN_MODELS, 'gemini-3.1-flash-image'),
       flights: new Flights({ now: Date.now, sizeOf: none }),
       renditions: createRenditions({ shelf, now: Date.now }),
+      // Nobody has said where this server is reached.
+      links: new Links({
+        shelf,
+        signer: createLinkSigner(['a secret of the small server alone']),
+        base: () => null,
+        isTenant: () => true,
+        now: Date.now,
+        count: none,
+      }),
       cache: { when: 'repeatable', ttlSeconds: 60, onDisconnect: 'finish' },
       defaultFormat: null,
       answerWithinMs: () => 1000,
@@ -106,11 +117,14 @@ export async function startSmallServer(
       requests: new RateCounter({ capacity: 1, now: Date.now }),
       strangers: new RateCounter({ capacity: 1, now: Date.now }),
       strangersPerMinute: 1_000_000,
+      links: new RateCounter({ capacity: 1, now: Date.now }),
+      linksPerMinute: 1_000_000,
       imageStanding: () => null,
       count: none,
     },
     trustProxy: [],
     budget: createByteBudget(1 << 20),
+    linkBudget: createByteBudget(1 << 20),
     bodyBytes: 1 << 20,
     publicUrl: 'http://gateway.example',
     health: { notReady: () => null },

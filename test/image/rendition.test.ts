@@ -98,6 +98,16 @@ describe('transcode', () => {
     expect(new Set(await pixelsOf(rendition))).toEqual(new Set([255]));
   });
 
+  test('is as wide as it may be, in its proportions, and never enlarged', async () => {
+    const upright = await sharp(all.get('rotated jpeg')!.bytes).autoOrient().toBuffer({ resolveWithObject: true });
+    const { width, height } = upright.info;
+    const half = Math.round(width / 2);
+    const small = await checkPicture(await transcode(all.get('rotated jpeg')!.bytes, { ...to('jpeg'), width: half }));
+    expect([small.width, small.height]).toEqual([half, Math.round((height * half) / width)]);
+    const same = await checkPicture(await transcode(all.get('rotated jpeg')!.bytes, { ...to('jpeg'), width: 9_999 }));
+    expect([same.width, same.height]).toEqual([width, height]);
+  });
+
   test('takes the first frame of an animation', async () => {
     const rendition = await transcode(all.get('animated gif')!.bytes, to('webp'));
     expect((await sharp(rendition).metadata()).pages ?? 1).toBe(1);

@@ -59,7 +59,6 @@ describe('what the caller can mend', () => {
       'unsupported_value',
     ],
     ['a transparent background', { prompt: 'x', background: 'transparent' }, 'background', 'unsupported_value'],
-    ['a link', { prompt: 'x', response_format: 'url' }, 'response_format', 'unsupported_value'],
     ['a drawing of lines', { prompt: 'x', output_format: 'svg' }, 'output_format', 'invalid_value'],
   ])('%s is a BadRequestError that names the field', async (_, params, param, code) => {
     const { error, seen, upstreamCalls } = await failure(gateway, params as unknown as Params);

@@ -158,7 +158,7 @@ describe('a copy of a running gateway’s ledger', () => {
         stderr: expect.stringMatching(why),
       });
     const left = readdirSync(join(directory, 'data')).filter(
-      (name) => !/^(ledger\.db(-wal|-shm)?|lock|cache)$/.test(name),
+      (name) => !/^(ledger\.db(-wal|-shm)?|lock|cache|link-secret)$/.test(name),
     );
     expect(left).toEqual([]);
     expect((await usage(directory, 'tenant')).total).toMatchObject({ spentUsd: '0.058' });

@@ -37,7 +37,7 @@ export function parseRequest(body: JsonObject, call: Call): ImageRequest {
       },
     },
     count: 1,
-    delivery: { format: null, compression: null, safetyIdentifier: null, warnings: places.warnings },
+    delivery: { format: null, compression: null, asLink: false, safetyIdentifier: null, warnings: places.warnings },
     user: null,
   };
 }

@@ -34,10 +34,10 @@ export function renderAnswer(
   };
 }
 
-function renderPicture({ drawn: { answer }, picture }: Delivered): JsonObject {
+function renderPicture({ drawn: { answer }, picture, url }: Delivered): JsonObject {
   const text = answer.parts.map((part) => (part.kind === 'text' && !part.thought ? part.text : '')).join('');
   return {
-    b64_json: picture.data,
+    ...(url === undefined ? { b64_json: picture.data } : { url }),
     ...(text !== '' && { text }),
     ...(answer.grounding !== null && { grounding: answer.grounding }),
   };

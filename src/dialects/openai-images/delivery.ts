@@ -1,4 +1,4 @@
-import { invalidValue, readInteger, readOneOf, readString, unsupportedField } from '../../image/fields.ts';
+import { invalidValue, readInteger, readOneOf, readString } from '../../image/fields.ts';
 import { take } from '../../image/native/spelling.ts';
 import type { Fields } from '../../image/native/spelling.ts';
 import type { Delivery, PictureFormat } from '../../image/request.ts';
@@ -8,18 +8,12 @@ const FORMATS = ['png', 'jpeg', 'webp'] as const satisfies readonly PictureForma
 /** How the pictures are to be handed over, and what of it cannot be. */
 export function readDelivery(own: Fields, warnings: string[]): Delivery {
   const form = take(own, 'response_format', (value, path) => readOneOf(value, path, ['b64_json', 'url']));
-  if (form?.value === 'url') {
-    throw unsupportedField(
-      form.path,
-      'this version sends pictures inside the reply; send b64_json.',
-      'unsupported_value',
-    );
-  }
   if (take(own, 'style', readString) !== null) warnings.push('style is not honoured: say it in the prompt.');
   if (take(own, 'input_fidelity', readString) !== null) warnings.push('input_fidelity is not honoured.');
   const safetyIdentifier = take(own, 'safety_identifier', readString)?.value ?? '';
   return {
     ...readFormat(own),
+    asLink: form?.value === 'url',
     safetyIdentifier: safetyIdentifier === '' ? null : safetyIdentifier,
     warnings,
   };

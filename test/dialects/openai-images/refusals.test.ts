@@ -27,7 +27,6 @@ describe('what is refused', () => {
     [{ output_compression: 101 }, 'output_compression'],
     [{ output_compression: '80' }, 'output_compression'],
     [{ output_compression: 80, output_format: 'png' }, 'output_compression'],
-    [{ response_format: 'url' }, 'response_format', 'unsupported_value'],
     [{ response_format: 'bytes' }, 'response_format'],
     [{ stream: true }, 'stream', 'unsupported_value'],
     [{ stream: 'yes' }, 'stream'],

@@ -147,7 +147,6 @@ class Errors(unittest.TestCase):
             ({"n": 11}, "n", "invalid_value"),
             ({"size": "banana"}, "size", "invalid_value"),
             ({"background": "transparent"}, "background", "unsupported_value"),
-            ({"response_format": "url"}, "response_format", "unsupported_value"),
             ({"model": PRO, "extra_body": {"image_size": "512"}}, "image_size", "unsupported_value"),
         ]:
             with self.subTest(params):

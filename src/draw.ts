@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { CacheKey } from './cache/key.ts';
 import type { Entries, Hit } from './cache/entry.ts';
+import type { Lease } from './cache/leases.ts';
 import type { Decision } from './cache/policy.ts';
 import type { UpstreamDialect } from './dialects/dialect.ts';
 import { GatewayError } from './errors.ts';
@@ -57,6 +58,8 @@ export interface DrawJob {
   readonly tags: Tags;
   /** Takes the money for one attempt, or rejects with the caller's own refusal. */
   readonly reserve: (hold: Hold) => Promise<void>;
+  /** What other instances wait for; null where none does, or none can be asked. */
+  readonly lease: Lease | null;
 }
 
 /** What a flight hands to everybody aboard. */
@@ -65,6 +68,8 @@ export interface Flown {
   /** Set when the second look-up found that another flight had just stored it. */
   readonly hit: Omit<Hit, 'drawn'> | null;
   readonly stored: boolean;
+  /** Another instance drew it, and this one waited. */
+  readonly elsewhere: boolean;
   /**
    * Gives back the memory the answer lies in, for the next. To be called when nobody can look at it any more; if that
    * is never certain, the garbage collector has it.
@@ -81,7 +86,10 @@ export async function drawPicture(parts: DrawParts, job: DrawJob): Promise<Flown
   if (decision.read) {
     // Between this caller's look-up and its flight another flight may have landed and stored.
     const hit = await parts.entries.get(job.key, decision);
-    if (hit !== null) return { drawn: hit.drawn, hit, stored: false, letGo: () => undefined };
+    if (hit !== null) {
+      await job.lease?.end('stored');
+      return { drawn: hit.drawn, hit, stored: false, elsewhere: false, letGo: () => undefined };
+    }
   }
   const upstream = parts.upstreams.get(target.upstream);
   if (upstream === undefined)
@@ -131,8 +139,8 @@ export async function drawPicture(parts: DrawParts, job: DrawJob): Promise<Flown
     drawnAt: parts.now(),
     drawMs,
   };
-  const stored = decision.store && (await store(parts, job, drawn));
-  return { drawn, hit: null, stored, letGo: loan.giveBack };
+  const stored = await store(parts, job, drawn);
+  return { drawn, hit: null, stored, elsewhere: false, letGo: loan.giveBack };
 }
 
 /** Money that was set aside never stays so: should the reading itself fail, nobody knows what the reply cost. */
@@ -180,13 +188,28 @@ function settle({ metrics, state, log }: DrawParts, { id, model, tenant }: Hold,
   );
 }
 
-/** A store that fails costs a later hit, never this answer. */
-async function store(parts: DrawParts, job: DrawJob, drawn: Drawn): Promise<boolean> {
+/**
+ * A store that fails costs a later hit, never this answer. What others wait for is stored only by whom they wait for, and
+ * they are told when it is where they find it.
+ */
+async function store(parts: DrawParts, { key, decision, lease }: DrawJob, drawn: Drawn): Promise<boolean> {
+  const { entries, metrics, log } = parts;
   try {
-    return await parts.entries.put(job.key, drawn, job.decision.ttlSeconds);
+    if (lease === null) return decision.store && (await entries.put(key, drawn, decision.ttlSeconds));
+    if (decision.store && (await lease.isMine())) {
+      const onShared = (isKept: boolean): void => void tellOthers(entries, key, lease, isKept);
+      return await entries.put(key, drawn, decision.ttlSeconds, { fence: lease.fence, onShared });
+    }
   } catch (error) {
-    parts.metrics.cache('error');
-    parts.log.fault('cache: picture not stored', error);
-    return false;
+    metrics.cache('error');
+    log.fault('cache: picture not stored', error);
   }
+  await lease?.end('unkept');
+  return false;
+}
+
+async function tellOthers(entries: Entries, key: CacheKey, lease: Lease, isKept: boolean): Promise<void> {
+  // Another was given the lease in the last moment, and what it stores is the answer for all.
+  if (!isKept && !(await lease.isMine())) await entries.forget(key);
+  await lease.end(isKept ? 'stored' : 'unkept');
 }

@@ -1,6 +1,7 @@
 import { keyName } from './cache/key.ts';
 import type { CacheKey } from './cache/key.ts';
 import type { Flights, Seat } from './cache/flights.ts';
+import type { Lease } from './cache/leases.ts';
 import type { IdempotencyKeys } from './cache/idempotency.ts';
 import type { CacheWhen, Decision, Directives } from './cache/policy.ts';
 import type { Renditions } from './cache/renditions.ts';
@@ -141,6 +142,7 @@ function noteSaving(
   { how, flown }: Landed,
 ): void {
   const { costNanos, drawMs, upstream } = flown.drawn;
+  if (how === 'joined') metrics.joined(flown.elsewhere ? 'instance' : 'local');
   metrics.saved(model.id, caller.tenant.id, costNanos);
   state.save({
     how: how === 'joined' ? 'joined' : 'cached',
@@ -176,18 +178,22 @@ function board(
       return { how: 'hit', flown: hit, key, decision };
     }
     const ticket = reservation.ticket();
-    const lead = async (): Promise<Flown> => {
+    const lead = async (lease: Lease | null): Promise<Flown> => {
       const letGo = retainBody();
       try {
         const { user } = request;
-        return await drawPicture(parts, { ...planned, model, target, caller, user, tags, reserve: ticket.take });
+        const reserve = ticket.take;
+        return await drawPicture(parts, { ...planned, model, target, caller, user, tags, reserve, lease });
       } finally {
         ticket.close();
         letGo();
       }
     };
     const seat = decision.join
-      ? parts.flights.join(keyName(key), lead, { collects: collects(decision) })
+      ? parts.flights.join(keyName(key), lead, {
+          collects: collects(decision),
+          across: decision.store ? { collect: () => collect(parts, key), onWait: ticket.detach } : undefined,
+        })
       : parts.flights.fly(ownerKey(planned, caller), lead);
     countLookUp(parts, decision, seat.role, null);
     if (seat.role !== 'leader') ticket.detach();
@@ -205,6 +211,12 @@ function board(
   });
   reservation.seal();
   return { waiting, lostNanos: () => lostNanos, leave: (delivered) => seats.forEach((seat) => seat.leave(delivered)) };
+}
+
+/** What another instance drew while this one waited, from where all of them find it. */
+async function collect({ entries }: GatewayParts, key: CacheKey): Promise<Flown | null> {
+  const found = await entries.get(key, { maxAgeSeconds: null, shared: true });
+  return found && { drawn: found.drawn, hit: null, stored: true, elsewhere: true, letGo: () => undefined };
 }
 
 /** Counted when the seat is taken, for those too whose picture never comes. */

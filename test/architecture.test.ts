@@ -24,7 +24,7 @@ const MAY_USE = {
   sqlite: [],
   image: ['wire', 'errors'],
   dialects: ['image', 'wire', 'errors'],
-  cache: ['image', 'wire', 'errors', 'sqlite'],
+  cache: ['image', 'wire', 'errors', 'redis', 'sqlite'],
   tenants: ['image', 'wire', 'errors', 'redis', 'sqlite'],
   upstreams: ['image', 'wire', 'errors'],
   simulator: ['image', 'wire'],

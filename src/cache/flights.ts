@@ -1,5 +1,8 @@
-import { GatewayError, type Failure } from '../errors.ts';
+import { GatewayError } from '../errors.ts';
+import { type Across, endingOf, type Lease, type Leases } from './leases.ts';
 import { type Landing, Orphans } from './orphans.ts';
+import { firstOf } from './patience.ts';
+import { isRefusalInPerson } from './refusal.ts';
 
 export interface FlightsOptions<T> {
   /** Milliseconds, of any origin. */
@@ -13,14 +16,24 @@ export interface FlightsOptions<T> {
   readonly orphanBytes?: number;
   /** Told of every answer that all who were aboard have received, and nobody can come for any more. */
   readonly onSpent?: (value: T) => void;
+  /** Joins flights of other instances. Absent: this one is alone. */
+  readonly leases?: Leases;
 }
 
-export interface JoinOptions {
+/**
+ * Does the work. One that succeeds ends the lease it is given, as soon as its answer is stored or cannot be, which may be
+ * after it is done; one that fails leaves that to the flight.
+ */
+export type Lead<T> = (lease: Lease | null) => Promise<T>;
+
+export interface JoinOptions<T> {
   /**
    * Whether a caller who leaves without its answer may come back for it after the landing. To be set where the store
    * cannot give it: the answer is not stored, or this caller does not read the store (`no-cache`).
    */
   readonly collects?: boolean;
+  /** Set where the answer will be stored for all instances: then one of them does the work for all. */
+  readonly across?: Across<T> | undefined;
 }
 
 export interface Seat<T> {
@@ -37,7 +50,7 @@ export interface Seat<T> {
 
 interface Passenger<T> {
   role: Seat<T>['role'];
-  readonly lead: () => Promise<T>;
+  readonly lead: Lead<T>;
   /** Rejects when this passenger led and was refused in person. */
   readonly refusal: PromiseWithResolvers<never>;
   left: boolean;
@@ -46,6 +59,9 @@ interface Passenger<T> {
 interface Flight<T> {
   readonly name: string;
   readonly shared: boolean;
+  readonly across: Across<T> | null;
+  /** Set while it is not known yet whether another instance does the work. */
+  seeking: AbortController | null;
   readonly outcome: PromiseWithResolvers<T>;
   /** Who leads, and who may have to, in the order of boarding. Whoever leaves is out of it, with the request it holds. */
   queue: Passenger<T>[];
@@ -71,11 +87,13 @@ export class Flights<T> {
   readonly #now: () => number;
   readonly #sizeOf: (value: T) => number;
   readonly #onSpent: (value: T) => void;
+  readonly #leases: Leases | null;
 
   constructor(options: FlightsOptions<T>) {
     this.#now = options.now;
     this.#sizeOf = options.sizeOf;
     this.#onSpent = options.onSpent ?? (() => undefined);
+    this.#leases = options.leases ?? null;
     this.#orphans = new Orphans({
       now: options.now,
       keepMs: options.orphanMs ?? 120_000,
@@ -90,8 +108,10 @@ export class Flights<T> {
    * `lead` does the whole of it, from a second look-up to the store. The second look-up closes a race: a caller misses,
    * the flight it would have joined stores and lands, and only then does the caller come here, to an empty sky. By then
    * the answer is in the store, because storing is the last thing a lead does while its flight can still be joined.
+   *
+   * With leases the flight asks for that of its key before anybody leads; while another instance has it, nobody here does.
    */
-  join(key: string, lead: () => Promise<T>, { collects = false }: JoinOptions = {}): Seat<T> {
+  join(key: string, lead: Lead<T>, { collects = false, across }: JoinOptions<T> = {}): Seat<T> {
     const name = `shared:${key}`;
     const flying = this.#shared.get(name);
     if (flying !== undefined) {
@@ -100,7 +120,7 @@ export class Flights<T> {
     }
     const orphan = collects ? this.#orphans.take(name) : undefined;
     if (orphan !== undefined) return this.#board(orphan, 'adopter', collects, lead);
-    const flight = newFlight<T>(name, true);
+    const flight = newFlight<T>(name, true, across);
     this.#shared.set(name, flight);
     return this.#depart(flight, collects, lead);
   }
@@ -109,7 +129,7 @@ export class Flights<T> {
    * For work that is not repeatable: a flight of its own, unless a caller of the same owner key left one behind. Each
    * orphan serves one adopter, so two workers who ask for two pictures get two. Without an owner key nothing is kept.
    */
-  fly(ownerKey: string | null, lead: () => Promise<T>): Seat<T> {
+  fly(ownerKey: string | null, lead: Lead<T>): Seat<T> {
     if (ownerKey === null) return this.#depart(newFlight<T>('own', false), false, lead);
     const name = `own:${ownerKey}`;
     const orphan = this.#orphans.take(name);
@@ -118,7 +138,7 @@ export class Flights<T> {
   }
 
   /** Whether `join` would find a flight to share, or one left behind. Changes nothing. */
-  wouldJoin(key: string, { collects = false }: JoinOptions = {}): boolean {
+  wouldJoin(key: string, { collects = false }: Pick<JoinOptions<T>, 'collects'> = {}): boolean {
     const name = `shared:${key}`;
     return this.#shared.has(name) || (collects && this.#orphans.owed(name) > 0);
   }
@@ -148,7 +168,7 @@ export class Flights<T> {
     while (this.#inTheAir.size > 0) await Promise.all(this.#inTheAir);
   }
 
-  #depart(flight: Flight<T>, collects: boolean, lead: () => Promise<T>): Seat<T> {
+  #depart(flight: Flight<T>, collects: boolean, lead: Lead<T>): Seat<T> {
     const seat = this.#board(flight, 'leader', collects, lead);
     const work: Promise<void> = this.#draw(flight).finally(() => this.#inTheAir.delete(work));
     this.#inTheAir.add(work);
@@ -157,20 +177,51 @@ export class Flights<T> {
 
   /** Never rejects: the outcome belongs to those aboard. */
   async #draw(flight: Flight<T>): Promise<void> {
+    let lease: Lease | null = null;
+    if (flight.across !== null && this.#leases !== null) {
+      const turn = await this.#turn(flight, flight.across, this.#leases);
+      if (turn === null) return;
+      lease = turn.lease;
+    }
     for (let leader = flight.queue[0]; leader !== undefined; leader = flight.queue[0]) {
       leader.role = 'leader';
-      const result = await settled(leader.lead);
+      const result = await settled(leader.lead, lease);
       if ('value' in result) return this.#land(flight, result.value);
-      if (!isRefusalInPerson(result.error)) return this.#fail(flight, result.error);
-      refuse(flight, leader, result.error);
-      if (flight.queue.length === 0) this.#fail(flight, result.error);
+      const inPerson = isRefusalInPerson(result.error);
+      if (inPerson) refuse(flight, leader, result.error);
+      if (inPerson && flight.queue.length > 0) continue;
+      this.#fail(flight, result.error);
+      return lease?.end(endingOf(result.error, inPerson));
     }
+  }
+
+  /** Null: the flight has ended, with what another instance came to, or because nobody is left who would pay for it. */
+  async #turn(
+    flight: Flight<T>,
+    { collect, onWait }: Across<T>,
+    leases: Leases,
+  ): Promise<{ readonly lease: Lease | null } | null> {
+    const first = flight.queue[0];
+    flight.seeking = new AbortController();
+    const waits = (): void => {
+      if (first !== undefined) first.role = 'joiner';
+      onWait();
+    };
+    const turn = await leases.seek(flight.name, { collect, onWait: waits, deserted: flight.seeking.signal });
+    flight.seeking = null;
+    if (turn.kind === 'collected') this.#land(flight, turn.value);
+    else if (turn.kind === 'failed') this.#fail(flight, turn.error);
+    else if (turn.kind === 'deserted' || flight.queue.length === 0) {
+      this.#fail(flight, new GatewayError('unavailable', 'Nobody waits for this picture any more.'));
+      if (turn.kind === 'lead') await turn.lease?.end('left');
+    } else return turn;
+    return null;
   }
 
   #land(flight: Flight<T>, value: T): void {
     flight.landing = { value, at: this.#now(), bytes: this.#sizeOf(value) };
     flight.queue = [];
-    this.#shared.delete(flight.name);
+    this.#forget(flight);
     flight.outcome.resolve(value);
     if (flight.owed > 0) this.#orphans.keep(flight);
   }
@@ -178,12 +229,17 @@ export class Flights<T> {
   #fail(flight: Flight<T>, error: unknown): void {
     flight.failed = true;
     flight.queue = [];
-    this.#shared.delete(flight.name);
+    this.#forget(flight);
     this.#orphans.forget(flight);
     flight.outcome.reject(error);
   }
 
-  #board(flight: Flight<T>, role: Seat<T>['role'], collects: boolean, lead: () => Promise<T>): Seat<T> {
+  /** Nobody finds it any more; another of its name may be in the air by now. */
+  #forget(flight: Flight<T>): void {
+    if (this.#shared.get(flight.name) === flight) this.#shared.delete(flight.name);
+  }
+
+  #board(flight: Flight<T>, role: Seat<T>['role'], collects: boolean, lead: Lead<T>): Seat<T> {
     const passenger: Passenger<T> = { role, lead, refusal: handled(Promise.withResolvers<never>()), left: false };
     flight.aboard += 1;
     if (flight.landing === null) flight.queue.push(passenger);
@@ -195,10 +251,17 @@ export class Flights<T> {
       flight.aboard -= 1;
       flight.missed ||= !delivered;
       if (flight.landing !== null && flight.aboard === 0 && !flight.missed) this.#onSpent(flight.landing.value);
-      if (delivered || !collects || flight.failed) return;
-      flight.owed += 1;
-      // A shared flight in the air is found by its key; every other one must be kept to be found.
-      if (!flight.shared || flight.landing !== null) this.#orphans.keep(flight);
+      if (!delivered && collects && !flight.failed) {
+        flight.owed += 1;
+        // A shared flight in the air is found by its key; every other one must be kept to be found.
+        if (!flight.shared || flight.landing !== null) this.#orphans.keep(flight);
+      }
+      if (flight.seeking === null) return;
+      // Nothing is begun here: who has left has led nothing, and where all have left, whoever comes later begins anew.
+      passenger.role = passenger.role === 'leader' ? 'joiner' : passenger.role;
+      if (flight.queue.length > 0 || flight.owed > 0) return;
+      this.#forget(flight);
+      flight.seeking.abort();
     };
     const outcome = [passenger.refusal.promise, flight.outcome.promise];
     return {
@@ -219,9 +282,10 @@ export class Flights<T> {
   }
 }
 
-function newFlight<T>(name: string, shared: boolean): Flight<T> {
+function newFlight<T>(name: string, shared: boolean, across: Across<T> | null = null): Flight<T> {
   const outcome = handled(Promise.withResolvers<T>());
-  return { name, shared, outcome, queue: [], owed: 0, aboard: 0, missed: false, landing: null, failed: false };
+  const nobody = { queue: [], owed: 0, aboard: 0, missed: false };
+  return { name, shared, across, seeking: null, outcome, ...nobody, landing: null, failed: false };
 }
 
 /** A failure nobody waits for any more is not an unhandled rejection: the lead itself has recorded it. */
@@ -237,51 +301,10 @@ function refuse<T>(flight: Flight<T>, leader: Passenger<T>, error: unknown): voi
   flight.queue = flight.queue.filter((other) => other !== leader);
 }
 
-async function settled<T>(lead: () => Promise<T>): Promise<{ value: T } | { error: unknown }> {
+async function settled<T>(lead: Lead<T>, lease: Lease | null): Promise<{ value: T } | { error: unknown }> {
   try {
-    return { value: await lead() };
+    return { value: await lead(lease) };
   } catch (error) {
     return { error };
   }
-}
-
-const RETRY_AFTER_SECONDS = 5;
-
-/** A longer one fires at once: https://nodejs.org/api/timers.html#settimeoutcallback-delay-args */
-const LONGEST_TIMER_MS = 2_147_483_647;
-
-async function firstOf<T>(outcomes: readonly Promise<T>[], withinMs: number, late: () => void): Promise<T> {
-  const deadline = Promise.withResolvers<never>();
-  const timer = setTimeout(
-    () => {
-      late();
-      deadline.reject(
-        new GatewayError(
-          'upstream_timeout',
-          'The picture is not ready yet, and work on it goes on. ' +
-            `Send the same request again in ${RETRY_AFTER_SECONDS} seconds to collect it: it is not drawn twice.`,
-          { retryAfterSeconds: RETRY_AFTER_SECONDS, retry: true },
-        ),
-      );
-    },
-    Math.min(withinMs, LONGEST_TIMER_MS),
-  ).unref();
-  try {
-    return await Promise.race([...outcomes, deadline.promise]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-/** Failures that speak of the one caller who led, and say nothing to the others aboard. */
-const IN_PERSON: ReadonlySet<Failure> = new Set([
-  'forbidden',
-  'rate_limited',
-  'budget_reserved',
-  'budget_exhausted',
-  'not_cached',
-]);
-
-export function isRefusalInPerson(error: unknown): boolean {
-  return error instanceof GatewayError && (error.detail.inPerson ?? IN_PERSON.has(error.failure));
 }

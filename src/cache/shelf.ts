@@ -14,6 +14,13 @@ export interface ShelfOptions {
 
 export type EntryTrouble = 'another_version' | 'corrupt' | 'blob_missing' | 'store_failed';
 
+export interface Acceptable {
+  /** Null accepts any age. */
+  readonly maxAgeSeconds: number | null;
+  /** Only the last tier is asked: what instances share, and not what this one may have kept of old. */
+  readonly shared?: boolean;
+}
+
 export interface Found {
   readonly card: Card;
   /** By digest: all that the card names. */
@@ -40,10 +47,12 @@ export class Shelf {
     this.#tiers = options.tiers.map((store) => ({ store, cards: cardsOf(store) }));
   }
 
-  /** The entry, whole, unless there is none, or it has expired or is older than accepted; null accepts any age. */
-  async get(name: string, accept: { readonly maxAgeSeconds: number | null }): Promise<Found | null> {
+  /** The entry, whole, unless there is none, or it has expired or is older than accepted. */
+  async get(name: string, accept: Acceptable): Promise<Found | null> {
     const removals = this.#removals;
+    const first = accept.shared === true ? this.#tiers.length - 1 : 0;
     for (const [level, tier] of this.#tiers.entries()) {
+      if (level < first) continue;
       const found = await this.#read(tier, name, accept.maxAgeSeconds ?? Infinity);
       if (found === 'too_old') return null;
       if (found === null) continue;
@@ -56,15 +65,19 @@ export class Shelf {
 
   /**
    * Whether it is kept, whole, by one tier at least. What a faster tier has kept is found there: the slower ones go on by
-   * themselves, unless so much waits for them that more had better wait too.
+   * themselves, unless so much waits for them that more had better wait too. `onShared` is told whether the last has kept it.
    */
-  async put(name: string, entry: NewEntry): Promise<boolean> {
+  async put(name: string, entry: NewEntry, onShared: (isKept: boolean) => void = () => undefined): Promise<boolean> {
     const [fastest, ...slower] = this.#tiers;
     let isKept = await this.#file(fastest!, name, entry);
-    if (slower.length === 0) return isKept;
+    if (slower.length === 0) {
+      onShared(isKept);
+      return isKept;
+    }
     const own = { ...entry, bytes: await ownBytes(fastest!.store, entry) };
     for (const tier of slower) {
       const filed = this.#file(tier, name, own);
+      if (tier === slower.at(-1)) void filed.then(onShared);
       if (isKept && tier.store.backlogBytes <= EASY_BACKLOG_BYTES) continue;
       if (await filed) isKept = true;
     }
@@ -85,6 +98,12 @@ export class Shelf {
       if (purged.entries >= most.entries) most = purged;
     }
     return most;
+  }
+
+  /** Gives up what is gone from the last tier, or was replaced there: another instance did it, which shares that tier. */
+  async forget(selection: Selection): Promise<void> {
+    this.#removals += 1;
+    for (const { store } of this.#tiers.slice(0, -1)) await store.purge(selection);
   }
 
   /** Of the last tier, which has what the others have. Rejects with StoreDown. */

@@ -1,0 +1,243 @@
+import { RedisFailure } from '../redis.ts';
+import type { Redis, Reply } from '../redis.ts';
+import { Bells } from './bells.ts';
+import { leaseScripts } from './lease-scripts.ts';
+import type { LeaseScripts } from './lease-scripts.ts';
+import { readFailure } from './leases.ts';
+import type { Leases, Turn, Wishes } from './leases.ts';
+import { HeldLeases } from './held-leases.ts';
+
+export interface LeaseTimes {
+  /** How long a lease is good for after its holder was last heard of. */
+  readonly leaseMs: number;
+  /** How often its holder is heard of. */
+  readonly renewMs: number;
+  /** Those who wait are told; in case they are not, they look by themselves. */
+  readonly lookMs: number;
+  /** How long one answer of Redis is waited for. */
+  readonly askMs: number;
+  /** How long whoever waits for another instance puts up with a Redis that does not answer. */
+  readonly patienceMs: number;
+}
+
+/** A holder is heard of five times before it counts as dead: busy processes and slow machines are late. */
+export const LEASE_TIMES: LeaseTimes = {
+  leaseMs: 5_000,
+  renewMs: 1_000,
+  lookMs: 2_000,
+  askMs: 500,
+  patienceMs: 4_000,
+};
+
+/**
+ * What did not go as it should. `alone`: Redis did not answer, and the work was begun without a lease. `lost`: another was
+ * given the lease of one that was not heard of, and did the same work. `unkept`, `unread`: an answer waited for could
+ * not be handed on, and was drawn again.
+ */
+export type LeaseTrouble = 'alone' | 'lost' | 'unkept' | 'unread';
+
+export interface LeaseEvents {
+  /** A holder died, and another goes on in its place. */
+  takenOver(): void;
+  troubled(trouble: LeaseTrouble): void;
+  /** Redis does not answer any more, and again: each told once. */
+  away(reason: string): void;
+  back(): void;
+}
+
+export interface RedisLeasesOptions {
+  readonly redis: Redis;
+  /** Of every key, with the hash tag that keeps them in one slot. */
+  readonly prefix: string;
+  readonly events: LeaseEvents;
+  readonly times?: LeaseTimes;
+  /** Milliseconds of a clock that never goes back. */
+  readonly now?: () => number;
+  readonly scripts?: LeaseScripts;
+}
+
+/** What Redis says to one who seeks. */
+type Said =
+  | { readonly word: 'TAKEN'; readonly token: number; readonly isTakeOver: boolean; readonly askedAt: number }
+  | { readonly word: 'HELD'; readonly token: number; readonly leftMs: number }
+  | { readonly word: 'FREE' }
+  | { readonly word: 'LATE' }
+  | { readonly word: 'stored' }
+  | { readonly word: 'unkept' }
+  | { readonly word: 'failed'; readonly failure: string };
+
+/** So many answers that could not be read, and whoever waited for them does the work alone. */
+const UNREAD_AT_MOST = 2;
+/** So often what is asked may be too late, by a clock of Redis that was set, before it counts as no answer. */
+const LATE_AT_MOST = 2;
+
+/** Leases in a Redis that all instances share. */
+export class RedisLeases implements Leases {
+  readonly #options: RedisLeasesOptions;
+  readonly #times: LeaseTimes;
+  readonly #scripts: LeaseScripts;
+  readonly #now: () => number;
+  readonly #held: HeldLeases;
+  readonly #bells = new Bells();
+  readonly #unsubscribe: () => void;
+  /** Redis's clock less ours, as of the last reply; too large by no more than that reply took. */
+  #clockOffsetMs: number | null = null;
+  #away = false;
+
+  constructor(options: RedisLeasesOptions) {
+    this.#options = options;
+    const { redis, prefix } = options;
+    this.#times = options.times ?? LEASE_TIMES;
+    this.#scripts = options.scripts ?? leaseScripts();
+    this.#now = options.now ?? (() => performance.now());
+    const channel = `${prefix}leases`;
+    this.#held = new HeldLeases({
+      run: (script, keys, args) => this.#run(script, keys, args),
+      scripts: this.#scripts,
+      channel,
+      times: this.#times,
+      now: this.#now,
+      onLost: () => options.events.troubled('lost'),
+    });
+    this.#unsubscribe = redis.subscribe(
+      channel,
+      (name) => this.#bells.ring(name),
+      () => this.#bells.ringAll(),
+    );
+  }
+
+  async seek<T>(name: string, { collect, onWait, deserted }: Wishes<T>): Promise<Turn<T>> {
+    const { lookMs, renewMs, patienceMs } = this.#times;
+    const bell = this.#bells.hang(name, deserted);
+    let waitsFor = 0;
+    let hasWaited = false;
+    let unread = 0;
+    let late = 0;
+    /** Since when Redis has not answered. */
+    let silentSince: number | null = null;
+    /** Once it answers again, the holder has its time to be heard of first. */
+    let mayTakeAt = 0;
+    const alone = (trouble: LeaseTrouble): Turn<T> => {
+      this.#options.events.troubled(trouble);
+      return { kind: 'lead', lease: null };
+    };
+    try {
+      while (!deserted.aborted) {
+        bell.reset();
+        // What is asked without an end to it might be done for nobody: the clock is learnt first.
+        const mayTake = this.#clockOffsetMs !== null && this.#now() >= mayTakeAt;
+        const said = await this.#ask(name, waitsFor, mayTake);
+        if (said === null || (said.word === 'LATE' && (late += 1) > LATE_AT_MOST)) {
+          silentSince ??= this.#now();
+          if (!hasWaited || this.#now() - silentSince >= patienceMs)
+            return deserted.aborted ? DESERTED : alone('alone');
+          mayTakeAt = Infinity;
+          await bell.rung(renewMs / 2);
+          continue;
+        }
+        if (said.word === 'LATE') continue;
+        late = 0;
+        silentSince = null;
+        if (mayTakeAt === Infinity) mayTakeAt = this.#now() + 2 * renewMs;
+        switch (said.word) {
+          case 'TAKEN': {
+            const lease = this.#held.begin(this.#record(name), name, said.token, said.askedAt);
+            if (said.isTakeOver) this.#options.events.takenOver();
+            if (!deserted.aborted) return { kind: 'lead', lease };
+            await lease.end('left');
+            return DESERTED;
+          }
+          case 'HELD':
+            if (!hasWaited) onWait();
+            hasWaited = true;
+            waitsFor = said.token;
+            await bell.rung(Math.min(lookMs, said.leftMs + 10));
+            break;
+          case 'FREE':
+            await bell.rung(Math.max(0, Math.min(lookMs, mayTakeAt - this.#now())));
+            break;
+          case 'stored': {
+            const value = await collect();
+            if (value !== null) return { kind: 'collected', value };
+            unread += 1;
+            waitsFor = 0;
+            this.#options.events.troubled('unread');
+            if (unread >= UNREAD_AT_MOST) return { kind: 'lead', lease: null };
+            break;
+          }
+          case 'unkept':
+            return alone('unkept');
+          case 'failed': {
+            const error = readFailure(said.failure);
+            if (error !== null) return { kind: 'failed', error };
+            waitsFor = 0;
+            break;
+          }
+          default:
+            said satisfies never;
+        }
+      }
+      return DESERTED;
+    } finally {
+      bell.takeDown();
+    }
+  }
+
+  /** Ends what is still held, so that nobody waits for it, and hears nothing more. */
+  async close(): Promise<void> {
+    this.#unsubscribe();
+    await this.#held.close();
+  }
+
+  #record(name: string): string {
+    return `${this.#options.prefix}lease:${name}`;
+  }
+
+  /** Null: there is no answer. */
+  async #ask(name: string, waitsFor: number, mayTake: boolean): Promise<Said | null> {
+    const { askMs, leaseMs } = this.#times;
+    const askedAt = this.#now();
+    // A Redis that was frozen still does what it was asked before: then nobody is there any more to have the lease.
+    const notAfter = this.#clockOffsetMs === null ? 0 : Math.ceil(askedAt + askMs + this.#clockOffsetMs);
+    const keys = [this.#record(name), `${this.#options.prefix}lease-token`];
+    const words = [waitsFor, leaseMs, mayTake ? 1 : 0, notAfter].map(String);
+    let reply: Reply;
+    try {
+      reply = await this.#run(this.#scripts.seek, keys, words);
+    } catch (error) {
+      if (error instanceof RedisFailure) return null;
+      throw error;
+    }
+    const [word, clock, token, more] = (reply as readonly unknown[]).map(String);
+    this.#clockOffsetMs = Number(clock) - askedAt;
+    if (word === 'TAKEN') return { word, token: Number(token), isTakeOver: more === '1', askedAt };
+    if (word === 'HELD') return { word, token: Number(token), leftMs: Number(more) };
+    if (word === 'failed') return { word, failure: more ?? '' };
+    if (word === 'FREE' || word === 'LATE' || word === 'stored' || word === 'unkept') return { word };
+    // Words of a later version: whoever waits looks again.
+    return { word: 'FREE' };
+  }
+
+  /** Says once that Redis is away, and once that it is back. */
+  async #run(
+    script: LeaseScripts[keyof LeaseScripts],
+    keys: readonly string[],
+    args: readonly string[],
+  ): Promise<Reply> {
+    const { redis, events } = this.#options;
+    try {
+      const reply = await redis.run(script, keys, args, this.#times.askMs);
+      if (this.#away) events.back();
+      this.#away = false;
+      return reply;
+    } catch (error) {
+      if (error instanceof RedisFailure && !this.#away) {
+        this.#away = true;
+        events.away(error.message);
+      }
+      throw error;
+    }
+  }
+}
+
+const DESERTED = { kind: 'deserted' } as const;

@@ -119,6 +119,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       config: config.cache,
       // Where tenants can be made at run time there may be several at any moment.
       isShared: registry.roll.tenantIds().length > 1 || config.admin.keySha256 !== null,
+      simulator: config.simulator,
       realm,
       parseAnswer: gemini.parseAnswer,
       now,

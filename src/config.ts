@@ -5,6 +5,7 @@ import { isLoopback, localUrl, parseBase } from './config/address.ts';
 import { readAdmin } from './config/admin.ts';
 import { readAlerts } from './config/alerts.ts';
 import { budgetsReader, modelsReader, readOrganisations } from './config/budgets.ts';
+import { readCache } from './config/cache.ts';
 import { overrideByEnvironment, secretReader } from './config/environment.ts';
 import type { Variables } from './config/environment.ts';
 import { checkTrustProxy } from './config/limits.ts';
@@ -51,6 +52,7 @@ export function loadConfig({ file: asked, environment, workingDirectory }: Confi
   const file = overrideByEnvironment(written, environment, report);
   const readSecret = secretReader(environment, workingDirectory, report);
   const state = readState(file.state, readSecret, report);
+  const cache = readCache(file, state, readSecret, report);
   checkBounds(file, report);
   checkRetention(file, report);
   checkTrustProxy(file.trustProxy, report);
@@ -75,7 +77,7 @@ export function loadConfig({ file: asked, environment, workingDirectory }: Confi
   if (report.mistakes.length === 0) checkLeftOut(known, models, drawing, defaultModel, report);
   if (report.mistakes.length > 0 || defaultModel === null) throw new ConfigError(shown, report.mistakes);
 
-  const { listen, operations, trustProxy, logLevel, bounds, cache } = file;
+  const { listen, operations, trustProxy, logLevel, bounds } = file;
   return deepFreeze({
     source: { file: path, named: name !== null },
     listen,

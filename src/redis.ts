@@ -81,20 +81,9 @@ export function openRedis(url: string): Redis {
     }
   }
 
-  async function evaluate(script: Script, words: readonly string[], deadlineMs: number): Promise<Reply> {
-    const startedAt = performance.now();
-    try {
-      return await main.send(['EVALSHA', script.sha1, ...words], deadlineMs);
-    } catch (error) {
-      if (!(error instanceof RedisFailure) || error.code !== 'NOSCRIPT') throw error;
-      const left = Math.max(1, deadlineMs - (performance.now() - startedAt));
-      return main.send(['EVAL', script.lua, ...words], left);
-    }
-  }
-
   return {
     run: (script, keys, args, deadlineMs) =>
-      timed(script.name, () => evaluate(script, [String(keys.length), ...keys, ...args], deadlineMs)),
+      timed(script.name, () => evaluate(main, script, [String(keys.length), ...keys, ...args], deadlineMs)),
     command: (args, deadlineMs) => timed(args[0]!.toLowerCase(), () => main.send(args, deadlineMs)),
     async publish(channel, message, deadlineMs) {
       await timed('publish', () => main.send(['PUBLISH', channel, message], deadlineMs));
@@ -108,6 +97,51 @@ export function openRedis(url: string): Redis {
       return Promise.resolve();
     },
   };
+}
+
+/**
+ * A connection of its own for what is long: whoever waits for a short reply does not wait behind it. Values are bytes both
+ * ways. Fails as Redis does.
+ */
+export interface RedisBytes {
+  run(script: Script, keys: readonly string[], args: readonly (string | Buffer)[], deadlineMs: number): Promise<Reply>;
+  command(args: readonly (string | Buffer)[], deadlineMs: number): Promise<Reply>;
+  trouble(): string | null;
+  close(): void;
+}
+
+export function openRedisBytes(url: string): RedisBytes {
+  const nothing = (): void => undefined;
+  const connection = new Connection({
+    url,
+    name: 'plantain-bytes',
+    inBytes: true,
+    onConnected: nothing,
+    onLost: nothing,
+  });
+  return {
+    run: (script, keys, args, deadlineMs) =>
+      evaluate(connection, script, [String(keys.length), ...keys, ...args], deadlineMs),
+    command: (args, deadlineMs) => connection.send(args, deadlineMs),
+    trouble: () => connection.trouble,
+    close: () => connection.close(),
+  };
+}
+
+async function evaluate(
+  connection: Connection,
+  script: Script,
+  words: readonly (string | Buffer)[],
+  deadlineMs: number,
+): Promise<Reply> {
+  const startedAt = performance.now();
+  try {
+    return await connection.send(['EVALSHA', script.sha1, ...words], deadlineMs);
+  } catch (error) {
+    if (!(error instanceof RedisFailure) || error.code !== 'NOSCRIPT') throw error;
+    const left = Math.max(1, deadlineMs - (performance.now() - startedAt));
+    return connection.send(['EVAL', script.lua, ...words], left);
+  }
 }
 
 interface Listener {

@@ -40,11 +40,13 @@ const PROCESS = ['app', 'banner', 'cli', 'launch', 'main', 'plantain', 'start'];
 /** Each foreign package has one owner: a file, or a folder that is about nothing else. */
 const OWNERS: Record<string, RegExp> = {
   '@fastify/rate-limit': /^http\/rate-limit\.ts$/,
+  '@keyv/redis': /^cache\/redis-cards\.ts$/,
   '@redis/client': /^redis\/connection\.ts$/,
   ajv: /^config\//,
   'close-with-grace': /^main\.ts$/,
   fastify: /^http\//,
-  keyv: /^cache\/shelf\.ts$/,
+  // The shelf asks every store through it; the shared one keeps its heads in whatever it has an adapter for.
+  keyv: /^cache\/(shelf|redis-cards|redis-store)\.ts$/,
   'lru-cache': /^cache\/texts\.ts$/,
   'node:sqlite': /^sqlite\.ts$/,
   pino: /^log\.ts$/,

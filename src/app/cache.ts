@@ -28,6 +28,7 @@ export interface CacheOptions {
   readonly config: Config['cache'];
   /** Whether several scopes have something cached in it, or may have. */
   readonly isShared: boolean;
+  readonly simulator: boolean;
   /** The data directory, or the simulator's realm in it. */
   readonly realm: string;
   readonly parseAnswer: (words: JsonObject) => Answer;
@@ -47,7 +48,7 @@ const SWEEP_EVERY_MS = 60_000;
 export async function openCache(
   options: CacheOptions,
 ): Promise<CacheParts & { readonly stores: readonly EntryStore[] }> {
-  const { config, isShared, realm, parseAnswer, now, log, metrics } = options;
+  const { config, isShared, simulator, realm, parseAnswer, now, log, metrics } = options;
   const bounds = (maxBytes: number) => ({
     maxBytes,
     scopeBytes: isShared ? Math.floor(maxBytes * FAIR_SHARE) : maxBytes,
@@ -58,7 +59,7 @@ export async function openCache(
     onEvict: (reason) => metrics.evicted('memory', reason),
   });
   const disk =
-    config.store === 'memory'
+    config.store !== 'disk'
       ? null
       : new DiskStore({
           ...bounds(config.diskBytes),
@@ -71,17 +72,36 @@ export async function openCache(
           },
           onOperation: (operation, outcome, seconds) => metrics.storeOp('disk', operation, outcome, seconds),
         });
-  const stores: readonly EntryStore[] = disk === null ? [memory] : [memory, disk];
+  // What others tell before there is a shelf is about nothing that lies here.
+  let shelf: Shelf | null = null;
+  const shared =
+    config.redis === null
+      ? null
+      : await (
+          await import('./shared-cache.ts')
+        ).openSharedCache({
+          config,
+          redis: config.redis,
+          realm: simulator ? 'simulator' : 'live',
+          bounds,
+          now,
+          onNews: (selection) => void shelf?.forget(selection),
+          log,
+          metrics,
+        });
+  const stores: readonly EntryStore[] = [memory, disk, shared].filter((store) => store !== null);
 
   const onTrouble = (trouble: EntryTrouble, cause?: unknown): void => {
     metrics.cache('error');
     log.fault('cache: an entry could not be had or kept', cause, { trouble });
   };
-  const shelf = new Shelf({ tiers: stores, now, onTrouble });
+  const whole = new Shelf({ tiers: stores, now, onTrouble });
+  shelf = whole;
   const idempotencyKeys = new IdempotencyKeys({
     first: memoryTexts(IDEMPOTENCY_BYTES),
     now,
     onClaim: (claim) => disk?.keepClaim(claim),
+    shared,
   });
   if (disk !== null) idempotencyKeys.restore(await disk.claims());
 
@@ -90,10 +110,10 @@ export async function openCache(
   const timers = [setTimeout(sweep, FIRST_SWEEP_MS).unref(), setInterval(sweep, SWEEP_EVERY_MS).unref()];
   return {
     stores,
-    entries: new Entries({ shelf, parseAnswer, now, onTrouble }),
-    renditions: createRenditions({ shelf, now }),
+    entries: new Entries({ shelf: whole, parseAnswer, now, onTrouble }),
+    renditions: createRenditions({ shelf: whole, now }),
     idempotencyKeys,
-    admin: shelf,
+    admin: whole,
     async close() {
       timers.forEach(clearTimeout);
       await Promise.all(stores.map((store) => store.close()));

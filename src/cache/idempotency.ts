@@ -24,50 +24,70 @@ export function readIdempotencyKey(header: string | string[] | undefined): strin
   );
 }
 
+/** What several instances know of keys. Null: it cannot be told, or nothing is known. Never rejects. */
+export interface SharedClaims {
+  /** This claim, unless there was one before it. Without pictures it only looks. */
+  claim(claim: Pick<Claim, 'tenant' | 'name'> & Partial<Claim>): Promise<Pick<Claim, 'pictures' | 'endsAt'> | null>;
+}
+
+export interface IdempotencyOptions {
+  readonly first: TextStore;
+  /** Unix milliseconds. */
+  readonly now: () => number;
+  /** Told of every new one, to keep it over a restart. */
+  readonly onClaim?: (claim: Claim) => void;
+  readonly shared?: SharedClaims | null;
+}
+
 /** Which request a tenant's key was first used with, for as long as there is room. */
 export class IdempotencyKeys {
   readonly #first: TextStore;
   readonly #now: () => number;
   readonly #onClaim: (claim: Claim) => void;
+  readonly #shared: SharedClaims | null;
 
-  /** `onClaim` is told of every new one, to keep it over a restart. */
-  constructor(options: {
-    readonly first: TextStore;
-    readonly now: () => number;
-    readonly onClaim?: (claim: Claim) => void;
-  }) {
-    this.#first = options.first;
-    this.#now = options.now;
-    this.#onClaim = options.onClaim ?? (() => undefined);
+  constructor({ first, now, onClaim = () => undefined, shared = null }: IdempotencyOptions) {
+    this.#first = first;
+    this.#now = now;
+    this.#onClaim = onClaim;
+    this.#shared = shared;
   }
 
   /** Brings back what was told before a restart, the oldest first. */
-  restore(claims: readonly Claim[]): void {
+  restore(claims: readonly Pick<Claim, 'name' | 'pictures' | 'endsAt'>[]): void {
     for (const { name, pictures, endsAt } of claims) this.#first.set(name, `${pictures} ${endsAt}`);
   }
 
-  /** Throws `idempotency_mismatch` when the tenant's key already stands for pictures other than these. */
-  check(tenant: string, key: string, pictures: readonly CacheKey[]): void {
-    const before = this.#before(tenant, key);
-    if (before === null || before === digestOf(pictures)) return;
-    const message = 'This Idempotency-Key was used with another request. Use a new key for a new request.';
-    throw new GatewayError('idempotency_mismatch', message, { code: 'idempotency_mismatch', retry: false });
+  /** Rejects with `idempotency_mismatch` when the tenant's key already stands for pictures other than these. */
+  async check(tenant: string, key: string, pictures: readonly CacheKey[]): Promise<void> {
+    const name = nameOf(tenant, key);
+    const before = this.#before(name) ?? (await this.#shared?.claim({ tenant, name }))?.pictures ?? null;
+    if (before !== null) refuseOthers(before, pictures);
   }
 
   /** As `check`; a key that stands for nothing stands for these pictures from now on. */
-  claim(tenant: string, key: string, pictures: readonly CacheKey[]): void {
-    this.check(tenant, key, pictures);
-    if (this.#before(tenant, key) !== null) return;
+  async claim(tenant: string, key: string, pictures: readonly CacheKey[]): Promise<void> {
     const name = nameOf(tenant, key);
+    const before = this.#before(name);
+    if (before !== null) return refuseOthers(before, pictures);
     const claim = { name, tenant, pictures: digestOf(pictures), endsAt: this.#now() + KEPT_SECONDS * 1000 };
     this.restore([claim]);
     this.#onClaim(claim);
+    const stands = (await this.#shared?.claim(claim)) ?? claim;
+    this.restore([{ name, ...stands }]);
+    refuseOthers(stands.pictures, pictures);
   }
 
-  #before(tenant: string, key: string): string | null {
-    const [digest, until = '0'] = this.#first.get(nameOf(tenant, key))?.split(' ') ?? [];
+  #before(name: string): string | null {
+    const [digest, until = '0'] = this.#first.get(name)?.split(' ') ?? [];
     return digest === undefined || Number(until) <= this.#now() ? null : digest;
   }
+}
+
+function refuseOthers(before: string, pictures: readonly CacheKey[]): void {
+  if (before === digestOf(pictures)) return;
+  const message = 'This Idempotency-Key was used with another request. Use a new key for a new request.';
+  throw new GatewayError('idempotency_mismatch', message, { code: 'idempotency_mismatch', retry: false });
 }
 
 function nameOf(tenant: string, key: string): string {

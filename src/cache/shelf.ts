@@ -58,6 +58,7 @@ export class Shelf {
       if (found === null) continue;
       for (const { store } of this.#tiers.slice(level + 1)) store.touch(name);
       if (this.#removals === removals) await this.#bringUp(name, found, level);
+      if (this.#removals !== removals) await this.#takeDown(name, level);
       return found;
     }
     return null;
@@ -91,12 +92,19 @@ export class Shelf {
 
   /** Counts each entry once, though it may lie in several tiers. Rejects with StoreDown where not all of it is gone. */
   async purge(selection: Selection): Promise<Purged> {
-    this.#removals += 1;
     let most: Purged = { entries: 0, bytes: 0 };
-    for (const { store } of this.#tiers) {
-      const purged = await store.purge(selection);
-      if (purged.entries >= most.entries) most = purged;
+    const failures: unknown[] = [];
+    // The fastest last: what is read below before it is gone there is not brought up, or not left there.
+    for (const { store } of this.#tiers.toReversed()) {
+      this.#removals += 1;
+      try {
+        const purged = await store.purge(selection);
+        if (purged.entries >= most.entries) most = purged;
+      } catch (error) {
+        failures.push(error);
+      }
     }
+    if (failures.length > 0) throw failures[0];
     return most;
   }
 
@@ -139,6 +147,10 @@ export class Shelf {
       const present = await tier.cards.get(name);
       if (present === undefined || present.createdAt < card.createdAt) await this.#file(tier, name, entry);
     }
+  }
+
+  async #takeDown(name: string, from: number): Promise<void> {
+    for (const { cards } of this.#tiers.slice(0, from)) await cards.delete(name);
   }
 
   async #file({ cards }: Tier, name: string, entry: NewEntry): Promise<boolean> {

@@ -41,7 +41,7 @@ export function newBlob(base64: LongString): NewBlob {
   return { base64, decoded: async () => [await decodeBase64(base64)] };
 }
 
-export type StoreTier = 'memory' | 'disk';
+export type StoreTier = 'memory' | 'disk' | 'redis';
 
 /**
  * A place for entries, bounded in bytes: the least recently used goes first, and no scope has more than its share. It is

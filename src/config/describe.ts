@@ -11,6 +11,7 @@ export function describeConfig(config: Config): string {
       key: config.admin.keySha256 === null ? null : '(hidden)',
     },
     state: config.state === 'embedded' ? config.state : config.state.shown,
+    cache: { ...config.cache, redis: config.cache.redis?.shown ?? null },
     upstreams: config.upstreams.map((upstream) => ({ ...upstream, keys: upstream.keys.map(() => '(hidden)') })),
     tenants: config.tenants.map((tenant) => ({
       ...tenant,

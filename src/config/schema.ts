@@ -54,15 +54,16 @@ export const CONFIG_SCHEMA = object({
     }),
   }),
   cache: section('The picture cache.', {
-    store: Type.Enum(['memory', 'disk'], {
+    store: Type.String({
       default: 'disk',
-      description: 'Where pictures are kept: in memory only, or also on disk, in the data directory.',
-      errorMessage: 'must be memory or disk: this version keeps pictures nowhere else',
+      description:
+        'Where pictures are kept. memory: there only; disk: also in the data directory; redis: also in a Redis that instances share, at REDIS_CACHE_URL, else at that of state; redis://host:6379: in that one.',
     }),
     when: when({ default: 'repeatable' }),
     ttlSeconds: ttlSeconds({ default: 604_800 }),
     memoryBytes: bytes(256 << 20, 'The most it holds in memory.'),
     diskBytes: bytes(10 * 2 ** 30, 'The most it holds on disk.'),
+    redisBytes: bytes(2 ** 30, 'The most it holds in Redis, of all instances together.'),
   }),
   upstreams: Type.Array(upstream, {
     minItems: 1,

@@ -20,11 +20,14 @@ export interface Config {
   /** `defaultModel` is the id of one of the models. */
   readonly images: { readonly defaultFormat: 'vendor' | 'png'; readonly defaultModel: string };
   readonly cache: {
-    readonly store: 'memory' | 'disk';
+    readonly store: 'memory' | 'disk' | 'redis';
+    /** Where `store` is redis. `url` may hold a password. */
+    readonly redis: { readonly url: string; readonly shown: string } | null;
     readonly when: CacheWhen;
     readonly ttlSeconds: number;
     readonly memoryBytes: number;
     readonly diskBytes: number;
+    readonly redisBytes: number;
   };
   /** Where budgets, limits and leases live: in the data directory, or in a Redis. `url` may hold a password. */
   readonly state: 'embedded' | { readonly url: string; readonly shown: string };

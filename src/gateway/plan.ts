@@ -87,7 +87,7 @@ async function planAll(
   const { idempotencyKey, caller } = asking;
   if (idempotencyKey === null) return plans;
   const pictures = plans.map(({ key }) => key);
-  parts.idempotencyKeys[verb](caller.tenant.id, idempotencyKey, pictures);
+  await parts.idempotencyKeys[verb](caller.tenant.id, idempotencyKey, pictures);
   return plans.map((planned) => ({ ...planned, ...underKey(caller.tenant.id, idempotencyKey, planned) }));
 }
 

@@ -1,13 +1,15 @@
-import { createClient, ErrorReply } from '@redis/client';
+import { createClient, ErrorReply, RESP_TYPES } from '@redis/client';
 import { RedisFailure } from './failure.ts';
 
 /** What Redis answers, in RESP2: https://redis.io/docs/latest/develop/reference/protocol-spec/ */
-export type Reply = string | number | null | readonly Reply[];
+export type Reply = string | number | Buffer | null | readonly Reply[];
 
 export interface ConnectionOptions {
   readonly url: string;
   /** Its own name at the server, for `CLIENT LIST`. */
   readonly name: string;
+  /** Texts in replies are given as bytes. Default: as strings, which they then have to be. */
+  readonly inBytes?: boolean;
   /** Told of every connection made, the first included; what was asked of an earlier one may or may not be done. */
   readonly onConnected: () => void;
   /** Told once for each loss, with words that hold no secret. */
@@ -26,6 +28,7 @@ const PROBE_MS = 500;
 const STALLED_LOOKS = 3;
 const GIVE_UP_LOOKS = 10;
 const CONNECT_MS = 3_000;
+const IN_BYTES = { typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } };
 /** Deadlines missed in a row until nothing more is sent before the server has answered again. */
 const LATE_IN_A_ROW = 3;
 const SLOWEST_RECONNECT_MS = 1_000;
@@ -63,7 +66,10 @@ export class Connection {
   async send(args: readonly (string | Buffer)[], deadlineMs: number): Promise<Reply> {
     const trouble = this.trouble;
     if (trouble !== null) throw new RedisFailure('down', `Redis cannot be asked: ${trouble}.`, false);
-    return this.#within(deadlineMs, this.#client.sendCommand<Reply>(args));
+    return this.#within(
+      deadlineMs,
+      this.#client.sendCommand<Reply>(args, this.#options.inBytes === true ? IN_BYTES : undefined),
+    );
   }
 
   /** The client listens, and sends nothing else from then on. It listens again by itself after every loss. */

@@ -29,7 +29,8 @@ export interface StoreUnderTest<S extends EntryStore = EntryStore> {
   readonly evicted: EvictionReason[];
 }
 
-export type StoreOptions = Partial<DiskStoreOptions>;
+/** What every kind of store is made with. */
+export type StoreOptions = Partial<Pick<DiskStoreOptions, 'maxBytes' | 'scopeBytes'>>;
 
 export function memoryStore({ maxBytes = 10_000_000, scopeBytes = maxBytes }: StoreOptions = {}): StoreUnderTest {
   const clock = { now: START };
@@ -44,7 +45,7 @@ export interface DiskUnderTest extends StoreUnderTest<DiskStore> {
 }
 
 /** Closed when the test is done, if not before. */
-export function diskStore(options: StoreOptions = {}): DiskUnderTest {
+export function diskStore(options: Partial<DiskStoreOptions> = {}): DiskUnderTest {
   const { maxBytes = 10_000_000, scopeBytes = maxBytes, directory = join(temporaryDirectory(), 'cache') } = options;
   const clock = { now: START };
   const evicted: EvictionReason[] = [];

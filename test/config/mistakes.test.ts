@@ -25,15 +25,15 @@ describe('a mistake', () => {
     ],
     [
       'cache: { pebbles: 1 }',
-      'my.yaml:1 cache.pebbles: unknown setting; known here: store, when, ttlSeconds, memoryBytes, diskBytes',
+      'my.yaml:1 cache.pebbles: unknown setting; known here: store, when, ttlSeconds, memoryBytes, diskBytes, redisBytes',
     ],
     [
       'cache: { __proto__: 1 }',
-      'my.yaml:1 cache.__proto__: unknown setting; known here: store, when, ttlSeconds, memoryBytes, diskBytes',
+      'my.yaml:1 cache.__proto__: unknown setting; known here: store, when, ttlSeconds, memoryBytes, diskBytes, redisBytes',
     ],
     [
       'cache: { store: floppy }',
-      'my.yaml:1 cache.store: must be memory or disk: this version keeps pictures nowhere else, is "floppy"',
+      'my.yaml:1 cache.store: must be memory, disk, redis, or redis://host:6379, is "floppy"',
     ],
     [
       'state: "redis://x:s3cret@y/z"',

@@ -1,0 +1,90 @@
+import { BytesInRedis } from '../cache/redis-bytes.ts';
+import { RedisStore } from '../cache/redis-store.ts';
+import type { RedisTrouble } from '../cache/redis-store.ts';
+import type { Bounds, Selection } from '../cache/store.ts';
+import type { Config } from '../config.ts';
+import type { Log } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
+import { openRedis, openRedisBytes, RedisFailure } from '../redis.ts';
+import type { Redis } from '../redis.ts';
+
+export interface SharedCacheOptions {
+  readonly config: Config['cache'];
+  readonly redis: NonNullable<Config['cache']['redis']>;
+  readonly realm: 'live' | 'simulator';
+  readonly bounds: (maxBytes: number) => Bounds;
+  readonly now: () => number;
+  readonly onNews: (selection: Selection) => void;
+  readonly log: Log;
+  readonly metrics: Metrics;
+}
+
+/** To be raised when what an older version keeps could not be read by this one: both then have a cache of their own. */
+const VERSION = 1;
+/** Nobody waits longer at the start for a Redis that is away: it is sought for ever. */
+const CONNECT_MS = 1_000;
+const ASK_MS = 2_000;
+
+/** The cache that instances share. Its connections are its own: what is long or late there keeps no budget waiting. */
+export async function openSharedCache(options: SharedCacheOptions): Promise<RedisStore> {
+  const { config, redis: address, realm, bounds, now, onNews, log, metrics } = options;
+  const redis = openRedis(address.url);
+  const bytes = openRedisBytes(address.url);
+  const prefix = `{plantain}:${realm}:cache:${VERSION}:`;
+  const { maxBytes, scopeBytes } = bounds(config.redisBytes);
+  const store = new RedisStore({
+    redis,
+    bytes: new BytesInRedis(bytes, prefix),
+    prefix,
+    maxBytes,
+    scopeBytes,
+    maxWords: maxBytes,
+    scopeWords: scopeBytes,
+    now,
+    onEvict: (reason) => metrics.evicted('redis', reason),
+    onNews,
+    onTrouble(trouble, cause) {
+      if (trouble.endsWith('_failed')) metrics.cache('error', 'redis');
+      log.warn(WORDS[trouble], { ...(cause !== undefined && { reason: wordsOf(cause) }) });
+    },
+    onOperation: (operation, outcome, seconds) => metrics.storeOp('redis-cache', operation, outcome, seconds),
+    onClosed: () => redis.close(),
+  });
+  await connected(redis);
+  void advise(redis, config.redisBytes, log);
+  return store;
+}
+
+const WORDS = {
+  books_failed: 'cache: its Redis does not answer; pictures are served from memory or drawn',
+  books_again: 'cache: its Redis answers again',
+  bytes_failed: 'cache: shared pictures cannot be read; they are served from memory or drawn',
+  bytes_again: 'cache: shared pictures can be read again',
+  writes_failed: 'cache: pictures cannot be shared; they are kept in memory only',
+  writes_again: 'cache: pictures are shared again',
+} as const satisfies Record<RedisTrouble, string>;
+
+async function connected(redis: Redis): Promise<void> {
+  const endsAt = performance.now() + CONNECT_MS;
+  while (redis.trouble() !== null && performance.now() < endsAt) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+/** Says what of its Redis does not fit a cache. One that is away, or does not tell, is asked no more. */
+async function advise(redis: Redis, redisBytes: number, log: Log): Promise<void> {
+  try {
+    const info = String(await redis.command(['INFO', 'memory'], ASK_MS));
+    const field = (name: string): string => new RegExp(`^${name}:(.*)$`, 'm').exec(info)?.[1]?.trim() ?? '';
+    const maxBytes = Number(field('maxmemory'));
+    if (field('maxmemory_policy') !== 'noeviction' || maxBytes === 0 || maxBytes > redisBytes) return;
+    log.warn(
+      'cache: its Redis evicts nothing (maxmemory-policy noeviction) and is full before cache.redisBytes: set allkeys-lru there, or a lower bound here',
+      { reason: `maxmemory ${maxBytes}, cache.redisBytes ${redisBytes}` },
+    );
+  } catch (error) {
+    if (!(error instanceof RedisFailure)) throw error;
+  }
+}
+
+function wordsOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}

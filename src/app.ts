@@ -162,6 +162,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       },
       router: createRouter(config.models, config.images.defaultModel),
       flights,
+      leases: cache.leases,
       renditions: cache.renditions,
       idempotencyKeys: cache.idempotencyKeys,
       cache: config.cache,

@@ -1,7 +1,7 @@
 import { keyName } from './cache/key.ts';
 import type { CacheKey } from './cache/key.ts';
-import type { Flights, Seat } from './cache/flights.ts';
-import type { Lease } from './cache/leases.ts';
+import type { Across, Flights, Seat } from './cache/flights.ts';
+import type { Lease, Leases } from './cache/leases.ts';
 import type { IdempotencyKeys } from './cache/idempotency.ts';
 import type { CacheWhen, Decision, Directives } from './cache/policy.ts';
 import type { Renditions } from './cache/renditions.ts';
@@ -10,7 +10,7 @@ import { drawPicture } from './draw.ts';
 import type { DrawParts, Flown } from './draw.ts';
 import { GatewayError } from './errors.ts';
 import { collects, ownerKey, planRequest } from './gateway/plan.ts';
-import type { Planned } from './gateway/plan.ts';
+import type { PicturePlan, Planned } from './gateway/plan.ts';
 import type { PictureWish } from './image/delivery.ts';
 import type { Model } from './image/model.ts';
 import type { Draw, ImageRequest, PictureFormat } from './image/request.ts';
@@ -24,6 +24,8 @@ import type { JsonObject } from './wire/json.ts';
 export interface GatewayParts extends DrawParts {
   readonly router: Router;
   readonly flights: Flights<Flown>;
+  /** Of the instances that share a store; null: this one is alone. */
+  readonly leases: Leases | null;
   readonly renditions: Renditions;
   readonly idempotencyKeys: IdempotencyKeys;
   readonly cache: { readonly when: CacheWhen; readonly ttlSeconds: number };
@@ -192,7 +194,7 @@ function board(
     const seat = decision.join
       ? parts.flights.join(keyName(key), lead, {
           collects: collects(decision),
-          across: decision.store ? { collect: () => collect(parts, key), onWait: ticket.detach } : undefined,
+          across: across(parts, planned, ticket.detach),
         })
       : parts.flights.fly(ownerKey(planned, caller), lead);
     countLookUp(parts, decision, seat.role, null);
@@ -213,10 +215,18 @@ function board(
   return { waiting, lostNanos: () => lostNanos, leave: (delivered) => seats.forEach((seat) => seat.leave(delivered)) };
 }
 
-/** What another instance drew while this one waited, from where all of them find it. */
-async function collect({ entries }: GatewayParts, key: CacheKey): Promise<Flown | null> {
-  const found = await entries.get(key, { maxAgeSeconds: null, shared: true });
-  return found && { drawn: found.drawn, hit: null, stored: true, elsewhere: true, letGo: () => undefined };
+/** Only what is stored can be handed to another instance: all else is joined on this one alone. */
+function across(
+  { leases, entries }: GatewayParts,
+  { key, decision }: PicturePlan,
+  onWait: () => void,
+): Across<Flown> | null {
+  if (leases === null || !decision.store) return null;
+  const collect = async (): Promise<Flown | null> => {
+    const found = await entries.get(key, { maxAgeSeconds: null, shared: true });
+    return found && { drawn: found.drawn, hit: null, stored: true, elsewhere: true, letGo: () => undefined };
+  };
+  return { leases, collect, onWait };
 }
 
 /** Counted when the seat is taken, for those too whose picture never comes. */

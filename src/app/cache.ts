@@ -3,6 +3,7 @@ import { DiskStore } from '../cache/disk-store.ts';
 import type { DiskTrouble } from '../cache/disk-store.ts';
 import { Entries } from '../cache/entry.ts';
 import { IdempotencyKeys } from '../cache/idempotency.ts';
+import type { Leases } from '../cache/leases.ts';
 import { MemoryStore } from '../cache/memory-store.ts';
 import { createRenditions } from '../cache/renditions.ts';
 import type { Renditions } from '../cache/renditions.ts';
@@ -20,6 +21,8 @@ export interface CacheParts {
   readonly entries: Entries;
   readonly renditions: Renditions;
   readonly idempotencyKeys: IdempotencyKeys;
+  /** Null: no other instance shares the store. */
+  readonly leases: Leases | null;
   readonly admin: CacheAdmin;
   close(): Promise<void>;
 }
@@ -89,7 +92,7 @@ export async function openCache(
           log,
           metrics,
         });
-  const stores: readonly EntryStore[] = [memory, disk, shared].filter((store) => store !== null);
+  const stores: readonly EntryStore[] = [memory, disk, shared?.store ?? null].filter((store) => store !== null);
 
   const onTrouble = (trouble: EntryTrouble, cause?: unknown): void => {
     metrics.cache('error');
@@ -101,7 +104,7 @@ export async function openCache(
     first: memoryTexts(IDEMPOTENCY_BYTES),
     now,
     onClaim: (claim) => disk?.keepClaim(claim),
-    shared,
+    shared: shared?.store ?? null,
   });
   if (disk !== null) idempotencyKeys.restore(await disk.claims());
 
@@ -113,6 +116,7 @@ export async function openCache(
     entries: new Entries({ shelf: whole, parseAnswer, now, onTrouble }),
     renditions: createRenditions({ shelf: whole, now }),
     idempotencyKeys,
+    leases: shared?.leases ?? null,
     admin: whole,
     async close() {
       timers.forEach(clearTimeout);

@@ -1,4 +1,6 @@
 import { BytesInRedis } from '../cache/redis-bytes.ts';
+import type { Leases } from '../cache/leases.ts';
+import { RedisLeases } from '../cache/redis-leases.ts';
 import { RedisStore } from '../cache/redis-store.ts';
 import type { RedisTrouble } from '../cache/redis-store.ts';
 import type { Bounds, Selection } from '../cache/store.ts';
@@ -25,12 +27,19 @@ const VERSION = 1;
 const CONNECT_MS = 1_000;
 const ASK_MS = 2_000;
 
+export interface SharedCache {
+  readonly store: RedisStore;
+  /** Closed with the store. */
+  readonly leases: Leases;
+}
+
 /** The cache that instances share. Its connections are its own: what is long or late there keeps no budget waiting. */
-export async function openSharedCache(options: SharedCacheOptions): Promise<RedisStore> {
+export async function openSharedCache(options: SharedCacheOptions): Promise<SharedCache> {
   const { config, redis: address, realm, bounds, now, onNews, log, metrics } = options;
   const redis = openRedis(address.url);
   const bytes = openRedisBytes(address.url);
   const prefix = `{plantain}:${realm}:cache:${VERSION}:`;
+  const leases = openLeases(redis, prefix, log, metrics);
   const { maxBytes, scopeBytes } = bounds(config.redisBytes);
   const store = new RedisStore({
     redis,
@@ -48,11 +57,34 @@ export async function openSharedCache(options: SharedCacheOptions): Promise<Redi
       log.warn(WORDS[trouble], { ...(cause !== undefined && { reason: wordsOf(cause) }) });
     },
     onOperation: (operation, outcome, seconds) => metrics.storeOp('redis-cache', operation, outcome, seconds),
-    onClosed: () => redis.close(),
+    // What was still to be written is there by now, and those who wait for it are told.
+    async onClosed() {
+      await leases.close();
+      await redis.close();
+    },
   });
   await connected(redis);
   void advise(redis, config.redisBytes, log);
-  return store;
+  return { store, leases };
+}
+
+function openLeases(redis: Redis, prefix: string, log: Log, metrics: Metrics): RedisLeases {
+  redis.watch({
+    done(op, outcome, seconds) {
+      if (op.startsWith('lease_')) metrics.storeOp('redis-cache', op, outcome, seconds);
+    },
+  });
+  return new RedisLeases({
+    redis,
+    prefix,
+    events: {
+      takenOver: () => metrics.leaseTakenOver(),
+      troubled: (trouble) => metrics.leaseTroubled(trouble),
+      away: (reason) =>
+        log.warn('joining: Redis does not answer; each instance joins its own requests alone', { reason }),
+      back: () => log.info('joining: Redis answers again; requests are joined across instances'),
+    },
+  });
 }
 
 const WORDS = {

@@ -1,5 +1,5 @@
 import { GatewayError } from '../errors.ts';
-import { type Across, endingOf, type Lease, type Leases } from './leases.ts';
+import { endingOf, type Lease, type Leases, type Wishes } from './leases.ts';
 import { type Landing, Orphans } from './orphans.ts';
 import { firstOf } from './patience.ts';
 import { isRefusalInPerson } from './refusal.ts';
@@ -16,8 +16,6 @@ export interface FlightsOptions<T> {
   readonly orphanBytes?: number;
   /** Told of every answer that all who were aboard have received, and nobody can come for any more. */
   readonly onSpent?: (value: T) => void;
-  /** Joins flights of other instances. Absent: this one is alone. */
-  readonly leases?: Leases;
 }
 
 /**
@@ -33,7 +31,12 @@ export interface JoinOptions<T> {
    */
   readonly collects?: boolean;
   /** Set where the answer will be stored for all instances: then one of them does the work for all. */
-  readonly across?: Across<T> | undefined;
+  readonly across?: Across<T> | null;
+}
+
+/** How a flight is joined with those of other instances. */
+export interface Across<T> extends Pick<Wishes<T>, 'collect' | 'onWait'> {
+  readonly leases: Leases;
 }
 
 export interface Seat<T> {
@@ -87,13 +90,11 @@ export class Flights<T> {
   readonly #now: () => number;
   readonly #sizeOf: (value: T) => number;
   readonly #onSpent: (value: T) => void;
-  readonly #leases: Leases | null;
 
   constructor(options: FlightsOptions<T>) {
     this.#now = options.now;
     this.#sizeOf = options.sizeOf;
     this.#onSpent = options.onSpent ?? (() => undefined);
-    this.#leases = options.leases ?? null;
     this.#orphans = new Orphans({
       now: options.now,
       keepMs: options.orphanMs ?? 120_000,
@@ -109,9 +110,9 @@ export class Flights<T> {
    * the flight it would have joined stores and lands, and only then does the caller come here, to an empty sky. By then
    * the answer is in the store, because storing is the last thing a lead does while its flight can still be joined.
    *
-   * With leases the flight asks for that of its key before anybody leads; while another instance has it, nobody here does.
+   * With `across` the flight asks for the lease of its key before anybody leads; while another instance has it, nobody here does.
    */
-  join(key: string, lead: Lead<T>, { collects = false, across }: JoinOptions<T> = {}): Seat<T> {
+  join(key: string, lead: Lead<T>, { collects = false, across = null }: JoinOptions<T> = {}): Seat<T> {
     const name = `shared:${key}`;
     const flying = this.#shared.get(name);
     if (flying !== undefined) {
@@ -130,11 +131,11 @@ export class Flights<T> {
    * orphan serves one adopter, so two workers who ask for two pictures get two. Without an owner key nothing is kept.
    */
   fly(ownerKey: string | null, lead: Lead<T>): Seat<T> {
-    if (ownerKey === null) return this.#depart(newFlight<T>('own', false), false, lead);
+    if (ownerKey === null) return this.#depart(newFlight<T>('own', false, null), false, lead);
     const name = `own:${ownerKey}`;
     const orphan = this.#orphans.take(name);
     if (orphan !== undefined) return this.#board(orphan, 'adopter', true, lead);
-    return this.#depart(newFlight<T>(name, false), true, lead);
+    return this.#depart(newFlight<T>(name, false, null), true, lead);
   }
 
   /** Whether `join` would find a flight to share, or one left behind. Changes nothing. */
@@ -178,8 +179,8 @@ export class Flights<T> {
   /** Never rejects: the outcome belongs to those aboard. */
   async #draw(flight: Flight<T>): Promise<void> {
     let lease: Lease | null = null;
-    if (flight.across !== null && this.#leases !== null) {
-      const turn = await this.#turn(flight, flight.across, this.#leases);
+    if (flight.across !== null) {
+      const turn = await this.#turn(flight, flight.across);
       if (turn === null) return;
       lease = turn.lease;
     }
@@ -198,8 +199,7 @@ export class Flights<T> {
   /** Null: the flight has ended, with what another instance came to, or because nobody is left who would pay for it. */
   async #turn(
     flight: Flight<T>,
-    { collect, onWait }: Across<T>,
-    leases: Leases,
+    { leases, collect, onWait }: Across<T>,
   ): Promise<{ readonly lease: Lease | null } | null> {
     const first = flight.queue[0];
     flight.seeking = new AbortController();
@@ -282,7 +282,7 @@ export class Flights<T> {
   }
 }
 
-function newFlight<T>(name: string, shared: boolean, across: Across<T> | null = null): Flight<T> {
+function newFlight<T>(name: string, shared: boolean, across: Across<T> | null): Flight<T> {
   const outcome = handled(Promise.withResolvers<T>());
   const nobody = { queue: [], owed: 0, aboard: 0, missed: false };
   return { name, shared, across, seeking: null, outcome, ...nobody, landing: null, failed: false };

@@ -24,6 +24,8 @@ interface Held {
   /** Until when nobody else can have been given it, whatever is not heard from Redis. */
   goodUntil: number;
   ended: Promise<void> | null;
+  /** When it is ended, or lost. */
+  readonly gone: PromiseWithResolvers<void>;
 }
 
 /** So many are renewed in one step of Redis. */
@@ -35,6 +37,8 @@ const ENDS_TOLD = 5;
 export class HeldLeases {
   readonly #options: HeldLeasesOptions;
   readonly #held = new Set<Held>();
+  /** Until they are ended or lost. */
+  readonly #byName = new Map<string, Held>();
   readonly #ending = new Set<Promise<void>>();
   readonly #timer: NodeJS.Timeout;
   #renewing = false;
@@ -47,20 +51,33 @@ export class HeldLeases {
 
   /** `askedAt`: when Redis was asked for it. */
   begin(record: string, name: string, token: number, askedAt: number): Lease {
-    const held: Held = { record, name, token, goodUntil: askedAt + this.#options.times.leaseMs, ended: null };
+    const held: Held = {
+      record,
+      name,
+      token,
+      goodUntil: askedAt + this.#options.times.leaseMs,
+      ended: null,
+      gone: Promise.withResolvers(),
+    };
     this.#held.add(held);
+    this.#byName.set(name, held);
     return {
       token,
       fence: { key: record, token },
       isMine: () => this.#isMine(held),
-      end: (how) => (held.ended ??= this.#track(this.#end(held, how))),
+      end: (how) => (held.ended ??= this.#track(held, how)),
     };
+  }
+
+  /** Resolves when this process has none of that name. */
+  async none(name: string): Promise<void> {
+    await this.#byName.get(name)?.gone.promise;
   }
 
   async close(): Promise<void> {
     this.#closed = true;
     clearInterval(this.#timer);
-    for (const held of this.#held) held.ended ??= this.#track(this.#end(held, 'left'));
+    for (const held of this.#held) held.ended ??= this.#track(held, 'left');
     await Promise.all(this.#ending);
   }
 
@@ -97,7 +114,10 @@ export class HeldLeases {
     }
     for (const [index, held] of some.entries()) {
       if (kept[index] === 1) held.goodUntil = Math.max(held.goodUntil, askedAt + times.leaseMs);
-      else if (held.ended === null && this.#held.delete(held)) onLost();
+      else if (held.ended === null && this.#held.delete(held)) {
+        this.#forget(held);
+        onLost();
+      }
     }
   }
 
@@ -118,8 +138,17 @@ export class HeldLeases {
     }
   }
 
-  #track(work: Promise<void>): Promise<void> {
+  #track(held: Held, how: Ending): Promise<void> {
+    const work = this.#end(held, how).finally(() => {
+      this.#ending.delete(work);
+      this.#forget(held);
+    });
     this.#ending.add(work);
-    return work.finally(() => this.#ending.delete(work));
+    return work;
+  }
+
+  #forget(held: Held): void {
+    if (this.#byName.get(held.name) === held) this.#byName.delete(held.name);
+    held.gone.resolve();
   }
 }

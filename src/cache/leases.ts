@@ -11,14 +11,11 @@ export interface Leases {
   seek<T>(name: string, wishes: Wishes<T>): Promise<Turn<T>>;
 }
 
-export interface Across<T> {
+export interface Wishes<T> {
   /** Reads what another instance has just stored. Null: it is not to be had. */
   readonly collect: () => Promise<T | null>;
   /** Told once, when whoever would have led turns out to wait for another instance. */
   readonly onWait: () => void;
-}
-
-export interface Wishes<T> extends Across<T> {
   /** Aborted when nobody wants it any more. */
   readonly deserted: AbortSignal;
 }

@@ -66,6 +66,9 @@ type Said =
   | { readonly word: 'unkept' }
   | { readonly word: 'failed'; readonly failure: string };
 
+/** A store that is slow for a moment is asked again: what it has is paid for. */
+const READS = 3;
+const READ_AGAIN_MS = 200;
 /** So many answers that could not be read, and whoever waited for them does the work alone. */
 const UNREAD_AT_MOST = 2;
 /** So often what is asked may be too late, by a clock of Redis that was set, before it counts as no answer. */
@@ -122,6 +125,8 @@ export class RedisLeases implements Leases {
       return { kind: 'lead', lease: null };
     };
     try {
+      // What this process has just answered is still on its way to the others: who comes after the answer begins anew.
+      await this.#held.none(name);
       while (!deserted.aborted) {
         bell.reset();
         // What is asked without an end to it might be done for nobody: the clock is learnt first.
@@ -157,8 +162,12 @@ export class RedisLeases implements Leases {
             await bell.rung(Math.max(0, Math.min(lookMs, mayTakeAt - this.#now())));
             break;
           case 'stored': {
-            const value = await collect();
-            if (value !== null) return { kind: 'collected', value };
+            for (let tries = 0; tries < READS && !deserted.aborted; tries += 1) {
+              const value = await collect();
+              if (value !== null) return { kind: 'collected', value };
+              bell.reset();
+              await bell.rung(READ_AGAIN_MS);
+            }
             unread += 1;
             waitsFor = 0;
             this.#options.events.troubled('unread');

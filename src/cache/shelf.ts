@@ -70,15 +70,18 @@ export class Shelf {
    */
   async put(name: string, entry: NewEntry, onShared: (isKept: boolean) => void = () => undefined): Promise<boolean> {
     const [fastest, ...slower] = this.#tiers;
-    let isKept = await this.#file(fastest!, name, entry);
+    // What instances share has a fence; what this one keeps has none.
+    const { fence, ...plain } = entry;
+    let isKept = await this.#file(fastest!, name, plain);
     if (slower.length === 0) {
       onShared(isKept);
       return isKept;
     }
-    const own = { ...entry, bytes: await ownBytes(fastest!.store, entry) };
+    const own = { ...plain, bytes: await ownBytes(fastest!.store, entry) };
     for (const tier of slower) {
-      const filed = this.#file(tier, name, own);
-      if (tier === slower.at(-1)) void filed.then(onShared);
+      const isLast = tier === slower.at(-1);
+      const filed = this.#file(tier, name, isLast && fence !== undefined ? { ...own, fence } : own);
+      if (isLast) void filed.then(onShared);
       if (isKept && tier.store.backlogBytes <= EASY_BACKLOG_BYTES) continue;
       if (await filed) isKept = true;
     }

@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { Flights } from '../../src/cache/flights.ts';
 import type { Ending, Lease, Leases, Turn, Wishes } from '../../src/cache/leases.ts';
 import { GatewayError } from '../../src/errors.ts';
 import { LONG, never, refused, sky, work } from './sky.ts';
@@ -28,10 +27,10 @@ const collect = () => Promise.reject(new Error('the leases collect, not the flig
 
 function leasedSky() {
   const one = oneLease();
-  const { flights } = sky({ leases: one.leases });
+  const { flights } = sky();
   const waits: string[] = [];
   const join = (lead: Parameters<typeof flights.join>[1], who = '', collects = false) =>
-    flights.join('fox', lead, { collects, across: { collect, onWait: () => waits.push(who) } });
+    flights.join('fox', lead, { collects, across: { leases: one.leases, collect, onWait: () => waits.push(who) } });
   return { ...one, flights, join, waits };
 }
 
@@ -151,14 +150,14 @@ describe('a flight with a lease', () => {
   });
 });
 
-it('without what is needed to collect, a flight asks for no lease', async () => {
-  const flights = new Flights<string>({
-    now: () => 0,
-    sizeOf: () => 0,
-    leases: { seek: () => Promise.reject(new Error('asked for a lease')) },
-  });
+it('that is not shared with other instances begins at once', async () => {
+  const { flights } = sky();
   const one = work();
-  const seats = [flights.join('fox', one.lead), flights.fly('owl', one.lead), flights.fly(null, one.lead)];
+  const seats = [
+    flights.join('fox', one.lead, { across: null }),
+    flights.fly('owl', one.lead),
+    flights.fly(null, one.lead),
+  ];
   expect(one.begun).toBe(3);
   one.land('picture');
   for (const seat of seats) expect(await seat.wait(LONG)).toBe('picture');

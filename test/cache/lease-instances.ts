@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
 import { RedisLeases } from '../../src/cache/redis-leases.ts';
 import type { LeaseTimes, LeaseTrouble } from '../../src/cache/redis-leases.ts';
-import type { Across, Lease, Turn } from '../../src/cache/leases.ts';
+import type { Lease, Turn, Wishes } from '../../src/cache/leases.ts';
 import { openRedis } from '../../src/redis.ts';
 import type { Redis } from '../../src/redis.ts';
 
@@ -14,7 +14,7 @@ export interface Instance {
   readonly redis: Redis;
   /** What it told, in order. */
   readonly told: (LeaseTrouble | 'takenOver' | 'away' | 'back')[];
-  seek(name: string, wishes?: Partial<Across<string>> & { readonly deserted?: AbortSignal }): Promise<Turn<string>>;
+  seek(name: string, wishes?: Partial<Wishes<string>>): Promise<Turn<string>>;
   /** Is not heard of any more, and hears nothing: as a killed process. */
   die(): Promise<void>;
   close(): Promise<void>;

@@ -87,7 +87,7 @@ export async function drawPicture(parts: DrawParts, job: DrawJob): Promise<Flown
     // Between this caller's look-up and its flight another flight may have landed and stored.
     const hit = await parts.entries.get(job.key, decision);
     if (hit !== null) {
-      await job.lease?.end('stored');
+      void job.lease?.end('stored');
       return { drawn: hit.drawn, hit, stored: false, elsewhere: false, letGo: () => undefined };
     }
   }
@@ -204,7 +204,7 @@ async function store(parts: DrawParts, { key, decision, lease }: DrawJob, drawn:
     metrics.cache('error');
     log.fault('cache: picture not stored', error);
   }
-  await lease?.end('unkept');
+  void lease?.end('unkept');
   return false;
 }
 

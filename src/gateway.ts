@@ -171,7 +171,7 @@ function board(
   readonly lostNanos: () => number;
 } {
   const reservation = new Reservation(parts.state);
-  const seats: Seat<Flown>[] = [];
+  const leaves: ((delivered: boolean) => void)[] = [];
   let lostNanos = 0;
   const waiting = plans.map(async (planned): Promise<Landed> => {
     const { draw, decision, key, hit } = planned;
@@ -180,7 +180,9 @@ function board(
       return { how: 'hit', flown: hit, key, decision };
     }
     const ticket = reservation.ticket();
+    let hasLed = false;
     const lead = async (lease: Lease | null): Promise<Flown> => {
+      hasLed = true;
       const letGo = retainBody();
       try {
         const { user } = request;
@@ -199,20 +201,25 @@ function board(
       : parts.flights.fly(ownerKey(planned, caller), lead);
     countLookUp(parts, decision, seat.role, null);
     if (seat.role !== 'leader') ticket.detach();
-    seats.push(seat);
+    const leave = (delivered: boolean): void => {
+      seat.leave(delivered);
+      // The other pictures of the request do not wait for money that this one will not need.
+      if (!hasLed) ticket.detach();
+    };
+    leaves.push(leave);
     try {
       const flown = await seat.wait(parts.answerWithinMs(target.upstream, draw.tier));
       if (flown.hit !== null) return { how: 'hit', flown, key, decision };
       return { how: seat.role === 'leader' ? 'drawn' : 'joined', flown, key, decision };
     } catch (error) {
-      seat.leave(false);
+      leave(false);
       // Who joined pays for nothing, and the failure of a flight is told to all aboard.
       if (seat.role === 'leader' && error instanceof GatewayError) lostNanos += error.detail.costNanos ?? 0;
       throw error;
     }
   });
   reservation.seal();
-  return { waiting, lostNanos: () => lostNanos, leave: (delivered) => seats.forEach((seat) => seat.leave(delivered)) };
+  return { waiting, lostNanos: () => lostNanos, leave: (delivered) => leaves.forEach((leave) => leave(delivered)) };
 }
 
 /** Only what is stored can be handed to another instance: all else is joined on this one alone. */

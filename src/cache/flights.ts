@@ -164,8 +164,9 @@ export class Flights<T> {
     return { count: this.#orphans.count, bytes: this.#orphans.bytes };
   }
 
-  /** Resolves when nothing is in the air; what departs meanwhile is waited for too. */
+  /** Resolves when nothing is in the air; what departs meanwhile is waited for too. What nobody has begun here is not. */
   async idle(): Promise<void> {
+    for (const { seeking, queue } of this.#shared.values()) if (queue.length === 0) seeking?.abort();
     while (this.#inTheAir.size > 0) await Promise.all(this.#inTheAir);
   }
 

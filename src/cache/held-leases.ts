@@ -19,7 +19,7 @@ export interface HeldLeasesOptions {
 
 interface Held {
   readonly record: string;
-  readonly name: string;
+  readonly id: string;
   readonly token: number;
   /** Until when nobody else can have been given it, whatever is not heard from Redis. */
   goodUntil: number;
@@ -38,7 +38,7 @@ export class HeldLeases {
   readonly #options: HeldLeasesOptions;
   readonly #held = new Set<Held>();
   /** Until they are ended or lost. */
-  readonly #byName = new Map<string, Held>();
+  readonly #byId = new Map<string, Held>();
   readonly #ending = new Set<Promise<void>>();
   readonly #timer: NodeJS.Timeout;
   #renewing = false;
@@ -50,17 +50,17 @@ export class HeldLeases {
   }
 
   /** `askedAt`: when Redis was asked for it. */
-  begin(record: string, name: string, token: number, askedAt: number): Lease {
+  begin(record: string, id: string, token: number, askedAt: number): Lease {
     const held: Held = {
       record,
-      name,
+      id,
       token,
       goodUntil: askedAt + this.#options.times.leaseMs,
       ended: null,
       gone: Promise.withResolvers(),
     };
     this.#held.add(held);
-    this.#byName.set(name, held);
+    this.#byId.set(id, held);
     return {
       token,
       fence: { key: record, token },
@@ -69,9 +69,9 @@ export class HeldLeases {
     };
   }
 
-  /** Resolves when this process has none of that name. */
-  async none(name: string): Promise<void> {
-    await this.#byName.get(name)?.gone.promise;
+  /** Resolves when this process does not hold it. */
+  async none(id: string): Promise<void> {
+    await this.#byId.get(id)?.gone.promise;
   }
 
   async close(): Promise<void> {
@@ -127,7 +127,7 @@ export class HeldLeases {
     const [state, failure] = typeof how === 'string' ? [how, ''] : ['failed', writeFailure(how.failed)];
     for (let told = 1; told <= ENDS_TOLD; told += 1) {
       try {
-        await run(scripts.end, [held.record, channel], [String(held.token), state, failure, held.name]);
+        await run(scripts.end, [held.record, channel], [String(held.token), state, failure, held.id]);
         return;
       } catch (error) {
         if (!(error instanceof RedisFailure)) throw error;
@@ -148,7 +148,7 @@ export class HeldLeases {
   }
 
   #forget(held: Held): void {
-    if (this.#byName.get(held.name) === held) this.#byName.delete(held.name);
+    if (this.#byId.get(held.id) === held) this.#byId.delete(held.id);
     held.gone.resolve();
   }
 }

@@ -35,7 +35,7 @@ export interface LeaseScripts {
   readonly seek: Script;
   /** KEYS: records. ARGV: ms, and a token for each. Returns for each whether it is still held by it: 1, 0. */
   readonly renew: Script;
-  /** KEYS: record, channel. ARGV: token, how, failure, name. Returns whether it was its to end: 1, 0. */
+  /** KEYS: record, channel. ARGV: token, how, failure, and what is published. Returns whether it was its to end: 1, 0. */
   readonly end: Script;
 }
 

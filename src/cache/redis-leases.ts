@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { RedisFailure } from '../redis.ts';
 import type { Redis, Reply } from '../redis.ts';
 import { Bells } from './bells.ts';
@@ -104,14 +105,15 @@ export class RedisLeases implements Leases {
     });
     this.#unsubscribe = redis.subscribe(
       channel,
-      (name) => this.#bells.ring(name),
+      (id) => this.#bells.ring(id),
       () => this.#bells.ringAll(),
     );
   }
 
   async seek<T>(name: string, { collect, onWait, deserted }: Wishes<T>): Promise<Turn<T>> {
     const { lookMs, renewMs, patienceMs } = this.#times;
-    const bell = this.#bells.hang(name, deserted);
+    const id = idOf(name);
+    const bell = this.#bells.hang(id, deserted);
     let waitsFor = 0;
     let hasWaited = false;
     let unread = 0;
@@ -126,12 +128,12 @@ export class RedisLeases implements Leases {
     };
     try {
       // What this process has just answered is still on its way to the others: who comes after the answer begins anew.
-      await this.#held.none(name);
+      await this.#held.none(id);
       while (!deserted.aborted) {
         bell.reset();
         // What is asked without an end to it might be done for nobody: the clock is learnt first.
         const mayTake = this.#clockOffsetMs !== null && this.#now() >= mayTakeAt;
-        const said = await this.#ask(name, waitsFor, mayTake);
+        const said = await this.#ask(id, waitsFor, mayTake);
         if (said === null || (said.word === 'LATE' && (late += 1) > LATE_AT_MOST)) {
           silentSince ??= this.#now();
           if (!hasWaited || this.#now() - silentSince >= patienceMs)
@@ -146,7 +148,7 @@ export class RedisLeases implements Leases {
         if (mayTakeAt === Infinity) mayTakeAt = this.#now() + 2 * renewMs;
         switch (said.word) {
           case 'TAKEN': {
-            const lease = this.#held.begin(this.#record(name), name, said.token, said.askedAt);
+            const lease = this.#held.begin(this.#record(id), id, said.token, said.askedAt);
             if (said.isTakeOver) this.#options.events.takenOver();
             if (!deserted.aborted) return { kind: 'lead', lease };
             await lease.end('left');
@@ -198,17 +200,17 @@ export class RedisLeases implements Leases {
     await this.#held.close();
   }
 
-  #record(name: string): string {
-    return `${this.#options.prefix}lease:${name}`;
+  #record(id: string): string {
+    return `${this.#options.prefix}lease:${id}`;
   }
 
   /** Null: there is no answer. */
-  async #ask(name: string, waitsFor: number, mayTake: boolean): Promise<Said | null> {
+  async #ask(id: string, waitsFor: number, mayTake: boolean): Promise<Said | null> {
     const { askMs, leaseMs } = this.#times;
     const askedAt = this.#now();
     // A Redis that was frozen still does what it was asked before: then nobody is there any more to have the lease.
     const notAfter = this.#clockOffsetMs === null ? 0 : Math.ceil(askedAt + askMs + this.#clockOffsetMs);
-    const keys = [this.#record(name), `${this.#options.prefix}lease-token`];
+    const keys = [this.#record(id), `${this.#options.prefix}lease-token`];
     const words = [waitsFor, leaseMs, mayTake ? 1 : 0, notAfter].map(String);
     let reply: Reply;
     try {
@@ -247,6 +249,11 @@ export class RedisLeases implements Leases {
       throw error;
     }
   }
+}
+
+/** Redis is told no name of a scope, and all records are of one length. */
+function idOf(name: string): string {
+  return hash('sha256', name, 'base64url');
 }
 
 const DESERTED = { kind: 'deserted' } as const;

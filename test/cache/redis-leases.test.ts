@@ -180,7 +180,7 @@ withRedis('leases in Redis', () => {
   test('a holder that was not heard of, and that nobody has followed, has it still', async () => {
     const one = await start({ renewMs: 60_000, leaseMs: 50 });
     const lease = leaseOf(await one.seek(name));
-    const until = Number(await server.cli('HGET', `{test}:lease:${name}`, 'u'));
+    const until = Number(await server.cli('HGET', lease.fence.key, 'u'));
     await expect.poll(() => Date.now()).toBeGreaterThan(until);
     expect(await lease.isMine()).toBe(true);
   });

@@ -32,6 +32,7 @@ withRedis('two gateway processes with one Redis for everything', () => {
     startFleet({
       redis: redis.url,
       simulator: { latencyMs },
+      upstream: { answerWithinMs: 60_000, abandonAfterMs: 60_000 },
       tenant: { budgets: [{ limitUsd: 100, per: 'day' }] },
       config: { cache: { store: redis.url } },
     });
@@ -72,7 +73,8 @@ withRedis('two gateway processes with one Redis for everything', () => {
   };
 
   test('asked for at once on both, and whoever draws it killed in mid-flight: the other takes over, all its callers have one picture, and one charge is known and one is not', async () => {
-    const fleet = await start(2_500);
+    // Long enough to see who draws it, however busy the gateways are.
+    const fleet = await start(CALLERS > 200 ? 5_000 : 2_500);
     const prompt = 'a fox';
     const asked = Array.from({ length: CALLERS }, (_, index) => ask(fleet, index % 2, prompt));
     await expect.poll(() => callsOf(fleet, prompt), { timeout: 30_000 }).toBe(1);

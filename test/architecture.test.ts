@@ -42,6 +42,7 @@ const OWNERS: Record<string, RegExp> = {
   '@fastify/rate-limit': /^http\/rate-limit\.ts$/,
   '@keyv/redis': /^cache\/redis-cards\.ts$/,
   '@redis/client': /^redis\/connection\.ts$/,
+  aws4fetch: /^cache\/s3-bytes\.ts$/,
   ajv: /^config\//,
   'close-with-grace': /^main\.ts$/,
   fastify: /^http\//,
@@ -53,7 +54,8 @@ const OWNERS: Record<string, RegExp> = {
   'prom-client': /^metrics\.ts$/,
   sharp: /^image\/rendition\.ts$/,
   typebox: /^config\/schema(\/|\.ts)/,
-  undici: /^upstreams\/(client|webhook)\.ts$/,
+  // Each of them speaks HTTP to somebody else, with deadlines of its own.
+  undici: /^(upstreams\/(client|webhook)|cache\/s3-bytes)\.ts$/,
   yaml: /^config\/(source|describe)\.ts$/,
 };
 

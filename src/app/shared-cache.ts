@@ -1,14 +1,17 @@
-import { BytesInRedis } from '../cache/redis-bytes.ts';
+import { hash } from 'node:crypto';
 import type { Leases } from '../cache/leases.ts';
-import { RedisLeases } from '../cache/redis-leases.ts';
+import { BytesInRedis } from '../cache/redis-bytes.ts';
+import type { SharedBytes } from '../cache/redis-bytes.ts';
 import { RedisStore } from '../cache/redis-store.ts';
 import type { RedisTrouble } from '../cache/redis-store.ts';
+import { BytesInS3 } from '../cache/s3-bytes.ts';
 import type { Bounds, Selection } from '../cache/store.ts';
 import type { Config } from '../config.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { openRedis, openRedisBytes, RedisFailure } from '../redis.ts';
 import type { Redis } from '../redis.ts';
+import { openLeases } from './leases.ts';
 
 export interface SharedCacheOptions {
   readonly config: Config['cache'];
@@ -26,6 +29,7 @@ const VERSION = 1;
 /** Nobody waits longer at the start for a Redis that is away: it is sought for ever. */
 const CONNECT_MS = 1_000;
 const ASK_MS = 2_000;
+const PROBE_MS = 5_000;
 
 export interface SharedCache {
   readonly store: RedisStore;
@@ -37,18 +41,18 @@ export interface SharedCache {
 export async function openSharedCache(options: SharedCacheOptions): Promise<SharedCache> {
   const { config, redis: address, realm, bounds, now, onNews, log, metrics } = options;
   const redis = openRedis(address.url);
-  const bytes = openRedisBytes(address.url);
-  const prefix = `{plantain}:${realm}:cache:${VERSION}:`;
-  const leases = openLeases(redis, prefix, log, metrics);
-  const { maxBytes, scopeBytes } = bounds(config.redisBytes);
+  const { prefix, bytes } = placesOf(address.url, config, realm);
+  const leases = openLeases(redis, prefix, { log, metrics });
+  const heads = bounds(config.redisBytes);
+  const { maxBytes, scopeBytes } = config.s3 === null ? heads : bounds(config.s3Bytes);
   const store = new RedisStore({
     redis,
-    bytes: new BytesInRedis(bytes, prefix),
+    bytes,
     prefix,
     maxBytes,
     scopeBytes,
-    maxWords: maxBytes,
-    scopeWords: scopeBytes,
+    maxWords: heads.maxBytes,
+    scopeWords: heads.scopeBytes,
     now,
     onEvict: (reason) => metrics.evicted('redis', reason),
     onNews,
@@ -56,7 +60,10 @@ export async function openSharedCache(options: SharedCacheOptions): Promise<Shar
       if (trouble.endsWith('_failed')) metrics.cache('error', 'redis');
       log.warn(WORDS[trouble], { ...(cause !== undefined && { reason: wordsOf(cause) }) });
     },
-    onOperation: (operation, outcome, seconds) => metrics.storeOp('redis-cache', operation, outcome, seconds),
+    onOperation(operation, outcome, seconds) {
+      const where = operation === 'blob' && config.s3 !== null ? 's3' : 'redis-cache';
+      metrics.storeOp(where, operation, outcome, seconds);
+    },
     // What was still to be written is there by now, and those who wait for it are told.
     async onClosed() {
       await leases.close();
@@ -65,27 +72,25 @@ export async function openSharedCache(options: SharedCacheOptions): Promise<Shar
   });
   await connected(redis);
   void advise(redis, config.redisBytes, log);
+  if (bytes instanceof BytesInS3)
+    bytes.probe(PROBE_MS).catch((error: unknown) => log.warn(ADVICE, { reason: wordsOf(error) }));
   return { store, leases };
 }
 
-function openLeases(redis: Redis, prefix: string, log: Log, metrics: Metrics): RedisLeases {
-  redis.watch({
-    done(op, outcome, seconds) {
-      if (op.startsWith('lease_')) metrics.storeOp('redis-cache', op, outcome, seconds);
-    },
-  });
-  return new RedisLeases({
-    redis,
-    prefix,
-    events: {
-      takenOver: () => metrics.leaseTakenOver(),
-      troubled: (trouble) => metrics.leaseTroubled(trouble),
-      away: (reason) =>
-        log.warn('joining: Redis does not answer; each instance joins its own requests alone', { reason }),
-      back: () => log.info('joining: Redis answers again; requests are joined across instances'),
-    },
-  });
+/** Books of another place speak of other bytes: each has a cache of its own. */
+function placesOf(
+  url: string,
+  { s3 }: Config['cache'],
+  realm: SharedCacheOptions['realm'],
+): { readonly prefix: string; readonly bytes: SharedBytes } {
+  const prefix = `{plantain}:${realm}:cache:${VERSION}:`;
+  if (s3 === null) return { prefix, bytes: new BytesInRedis(openRedisBytes(url), prefix) };
+  const place = hash('sha256', `${s3.url}/${s3.prefix}`).slice(0, 16);
+  return { prefix: `${prefix}s3:${place}:`, bytes: new BytesInS3({ ...s3, prefix: `${s3.prefix}${realm}/` }) };
 }
+
+const ADVICE =
+  'cache: the object store of cache.bytes cannot be used yet: see that its bucket exists, that S3_ENDPOINT and AWS_REGION lead to it, and that AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY may list the bucket, and get, put and delete its objects';
 
 const WORDS = {
   books_failed: 'cache: its Redis does not answer; pictures are served from memory or drawn',

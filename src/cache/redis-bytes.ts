@@ -1,4 +1,5 @@
-import type { RedisBytes } from '../redis.ts';
+import { RedisFailure } from '../redis.ts';
+import type { RedisBytes, Reply } from '../redis.ts';
 import { digestOf } from './digest.ts';
 import { DRAFT_MS, PIECE_BYTES, piecesOf } from './redis-books.ts';
 import { PIECE } from './redis-verbs.ts';
@@ -44,7 +45,7 @@ export class BytesInRedis implements SharedBytes {
       while (next < pieces && isWhole) {
         const index = next;
         next += 1;
-        const piece = await this.#redis.command(['HGET', this.#key(digest), String(index)], left(endsAt));
+        const piece = await this.#piece(digest, index, left(endsAt));
         const place = bytes.subarray(index * PIECE_BYTES, (index + 1) * PIECE_BYTES);
         if (Buffer.isBuffer(piece) && piece.length === place.length) piece.copy(place);
         else isWhole = false;
@@ -73,6 +74,16 @@ export class BytesInRedis implements SharedBytes {
 
   close(): void {
     this.#redis.close();
+  }
+
+  async #piece(digest: string, index: number, deadlineMs: number): Promise<Reply> {
+    try {
+      return await this.#redis.command(['HGET', this.#key(digest), String(index)], deadlineMs);
+    } catch (error) {
+      // Something else is in its place.
+      if (error instanceof RedisFailure && error.code === 'WRONGTYPE') return null;
+      throw error;
+    }
   }
 
   #key(digest: string): string {

@@ -117,6 +117,7 @@ local function use(name, hits)
   redis.call('ZADD', key('used'), turn, name)
   redis.call('ZADD', key('scope:' .. e.s), turn, name)
   add('hits', name, hits)
+  last(key('hits'), redis.call('PTTL', key('entries')))
   add('groups', 'h:' .. cjson.encode({ e.s, e.m }), hits)
   return e
 end

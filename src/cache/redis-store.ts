@@ -253,7 +253,13 @@ export class RedisStore implements EntryStore {
     const lane = new Lane(DELETERS);
     for (let goesOn = true; goesOn;) {
       const dead = await this.#books.dead(now(), PATIENT_MS);
-      await Promise.all(dead.map(([digest]) => lane.run(() => bytes.remove(digest, PATIENT_MS))));
+      try {
+        await Promise.all(dead.map(([digest]) => lane.run(() => bytes.remove(digest, PATIENT_MS))));
+      } catch (cause) {
+        const what =
+          'nothing of it is served any more, but its bytes could not be deleted yet: they are at the next sweep';
+        throw new StoreDown(what, { cause });
+      }
       if (dead.length > 0) await this.#books.buried(dead, PATIENT_MS);
       goesOn = dead.length > 0;
     }

@@ -46,6 +46,8 @@ for i = 4, #ARGV, 2 do
   local k = P .. 'blob:' .. ARGV[i]
   local there = false
   if IN_REDIS then
+    local kind = redis.call('TYPE', k).ok
+    if kind ~= 'hash' and kind ~= 'none' then redis.call('UNLINK', k) end
     there = redis.call('HLEN', k) == tonumber(ARGV[i + 1])
     if there then last(k, life) end
   else

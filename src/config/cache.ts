@@ -1,6 +1,7 @@
 import { parseRedisAddress } from '../redis/address.ts';
 import type { ReadSecret } from './environment.ts';
 import type { Report } from './mistakes.ts';
+import { readS3 } from './s3.ts';
 import type { ConfigFile } from './schema.ts';
 import type { Config } from './shape.ts';
 
@@ -13,15 +14,19 @@ export function readCache(
   readSecret: ReadSecret,
   report: Report,
 ): Cache {
-  const { store, ...rest } = cache;
-  if (store === 'memory' || store === 'disk') return { ...rest, store, redis: null };
+  const { store, bytes, ...rest } = cache;
+  if (store === 'memory' || store === 'disk') {
+    if (bytes !== undefined) report.mistake(['cache', 'bytes'], `goes with store: redis, and the store is ${store}`);
+    return { ...rest, store, redis: null, s3: null };
+  }
   const address = addressOf(store, state, readSecret, report);
-  if (address === null) return { ...rest, store: 'memory', redis: null };
+  const s3 = bytes === undefined ? null : readS3(bytes, readSecret, report);
+  if (address === null) return { ...rest, store: 'memory', redis: null, s3 };
   if (state !== 'embedded' && state.url === address.url)
     report.warn(
       'The cache is in the Redis of the budgets, which it can fill: give it one of its own, with maxmemory-policy allkeys-lru, in REDIS_CACHE_URL or cache.store.',
     );
-  return { ...rest, store: 'redis', redis: address };
+  return { ...rest, store: 'redis', redis: address, s3 };
 }
 
 function addressOf(store: string, state: Config['state'], readSecret: ReadSecret, report: Report): Cache['redis'] {

@@ -11,7 +11,16 @@ export function describeConfig(config: Config): string {
       key: config.admin.keySha256 === null ? null : '(hidden)',
     },
     state: config.state === 'embedded' ? config.state : config.state.shown,
-    cache: { ...config.cache, redis: config.cache.redis?.shown ?? null },
+    cache: {
+      ...config.cache,
+      redis: config.cache.redis?.shown ?? null,
+      s3: config.cache.s3 && {
+        ...config.cache.s3,
+        accessKeyId: '(hidden)',
+        secretAccessKey: '(hidden)',
+        sessionToken: undefined,
+      },
+    },
     upstreams: config.upstreams.map((upstream) => ({ ...upstream, keys: upstream.keys.map(() => '(hidden)') })),
     tenants: config.tenants.map((tenant) => ({
       ...tenant,

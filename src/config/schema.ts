@@ -64,6 +64,13 @@ export const CONFIG_SCHEMA = object({
     memoryBytes: bytes(256 << 20, 'The most it holds in memory.'),
     diskBytes: bytes(10 * 2 ** 30, 'The most it holds on disk.'),
     redisBytes: bytes(2 ** 30, 'The most it holds in Redis, of all instances together.'),
+    bytes: Type.Optional(
+      Type.String({
+        description:
+          's3://bucket/prefix: with store redis, the bytes of pictures are in an object store, found by S3_ENDPOINT and the AWS_ variables of the environment.',
+      }),
+    ),
+    s3Bytes: bytes(100 * 2 ** 30, 'The most it holds in the object store.'),
   }),
   upstreams: Type.Array(upstream, {
     minItems: 1,

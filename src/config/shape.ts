@@ -28,6 +28,9 @@ export interface Config {
     readonly memoryBytes: number;
     readonly diskBytes: number;
     readonly redisBytes: number;
+    /** Where the bytes of pictures are, if not in that Redis itself. */
+    readonly s3: S3Config | null;
+    readonly s3Bytes: number;
   };
   /** Where budgets, limits and leases live: in the data directory, or in a Redis. `url` may hold a password. */
   readonly state: 'embedded' | { readonly url: string; readonly shown: string };
@@ -47,6 +50,19 @@ export interface Config {
   readonly simulator: boolean;
   /** One sentence for each thing that was left out. */
   readonly warnings: readonly string[];
+}
+
+export interface S3Config {
+  /** As it was written: s3://bucket/prefix. */
+  readonly shown: string;
+  /** Of the bucket, without a slash at its end. */
+  readonly url: string;
+  /** Before the name of every object; '' or with a slash at its end. */
+  readonly prefix: string;
+  readonly region: string;
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly sessionToken: string | null;
 }
 
 export interface Address {

@@ -76,7 +76,7 @@ async function answered<T>(work: Promise<T>): Promise<T> {
     return await work;
   } catch (error) {
     if (!(error instanceof StoreDown)) throw error;
-    const message = 'The disk of the cache does not answer now, and not all of it may be done. Try again later.';
+    const message = 'The store of the cache does not answer now, and not all of it may be done. Try again later.';
     throw new GatewayError('unavailable', message, { retryAfterSeconds: 5, code: 'store_unavailable' }, error);
   }
 }

@@ -10,6 +10,7 @@ import type { Script } from '../redis.ts';
  *      long as nobody has, being heard of again is enough
  *   w  1 when others wait
  *   e  what it failed with, for those who wait
+ *   n  which request of its holder's it was given to: one who asks again, for want of an answer, has it already
  *
  * A record that is gone counts against its holder: it may have been followed, and the follower have ended.
  */
@@ -27,8 +28,8 @@ end`;
 
 export interface LeaseScripts {
   /**
-   * KEYS: record, last token. ARGV: the token waited for (0: none), ms to hold it, whether to take it (1, 0), and the ms of
-   * Redis's clock after which nobody waits for the reply (0: unknown). Returns what became of it, the clock, the token, and by
+   * KEYS: record, last token. ARGV: the token waited for (0: none), ms to hold it, whether to take it (1, 0), the ms of
+   * Redis's clock after which nobody waits for the reply (0: unknown), and which request this is. Returns what became of it, the clock, the token, and by
    * that: TAKEN, and 1 where its holder had died; HELD, and for how many ms yet; FREE; LATE; the end of who was waited for, and
    * its failure.
    */
@@ -50,10 +51,11 @@ local function clock() return math.floor(micros() / 1000) end
 local t, waited = clock(), tonumber(ARGV[1])
 local notAfter = tonumber(ARGV[4])
 if notAfter > 0 and t > notAfter then return { 'LATE', str(t), '0', '' } end
-local was = redis.call('HMGET', KEYS[1], 't', 's', 'u', 'w', 'e')
+local was = redis.call('HMGET', KEYS[1], 't', 's', 'u', 'w', 'e', 'n')
 local token, state = tonumber(was[1] or 0), was[2]
 local left = tonumber(was[3] or 0) - t
 if state == 'held' and left > 0 then
+  if was[6] == ARGV[5] then return { 'TAKEN', str(t), str(token), '0' } end
   redis.call('HSET', KEYS[1], 'w', '1')
   return { 'HELD', str(t), str(token), str(left) }
 end
@@ -65,7 +67,7 @@ local last = tonumber(redis.call('GET', KEYS[2]) or 0)
 local fresh = math.max(last, token, micros()) + 1
 redis.call('SET', KEYS[2], str(fresh))
 redis.call('DEL', KEYS[1])
-redis.call('HSET', KEYS[1], 't', str(fresh), 's', 'held', 'u', str(t + ARGV[2]), 'w', was[4] or '0')
+redis.call('HSET', KEYS[1], 't', str(fresh), 's', 'held', 'u', str(t + ARGV[2]), 'w', was[4] or '0', 'n', ARGV[5])
 redis.call('PEXPIRE', KEYS[1], str(ARGV[2] + ${LAPSED_MS}))
 return { 'TAKEN', str(t), str(fresh), state == 'held' and '1' or '0' }
 `;

@@ -1,4 +1,4 @@
-import { hash } from 'node:crypto';
+import { hash, randomUUID } from 'node:crypto';
 import { RedisFailure } from '../redis.ts';
 import type { Redis, Reply } from '../redis.ts';
 import { Bells } from './bells.ts';
@@ -17,16 +17,23 @@ export interface LeaseTimes {
   readonly lookMs: number;
   /** How long one answer of Redis is waited for. */
   readonly askMs: number;
-  /** How long whoever waits for another instance puts up with a Redis that does not answer. */
+  /** How long whoever would begin puts up with a Redis that does not answer; one that cannot be asked is not waited for. */
+  readonly aloneMs: number;
+  /** The same of whoever waits for another instance, which may well go on. */
   readonly patienceMs: number;
 }
 
-/** A holder is heard of five times before it counts as dead: busy processes and slow machines are late. */
+/**
+ * A holder is heard of five times before it counts as dead: busy processes and slow machines are late. Redis has two seconds
+ * to answer, since whoever does not wait for it may buy a picture twice; a frozen one takes them from few, and is not asked
+ * any more then.
+ */
 export const LEASE_TIMES: LeaseTimes = {
   leaseMs: 5_000,
   renewMs: 1_000,
   lookMs: 2_000,
-  askMs: 500,
+  askMs: 1_000,
+  aloneMs: 2_000,
   patienceMs: 4_000,
 };
 
@@ -55,6 +62,14 @@ export interface RedisLeasesOptions {
   /** Milliseconds of a clock that never goes back. */
   readonly now?: () => number;
   readonly scripts?: LeaseScripts;
+}
+
+interface Question {
+  readonly id: string;
+  readonly request: string;
+  /** A token; 0: none. */
+  readonly waitsFor: number;
+  readonly mayTake: boolean;
 }
 
 /** What Redis says to one who seeks. */
@@ -111,8 +126,9 @@ export class RedisLeases implements Leases {
   }
 
   async seek<T>(name: string, { collect, onWait, deserted }: Wishes<T>): Promise<Turn<T>> {
-    const { lookMs, renewMs, patienceMs } = this.#times;
+    const { lookMs, renewMs, aloneMs, patienceMs } = this.#times;
     const id = idOf(name);
+    const request = randomUUID();
     const bell = this.#bells.hang(id, deserted);
     let waitsFor = 0;
     let hasWaited = false;
@@ -133,13 +149,14 @@ export class RedisLeases implements Leases {
         bell.reset();
         // What is asked without an end to it might be done for nobody: the clock is learnt first.
         const mayTake = this.#clockOffsetMs !== null && this.#now() >= mayTakeAt;
-        const said = await this.#ask(id, waitsFor, mayTake);
-        if (said === null || (said.word === 'LATE' && (late += 1) > LATE_AT_MOST)) {
-          silentSince ??= this.#now();
-          if (!hasWaited || this.#now() - silentSince >= patienceMs)
-            return deserted.aborted ? DESERTED : alone('alone');
-          mayTakeAt = Infinity;
-          await bell.rung(renewMs / 2);
+        const askedAt = this.#now();
+        const said = await this.#ask({ id, request, waitsFor, mayTake });
+        if (said === 'down' || said === 'late' || (said.word === 'LATE' && (late += 1) > LATE_AT_MOST)) {
+          silentSince ??= askedAt;
+          const enough = hasWaited ? patienceMs : said === 'down' ? 0 : aloneMs;
+          if (this.#now() - silentSince >= enough) return deserted.aborted ? DESERTED : alone('alone');
+          if (hasWaited) mayTakeAt = Infinity;
+          await bell.rung(hasWaited ? renewMs / 2 : 0);
           continue;
         }
         if (said.word === 'LATE') continue;
@@ -204,19 +221,19 @@ export class RedisLeases implements Leases {
     return `${this.#options.prefix}lease:${id}`;
   }
 
-  /** Null: there is no answer. */
-  async #ask(id: string, waitsFor: number, mayTake: boolean): Promise<Said | null> {
+  /** `down`, `late`: there is no answer. */
+  async #ask({ id, request, waitsFor, mayTake }: Question): Promise<Said | 'down' | 'late'> {
     const { askMs, leaseMs } = this.#times;
     const askedAt = this.#now();
     // A Redis that was frozen still does what it was asked before: then nobody is there any more to have the lease.
     const notAfter = this.#clockOffsetMs === null ? 0 : Math.ceil(askedAt + askMs + this.#clockOffsetMs);
     const keys = [this.#record(id), `${this.#options.prefix}lease-token`];
-    const words = [waitsFor, leaseMs, mayTake ? 1 : 0, notAfter].map(String);
+    const words = [waitsFor, leaseMs, mayTake ? 1 : 0, notAfter, request].map(String);
     let reply: Reply;
     try {
       reply = await this.#run(this.#scripts.seek, keys, words);
     } catch (error) {
-      if (error instanceof RedisFailure) return null;
+      if (error instanceof RedisFailure) return error.kind === 'late' ? 'late' : 'down';
       throw error;
     }
     const [word, clock, token, more] = (reply as readonly unknown[]).map(String);

@@ -6,7 +6,14 @@ import { openRedis } from '../../src/redis.ts';
 import type { Redis } from '../../src/redis.ts';
 
 /** Of a busy test machine: a lease must not lapse because a process was not heard for a moment. */
-export const TIMES: LeaseTimes = { leaseMs: 2_000, renewMs: 200, lookMs: 10_000, askMs: 2_000, patienceMs: 1_000 };
+export const TIMES: LeaseTimes = {
+  leaseMs: 2_000,
+  renewMs: 200,
+  lookMs: 10_000,
+  askMs: 2_000,
+  aloneMs: 0,
+  patienceMs: 1_000,
+};
 
 /** One gateway of several, as far as leases go. */
 export interface Instance {

@@ -59,6 +59,7 @@ withRedis('the scripts of a lease', () => {
       fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
         await redis.command(['FLUSHALL'], 5_000);
         let at = 1_700_000_000_000;
+        let request = 0;
         let record: { token: number; state: string; until: number } | null = null;
         const waitsFor = [0, 0, 0, 0];
         /** Of everybody who ever had it, in that order: most of them stale. */
@@ -77,7 +78,9 @@ withRedis('the scripts of a lease', () => {
             record = null;
           } else if (next.do === 'seek') {
             const waited = waitsFor[next.who]!;
-            const words = [waited, LEASE_MS, next.mayTake ? 1 : 0, next.isLate ? at - 1 : 0].map(String);
+            const words = [waited, LEASE_MS, next.mayTake ? 1 : 0, next.isLate ? at - 1 : 0, (request += 1)].map(
+              String,
+            );
             const reply = (await redis.run(scripts.seek, ['{t}fox', '{t}last'], words, 5_000)) as string[];
             const [word, clock, token, more] = reply;
             expect(clock).toBe(String(at));
@@ -129,4 +132,14 @@ withRedis('the scripts of a lease', () => {
       { numRuns: RUNS },
     );
   }, 120_000);
+
+  test('one who asks again, for want of an answer, has what it was given', async () => {
+    const scripts = leaseScripts();
+    await expect.poll(() => redis.trouble()).toBeNull();
+    const ask = async (request: string): Promise<unknown> =>
+      redis.run(scripts.seek, ['{t}owl', '{t}last'], ['0', String(LEASE_MS), '1', '0', request], 5_000);
+    const [, , token] = (await ask('mine')) as string[];
+    expect(await ask('mine')).toEqual(['TAKEN', expect.any(String), token, '0']);
+    expect(await ask('another’s')).toEqual(['HELD', expect.any(String), token, expect.any(String)]);
+  });
 });

@@ -88,8 +88,16 @@ withRedis('two gateway processes with one Redis for everything', () => {
     expect(theirs.map((got) => got?.status)).toEqual(theirs.map(() => 200));
     expect(new Set(theirs.map((got) => got?.picture)).size).toBe(1);
     expect(theirs.filter((got) => got !== null && got.cost > 0)).toHaveLength(1);
-    expect(callsOf(fleet, prompt)).toBe(2);
-    expect(await scraped(fleet.gateways[survivor]!, 'plantain_lease_takeovers_total')).toBe(1);
+    const troubles = (trouble: string): Promise<number> =>
+      scraped(fleet.gateways[survivor]!, 'plantain_lease_troubles_total', { trouble });
+    expect({
+      calls: callsOf(fleet, prompt),
+      takeOvers: await scraped(fleet.gateways[survivor]!, 'plantain_lease_takeovers_total'),
+      alone: await troubles('alone'),
+      lost: await troubles('lost'),
+      unkept: await troubles('unkept'),
+      unread: await troubles('unread'),
+    }).toEqual({ calls: 2, takeOvers: 1, alone: 0, lost: 0, unkept: 0, unread: 0 });
 
     await fleet.restart(holder);
     expect((await ask(fleet, holder, prompt))?.picture).toBe(theirs[0]!.picture);

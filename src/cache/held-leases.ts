@@ -69,9 +69,13 @@ export class HeldLeases {
     };
   }
 
-  /** Resolves when this process does not hold it. */
-  async none(id: string): Promise<void> {
-    await this.#byId.get(id)?.gone.promise;
+  /** Resolves when this process does not hold it, or after so many ms. */
+  async none(id: string, withinMs: number): Promise<void> {
+    const held = this.#byId.get(id);
+    if (held === undefined) return;
+    const enough = setTimeout(held.gone.resolve, withinMs);
+    await held.gone.promise;
+    clearTimeout(enough);
   }
 
   async close(): Promise<void> {

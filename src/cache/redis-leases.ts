@@ -144,7 +144,7 @@ export class RedisLeases implements Leases {
     };
     try {
       // What this process has just answered is still on its way to the others: who comes after the answer begins anew.
-      await this.#held.none(id);
+      await this.#held.none(id, this.#times.leaseMs);
       while (!deserted.aborted) {
         bell.reset();
         // What is asked without an end to it might be done for nobody: the clock is learnt first.

@@ -26,6 +26,7 @@ export function banner(config: Config, { apiUrl, operationsUrl, adminUrl, firstK
     `                 curl -sD- ${apiUrl}/v1beta/models/${config.images.defaultModel}:generateContent -H "x-goog-api-key: ${key}" -H "Content-Type: application/json" -d '${native}' -o fox.json`,
     `OpenAI SDK:      OPENAI_BASE_URL=${apiUrl}/v1 OPENAI_API_KEY=${key} node your-script.js   (Gemini SDK: GOOGLE_GEMINI_BASE_URL=${apiUrl})`,
     ...stateLines(config),
+    ...cacheLines(config),
     ...(isStandIn(config) ? ['Real pictures:   WISDOM_GATE_KEY=... npm start   (or GEMINI_API_KEY=...)'] : []),
   ];
   return `${[...lines, ...config.warnings.map((warning) => `Note: ${warning}`)].join('\n')}\n`;
@@ -50,6 +51,12 @@ function stateLines({ state }: Config): string[] {
   return [
     `Budgets, limits: shared through ${state.shown}; the log says how much of the last moment a crash of it may lose.`,
   ];
+}
+
+function cacheLines({ cache }: Config): string[] {
+  if (cache.redis === null) return [];
+  const bytes = cache.s3 === null ? '' : `, their bytes in ${cache.s3.shown}`;
+  return [`Cached pictures: shared through ${cache.redis.shown}${bytes}.`];
 }
 
 function keyLines(told: FirstKeyTold | null): string[] {

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
@@ -10,5 +11,7 @@ export default defineConfig({
     allowOnly: false,
     passWithNoTests: false,
     pool: 'forks',
+    // Vitest leaves one core to itself, and most of a long story is waiting: on two cores it would use one half.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
   },
 });

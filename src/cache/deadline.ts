@@ -3,10 +3,13 @@ import { StoreDown } from './store.ts';
 /** A disk that is slower than this is a stalled one: 50 MB a second, beside the time for the operation itself. */
 export const BYTES_A_MS = 50_000;
 
-/** The outcome of the work if it comes in time, else StoreDown: the work goes on, and nobody waits for it. */
+/** The work goes on, and may yet succeed. */
+export class TooLate extends StoreDown {}
+
+/** The outcome of the work if it comes in time, else TooLate: the work goes on, and nobody waits for it. */
 export async function within<T>(ms: number, work: Promise<T>): Promise<T> {
   const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => late.reject(new StoreDown(`the store took longer than ${ms} ms`)), ms);
+  const timer = setTimeout(() => late.reject(new TooLate(`the store took longer than ${ms} ms`)), ms);
   // Should it fail after all, there is nobody left to tell.
   work.catch(() => undefined);
   try {

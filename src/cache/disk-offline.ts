@@ -5,6 +5,11 @@ import { openCatalogue } from './disk-catalogue.ts';
 import { placesIn } from './disk-tree.ts';
 import type { Purged, Selection, Standing } from './store.ts';
 
+/** Whether a disk store was ever there. */
+export function isStore(directory: string): boolean {
+  return existsSync(placesIn(directory).catalogue);
+}
+
 /** What is kept in a disk store's directory, by scope and model, whether a gateway is running or not. */
 export function standingsIn(directory: string): Standing[] {
   const file = placesIn(directory).catalogue;

@@ -1,7 +1,8 @@
 import { encodeBase64 } from '../wire/base64.ts';
 import type { LongString } from '../wire/long-string.ts';
+import { Backlog } from './backlog.ts';
 import { Breaker } from './breaker.ts';
-import { BYTES_A_MS, Lane, within } from './deadline.ts';
+import { BYTES_A_MS, Lane, TooLate, within } from './deadline.ts';
 import { readBlob } from './disk-files.ts';
 import { DiskThread } from './disk-thread.ts';
 import { placesIn } from './disk-tree.ts';
@@ -62,7 +63,7 @@ export class DiskStore implements EntryStore {
   readonly #places;
   readonly #keepMs: number;
   readonly #thread: DiskThread;
-  readonly #writer: DiskWriter;
+  readonly #backlog: Backlog;
   readonly #catalogue: Breaker;
   readonly #blobs: Breaker;
   readonly #writes: Breaker;
@@ -80,7 +81,8 @@ export class DiskStore implements EntryStore {
       { onEvict, onNew: () => onTrouble('made_anew') },
     );
     this.#keepMs = options.keepMs ?? 2_000;
-    this.#writer = new DiskWriter({ directory, thread: this.#thread, keepMs: this.#keepMs });
+    const { write } = new DiskWriter({ directory, thread: this.#thread });
+    this.#backlog = new Backlog({ keepMs: this.#keepMs, write });
     const pauses = options.pausesMs ?? { first: 1_000, longest: 15_000 };
     const breaker = (what: DiskPart): Breaker =>
       new Breaker({
@@ -101,10 +103,12 @@ export class DiskStore implements EntryStore {
   }
 
   get backlogBytes(): number {
-    return this.#writer.waitingBytes;
+    return this.#backlog.bytes;
   }
 
   async get(name: string): Promise<{ readonly value: Card } | undefined> {
+    const waiting = this.#backlog.card(name);
+    if (waiting !== undefined) return { value: waiting };
     if (!this.#catalogue.allows()) return undefined;
     try {
       const card = await this.#timed('get', async () => {
@@ -125,6 +129,8 @@ export class DiskStore implements EntryStore {
     // Many may ask for one picture at once: it is read once.
     const present = this.#reading.get(ref.digest);
     if (present !== undefined) return present;
+    const waiting = this.#backlog.blob(ref.digest);
+    if (waiting !== undefined) return encodeBase64(Buffer.concat(await waiting.decoded()));
     if (!this.#blobs.allows()) throw new StoreDown('its blobs could not be read a moment ago');
     const work = this.#timed('blob', () => this.#read(ref)).finally(() => this.#reading.delete(ref.digest));
     this.#reading.set(ref.digest, work);
@@ -132,20 +138,22 @@ export class DiskStore implements EntryStore {
   }
 
   async set(name: string, { value: entry }: { readonly value: NewEntry }): Promise<boolean> {
-    if (!this.#writer.hasRoom(entry) || !this.#writes.allows()) return false;
+    if (!this.#backlog.hasRoom(entry) || !this.#writes.allows()) return false;
     this.#tellUses();
     try {
-      const isKept = await this.#timed('set', () => this.#writer.write(name, entry));
+      const isKept = await this.#timed('set', () => this.#backlog.write(name, entry));
       this.#writes.succeeded();
       return isKept;
     } catch (error) {
-      this.#writes.failed(error);
+      // It may still be kept, and whoever waits for it had better not.
+      if (!(error instanceof TooLate) || this.#backlog.isStuck) this.#writes.failed(error);
       return false;
     }
   }
 
   async delete(name: string): Promise<boolean> {
     this.#uses.delete(name);
+    this.#backlog.purge({ name });
     const told = await this.#tell({ verb: 'delete', name });
     return told?.done === true;
   }
@@ -160,7 +168,7 @@ export class DiskStore implements EntryStore {
 
   /** Rejects with StoreDown: then not all of it is gone. */
   async purge(selection: Selection): Promise<Purged> {
-    this.#writer.purge(selection);
+    this.#backlog.purge(selection);
     const { purged } = await this.#thread.ask({ verb: 'purge', selection });
     return purged ?? { entries: 0, bytes: 0 };
   }
@@ -191,7 +199,7 @@ export class DiskStore implements EntryStore {
 
   async close(): Promise<void> {
     this.#tellUses();
-    await this.#writer.close();
+    await this.#backlog.close();
     await this.#thread.close();
   }
 

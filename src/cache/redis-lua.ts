@@ -2,7 +2,7 @@ import { script } from '../redis.ts';
 import type { Script } from '../redis.ts';
 
 /** What Redis spends on an entry beside its head and bytes, roughly: its card's frame, its names in six lists. */
-export const ENTRY_BYTES = 1536;
+export const ENTRY_BYTES = 2048;
 /** And on a blob: its key, its count. */
 export const BLOB_BYTES = 160;
 

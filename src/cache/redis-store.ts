@@ -2,10 +2,11 @@ import { randomUUID } from 'node:crypto';
 import type { KeyvStoreAdapter } from 'keyv';
 import type { Redis } from '../redis.ts';
 import { RedisFailure } from '../redis.ts';
+import { encodeBase64 } from '../wire/base64.ts';
 import type { LongString } from '../wire/long-string.ts';
 import { Backlog } from './backlog.ts';
 import { Breaker } from './breaker.ts';
-import { Lane, within } from './deadline.ts';
+import { Lane, TooLate, within } from './deadline.ts';
 import { Books } from './redis-books.ts';
 import type { News, Removed, RoomInBooks } from './redis-books.ts';
 import type { SharedBytes } from './redis-bytes.ts';
@@ -115,10 +116,12 @@ export class RedisStore implements EntryStore {
   }
 
   get backlogBytes(): number {
-    return this.#backlog.waitingBytes;
+    return this.#backlog.bytes;
   }
 
   async get(name: string): Promise<{ readonly value: Card } | undefined> {
+    const waiting = this.#backlog.card(name);
+    if (waiting !== undefined) return { value: waiting };
     const breaker = this.#breakers.books;
     if (!breaker.allows()) return undefined;
     try {
@@ -132,6 +135,8 @@ export class RedisStore implements EntryStore {
   }
 
   async blob(ref: BlobRef): Promise<LongString | null> {
+    const waiting = this.#backlog.blob(ref.digest);
+    if (waiting !== undefined) return encodeBase64(Buffer.concat(await waiting.decoded()));
     return this.#timed('blob', () => this.#reader.read(ref));
   }
 
@@ -144,13 +149,15 @@ export class RedisStore implements EntryStore {
       breaker.succeeded();
       return isKept;
     } catch (error) {
-      breaker.failed(error);
+      // It may still be kept, and whoever waits for it had better not.
+      if (!(error instanceof TooLate) || this.#backlog.isStuck) breaker.failed(error);
       return false;
     }
   }
 
   async delete(name: string): Promise<boolean> {
     this.#uses.delete(name);
+    this.#backlog.purge({ name });
     try {
       const removed = await this.#books.drop(name, this.#keepMs);
       await this.#clean(removed);

@@ -69,7 +69,7 @@ export interface EntryStore {
   sweep(): Promise<void>;
   /** What it holds, in the bytes its bound counts. */
   readonly byteLength: number;
-  /** Bytes it was given and has not kept yet. */
+  /** Bytes it was given and has not kept yet; a small entry may count for more than it has. */
   readonly backlogBytes: number;
   close(): Promise<void>;
 }

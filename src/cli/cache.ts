@@ -1,7 +1,8 @@
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { DirectoryTaken, purgeIn, standingsIn } from '../cache/disk-offline.ts';
-import type { Selection } from '../cache/store.ts';
+import { DirectoryTaken, isStore, purgeIn, standingsIn } from '../cache/disk-offline.ts';
+import type { Selection, Standing } from '../cache/store.ts';
+import { isMap } from '../tenants/settings.ts';
 import { adminApi, adminKey } from './admin/call.ts';
 import { given, words as wordsOf } from './admin/options.ts';
 import { readDay, WrongUse } from './command.ts';
@@ -17,22 +18,23 @@ const FORMATS = ['table', 'csv', 'json'];
 
 export const cacheStats: Command = {
   name: 'cache stats',
-  summary: 'what the cache keeps on disk, by scope and model',
+  summary: 'what the cache keeps, by scope and model',
   help: `Usage: npm run plantain -- cache stats [options]
 
   --format FORMAT    ${FORMATS.join(', ')} (default: table)
 
 Entries are pictures and what was made of them (other formats). bytes is what they count for in their scope: a picture that
-two scopes have counts in both, and lies on disk once. A running gateway tells of its hits within a minute.
+two scopes have counts in both, and lies on disk once. A running gateway tells of its hits within a minute. Of a cache that
+is not on disk a running gateway is asked: that needs PLANTAIN_ADMIN_KEY, and --admin URL where it is not the usual one.
 `,
   where: LOCATION_HELP,
-  run(words, surroundings) {
+  async run(words, surroundings) {
     const { values } = parseArgs({
       args: [...words],
-      options: { ...LOCATION_OPTIONS, format: { type: 'string', default: 'table' } },
+      options: { ...LOCATION_OPTIONS, ...WRITER_OPTIONS, format: { type: 'string', default: 'table' } },
     });
     if (!FORMATS.includes(values.format)) throw new WrongUse(`--format must be one of ${FORMATS.join(', ')}.`);
-    const standings = standingsIn(locateCache(values, surroundings));
+    const standings = await standingsOf(values, surroundings);
     if (values.format === 'json')
       surroundings.print(
         legibleJson(standings.map(({ oldest, ...each }) => ({ ...each, oldest: new Date(oldest).toISOString() }))),
@@ -106,6 +108,32 @@ gateway does it itself, over its admin API: that needs PLANTAIN_ADMIN_KEY, and -
   },
 };
 
+async function standingsOf(options: WriterOptions, surroundings: Surroundings): Promise<readonly Standing[]> {
+  const directory = locateCache(options, surroundings);
+  if (isElsewhere(directory, surroundings) && adminKey(surroundings) !== null) {
+    const { cache } = await adminApi(options, surroundings).get('/cache');
+    return (Array.isArray(cache) ? cache.filter(isMap) : []).map(({ scope, model, entries, bytes, oldest, hits }) => ({
+      scope: wordsOf(scope),
+      model: wordsOf(model),
+      entries: Number(entries),
+      bytes: Number(bytes),
+      oldest: Date.parse(wordsOf(oldest)),
+      hits: Number(hits),
+    }));
+  }
+  return standingsIn(directory);
+}
+
+/** A cache in memory or in Redis is its gateway's alone. */
+function isElsewhere(directory: string, surroundings: Surroundings): boolean {
+  if (isStore(directory)) return false;
+  if (adminKey(surroundings) === null)
+    surroundings.note(
+      `There is no cache in ${directory}. One that is not on disk is a running gateway's: set PLANTAIN_ADMIN_KEY.\n`,
+    );
+  return true;
+}
+
 /** In the directory of a gateway that is stopped, else by the gateway. */
 async function purge(
   options: WriterOptions,
@@ -113,23 +141,26 @@ async function purge(
   selection: Selection,
   before: string | null,
 ): Promise<{ readonly entries: string; readonly bytes: string }> {
+  const directory = locateCache(options, surroundings);
   try {
-    const { entries, bytes } = purgeIn(locateCache(options, surroundings), selection);
-    return { entries: String(entries), bytes: String(bytes) };
+    if (!isElsewhere(directory, surroundings) || adminKey(surroundings) === null) {
+      const { entries, bytes } = purgeIn(directory, selection);
+      return { entries: String(entries), bytes: String(bytes) };
+    }
   } catch (error) {
     if (!(error instanceof DirectoryTaken)) throw error;
     if (adminKey(surroundings) === null)
       throw new Error(`${error.message} Or set PLANTAIN_ADMIN_KEY, and the gateway does it itself.`, { cause: error });
-    const { scope, model } = selection;
-    const asked = given({
-      scope,
-      model,
-      before: before ?? undefined,
-      all: Object.keys(selection).length === 0 || undefined,
-    });
-    const { entries, bytes } = await adminApi(options, surroundings).post('/cache/purge', asked);
-    return { entries: wordsOf(entries), bytes: wordsOf(bytes) };
   }
+  const { scope, model } = selection;
+  const asked = given({
+    scope,
+    model,
+    before: before ?? undefined,
+    all: Object.keys(selection).length === 0 || undefined,
+  });
+  const { entries, bytes } = await adminApi(options, surroundings).post('/cache/purge', asked);
+  return { entries: wordsOf(entries), bytes: wordsOf(bytes) };
 }
 
 function locateCache(asked: Location, surroundings: Surroundings): string {

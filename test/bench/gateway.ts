@@ -12,13 +12,16 @@ import { pngOf, replyWith } from '../support/big-picture.ts';
 import { freePort } from '../support/ports.ts';
 import type { Probed } from './probe.ts';
 
-const KEY = 'sk-bench';
+export const BENCH_KEY = 'sk-bench';
 const ROOT = resolve(import.meta.dirname, '../..');
 /** As in `npm start`. */
 const NODE_FLAGS = ['--max-semi-space-size=8'];
 const SMALL_BYTES = 10_000;
 
 export interface BenchedGateway {
+  readonly url: string;
+  /** Of the vendor behind it. */
+  readonly upstreamUrl: string;
   /** A new picture, or the one of that seed, received to its end and thrown away. */
   ask(size: 'small' | 'large', seed?: number): Promise<void>;
   probe(): Promise<Probed>;
@@ -30,13 +33,15 @@ export interface BenchOptions {
   readonly pictureBytes: number;
   readonly signatureBytes: number;
   readonly when: 'never' | 'repeatable';
+  /** Of pictures kept in memory; absent: as configured by itself. */
+  readonly memoryBytes?: number;
   /** A checkout to measure instead of this one. */
   readonly root?: string | undefined;
 }
 
 /** A gateway in a process of its own, as `npm start` runs it; vendor and callers are in this one. */
 export async function startBenchedGateway(options: BenchOptions): Promise<BenchedGateway> {
-  const { pictureBytes, signatureBytes, when, root = ROOT } = options;
+  const { pictureBytes, signatureBytes, when, memoryBytes, root = ROOT } = options;
   const replies = {
     small: replyWith(pngOf(SMALL_BYTES)),
     large: replyWith(pngOf(pictureBytes), randomBytes(signatureBytes)),
@@ -50,7 +55,7 @@ export async function startBenchedGateway(options: BenchOptions): Promise<Benche
   const directory = mkdtempSync(join(tmpdir(), 'plantain-bench-'));
   const port = await freePort();
   const { port: upstreamPort } = upstream.address() as AddressInfo;
-  const config = configOf({ directory, port, operationsPort: await freePort(), upstreamPort, when });
+  const config = configOf({ directory, port, operationsPort: await freePort(), upstreamPort, when, memoryBytes });
   writeFileSync(join(directory, 'bench.yaml'), stringify(config));
   const child = fork(join(root, 'src/start.js'), ['--config', 'bench.yaml'], {
     cwd: directory,
@@ -68,11 +73,13 @@ export async function startBenchedGateway(options: BenchOptions): Promise<Benche
 
   const agent = new Agent({ keepAlive: true });
   return {
+    url: `http://127.0.0.1:${port}`,
+    upstreamUrl: `http://127.0.0.1:${upstreamPort}`,
     async ask(size, seed) {
       const sent = request(`http://127.0.0.1:${port}/v1/images/generations`, {
         agent,
         method: 'POST',
-        headers: { authorization: `Bearer ${KEY}`, 'content-type': 'application/json' },
+        headers: { authorization: `Bearer ${BENCH_KEY}`, 'content-type': 'application/json' },
       });
       sent.end(JSON.stringify({ prompt: size, seed }));
       const [answer] = (await once(sent, 'response')) as [IncomingMessage];
@@ -114,17 +121,18 @@ function configOf(given: {
   readonly operationsPort: number;
   readonly upstreamPort: number;
   readonly when: string;
+  readonly memoryBytes: number | undefined;
 }) {
   const model = 'gemini-3.1-flash-image';
   return {
     dataDir: given.directory,
     listen: { host: '127.0.0.1', port: given.port },
     operations: { host: '127.0.0.1', port: given.operationsPort },
-    cache: { when: given.when },
+    cache: { when: given.when, ...(given.memoryBytes !== undefined && { memoryBytes: given.memoryBytes }) },
     upstreams: [
       { id: 'vendor', kind: 'gemini', baseUrl: `http://127.0.0.1:${given.upstreamPort}`, keyFrom: 'VENDOR_KEY' },
     ],
     models: [{ id: model, targets: [{ upstream: 'vendor', model, price: { perImageUsd: 0.05 } }] }],
-    tenants: [{ id: 'bench', keys: [{ key: KEY }] }],
+    tenants: [{ id: 'bench', keys: [{ key: BENCH_KEY }] }],
   };
 }

@@ -1,11 +1,17 @@
 import { loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
+import { benchHits } from './hits.ts';
 import { benchLedger } from './ledger.ts';
 import { benchMemory } from './memory.ts';
 import { benchWire } from './wire.ts';
 
 /** `npm run bench -- ledger` runs one of them, without a name all. */
-const BENCHES = { wire: () => timed(benchWire), ledger: () => timed(benchLedger), memory: resident };
+const BENCHES = {
+  wire: () => timed(benchWire),
+  hits: () => timed(benchHits),
+  ledger: () => timed(benchLedger),
+  memory: resident,
+};
 
 // `--root DIR` measures the memory of another checkout, to compare with.
 const { values, positionals } = parseArgs({ options: { root: { type: 'string' } }, allowPositionals: true });

@@ -12,10 +12,12 @@ import {
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { setTimeout } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { placesIn } from '../../src/cache/disk-tree.ts';
 import { Shelf } from '../../src/cache/shelf.ts';
 import { StoreDown } from '../../src/cache/store.ts';
+import type { NewEntry } from '../../src/cache/store.ts';
 import { blobBytes, entryOf, read, START } from './entries.ts';
 import { diskStore, has, memoryStore, put, temporaryDirectory } from './stores.ts';
 import type { DiskUnderTest } from './stores.ts';
@@ -42,6 +44,70 @@ const PATIENT = { timeout: 20_000 };
 
 /** A store that tries again soon, so that a test need not wait. */
 const IMPATIENT = { pausesMs: { first: 1, longest: 10 } };
+
+describe('what waits for the disk', () => {
+  test('is found before it is there: memory may have made room for another meanwhile', async () => {
+    const { store } = diskStore();
+    const earlier = put(store, 'fox', { head: '1', blobs: [blobBytes(1, 5000)] });
+    const later = put(store, 'fox', { head: '2', blobs: [blobBytes(2, 5000), blobBytes(3, 10)] });
+    const found = { head: '2', blobs: [blobBytes(2, 5000), blobBytes(3, 10)] };
+    expect(await read(store, 'fox')).toEqual(found);
+    expect(await Promise.all([earlier, later])).toEqual([true, true]);
+    expect(await read(store, 'fox')).toEqual(found);
+  });
+
+  test('is gone as soon as it is deleted or purged, and never comes back', async () => {
+    const under = diskStore();
+    const writes = [0, 1, 2, 3].map((number) => put(under.store, `${number}`, { blobs: [blobBytes(number, 50_000)] }));
+    const removed = [under.store.delete('2'), under.store.purge({ name: '3' })];
+    expect([await has(under.store, '2'), await has(under.store, '3')]).toEqual([false, false]);
+    await Promise.all([...writes, ...removed]);
+    const names = ['0', '1', '2', '3'];
+    expect(await Promise.all(names.map((name) => has(under.store, name)))).toEqual([true, true, false, false]);
+    expect(blobFiles(under)).toHaveLength(2);
+  });
+
+  /** An entry whose bytes take so long to come, as to a disk that is slow. */
+  function slowEntry(number: number, ready: () => Promise<unknown>): NewEntry {
+    const entry = entryOf({ blobs: [blobBytes(number, 100)] });
+    const [[digest, blob] = []] = [...entry.bytes];
+    const decoded = () => ready().then(() => blob!.decoded());
+    return { ...entry, bytes: new Map([[digest!, { base64: blob!.base64, decoded }]]) };
+  }
+
+  test('is not waited for over its deadline, but a disk that is slow and goes on is none that has failed', async () => {
+    const disk = diskStore({ keepMs: 400 });
+    const names = Array.from({ length: 15 }, (_, number) => `${number}`);
+    const writes = names.map((name, number) =>
+      disk.store.set(name, { value: slowEntry(number, () => setTimeout(60)) }),
+    );
+    expect(await Promise.all(writes)).toContain(false);
+    await expect.poll(() => disk.store.backlogBytes, PATIENT).toBe(0);
+    expect(await Promise.all(names.map((name) => has(disk.store, name)))).not.toContain(false);
+    expect(disk.troubles).toEqual([]);
+  });
+
+  test('for a disk that has stopped is told of once', async () => {
+    const disk = diskStore({ keepMs: 50 });
+    const stopped = Promise.withResolvers<void>();
+    const writes = [0, 1, 2, 3].map((number) =>
+      disk.store.set(`${number}`, { value: slowEntry(number, () => stopped.promise) }),
+    );
+    expect(await Promise.all(writes)).toEqual([false, false, false, false]);
+    expect(disk.troubles).toEqual(['writes_failed']);
+    expect(await disk.store.set('4', { value: entryOf() })).toBe(false);
+    stopped.resolve();
+    await expect.poll(() => disk.store.backlogBytes, PATIENT).toBe(0);
+  });
+
+  test('is told as what it costs the disk, however small it is', async () => {
+    const { store } = diskStore();
+    const writes = [0, 1, 2].map((number) => put(store, `${number}`, { blobs: [blobBytes(number, 10)] }));
+    expect(store.backlogBytes).toBeGreaterThanOrEqual(3 << 20);
+    await Promise.all(writes);
+    expect(store.backlogBytes).toBe(0);
+  });
+});
 
 describe('a store on disk, closed and opened again', () => {
   test('has what it had, in the same order of use', async () => {

@@ -12,7 +12,7 @@ const digestOf = (bytes: Buffer): string => entryOf({ blobs: [bytes] }).blobs[0]
 const digests = async (store: EntryStore, name: string): Promise<readonly string[] | null> =>
   (await read(store, name))?.blobs.map(digestOf) ?? null;
 /** One that tries again soon, so that a test need not wait. */
-const IMPATIENT = { findMs: 300, keepMs: 500, pausesMs: { first: 1, longest: 10 } };
+const IMPATIENT = { findMs: 700, keepMs: 3_000, pausesMs: { first: 1, longest: 10 } };
 
 withRedis('a store in Redis', () => {
   let server: RedisServer;
@@ -239,7 +239,7 @@ withRedis('a store in Redis', () => {
     const { store, troubles } = await redisStore(own.url, IMPATIENT);
     const memory = memoryStore().store;
     const shelf = new Shelf({ tiers: [memory, store], now: () => START, onTrouble: () => undefined });
-    await put(store, 'below', { blobs: [blobBytes(1, 3_000_000)] });
+    expect(await put(store, 'below', { blobs: [blobBytes(1, 3_000_000)] })).toBe(true);
     await put(memory, 'above');
     own.freeze();
     onTestFinished(() => own.thaw());

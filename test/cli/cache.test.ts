@@ -1,21 +1,31 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { cachePurge, cacheStats } from '../../src/cli/cache.ts';
 import type { Command } from '../../src/cli/command.ts';
 import { lockDirectory } from '../../src/sqlite.ts';
 import { blobBytes, read, START } from '../cache/entries.ts';
+import { ADMIN_KEY, startGateway } from '../support/gateway.ts';
 import { diskStore, put, temporaryDirectory } from '../cache/stores.ts';
 
 async function run(command: Command, directory: string, ...words: string[]): Promise<{ code: number; said: string }> {
-  let said = '';
+  return runIn({}, command, directory, ...words);
+}
+
+async function runIn(
+  environment: Record<string, string>,
+  command: Command,
+  directory: string,
+  ...words: string[]
+): Promise<{ code: number; said: string; noted: string }> {
+  let [said, noted] = ['', ''];
   const code = await command.run(['--data-dir', directory, ...words], {
-    environment: {},
+    environment,
     workingDirectory: directory,
     print: (text) => void (said += text),
-    note: () => undefined,
+    note: (text) => void (noted += text),
   });
-  return { code, said };
+  return { code, said, noted };
 }
 
 const DAY_MS = 86_400_000;
@@ -39,14 +49,7 @@ test('cache stats tells what is kept while a gateway keeps it, as a table, CSV a
   expect(second).toMatchObject({ scope: 'zeta', model: 'pro', entries: 1, hits: 0 });
   expect((await run(cacheStats, data)).said).toMatch(/^scope +model[^]*\nacme +flash +1[^]*\ntotal +2 +\d+ +1\n$/);
   expect((await run(cacheStats, data, '--format', 'csv')).said).toMatch(/^scope,model,entries,bytes,hits,oldest\r\n/);
-  expect(() =>
-    cacheStats.run(['--format', 'xml'], {
-      environment: {},
-      workingDirectory: data,
-      print: () => undefined,
-      note: () => undefined,
-    }),
-  ).toThrow(/--format/);
+  await expect(run(cacheStats, data, '--format', 'xml')).rejects.toThrow(/--format/);
 });
 
 test('cache purge removes what is selected, never everything by accident, and not under a running gateway', async () => {
@@ -77,4 +80,21 @@ test('cache purge removes what is selected, never everything by accident, and no
   const empty = join(temporaryDirectory(), 'never used');
   mkdirSync(empty);
   expect((await run(cachePurge, empty, '--all')).said).toBe('removed 0 entries of 0 bytes\n');
+});
+
+test('of a cache that is not on disk a running gateway is asked, and without its key it is said that it would have to be', async () => {
+  const gateway = await startGateway({ admin: true, config: { cache: { store: 'memory' } } });
+  onTestFinished(gateway.close);
+  await gateway.post('/v1/images/generations', { prompt: 'a fox', seed: 7, image_size: '512' });
+  const environment = { PLANTAIN_ADMIN_KEY: ADMIN_KEY, PLANTAIN_ADMIN_URL: gateway.adminUrl };
+  const data = temporaryDirectory();
+  const stats = await runIn(environment, cacheStats, data, '--format', 'json');
+  expect(JSON.parse(stats.said)).toMatchObject([{ scope: 'acme', model: 'gemini-3.1-flash-image', entries: 1 }]);
+  expect((await runIn({}, cacheStats, data)).noted).toMatch(/set PLANTAIN_ADMIN_KEY/);
+  expect(await runIn({}, cachePurge, data, '--all')).toMatchObject({
+    said: expect.stringMatching(/^removed 0/),
+    noted: expect.stringMatching(/set PLANTAIN_ADMIN_KEY/),
+  });
+  expect((await runIn(environment, cachePurge, data, '--scope', 'acme')).said).toMatch(/^removed 1 entries/);
+  expect(await gateway.cache.stats()).toEqual([]);
 });

@@ -1,4 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { admin } from '../support/admin.ts';
+import { startFakeS3 } from '../support/fake-s3.ts';
+import type { FakeS3 } from '../support/fake-s3.ts';
 import { OTHER_KEY, startGateway } from '../support/gateway.ts';
 import type { TestGateway, TestGatewayOptions } from '../support/gateway.ts';
 import { startRedis, withRedis } from '../support/redis.ts';
@@ -15,6 +18,13 @@ const images = (prompt: string, more: object = {}) => ({ prompt, image_size: '51
 const native = (prompt: string) => ({
   contents: [{ parts: [{ text: prompt }] }],
   generationConfig: { responseModalities: ['IMAGE'], imageConfig: { imageSize: '512' }, seed: 7 },
+});
+const CACHED = { 'cache-control': 'only-if-cached' };
+const environmentOf = ({ address }: FakeS3): Record<string, string> => ({
+  S3_ENDPOINT: new URL(address.url).origin,
+  AWS_REGION: address.region,
+  AWS_ACCESS_KEY_ID: address.accessKeyId,
+  AWS_SECRET_ACCESS_KEY: address.secretAccessKey,
 });
 const statusOf = (reply: Response): string | null => reply.headers.get('cache-status');
 const pictureOf = async (reply: Response): Promise<string> => (await bodyOf<ImagesReply>(reply)).data[0]!.b64_json;
@@ -79,8 +89,7 @@ withRedis('gateways that share a cache in Redis', () => {
     for (const headers of [{}, OTHER])
       expect(statusOf(await two.post(IMAGES, images('a fox'), headers))).toMatch(/^Plantain; hit/);
     expect(await one.cache.purge({ scope: 'acme' })).toMatchObject({ entries: 1 });
-    const cached = { 'cache-control': 'only-if-cached' };
-    await expect.poll(async () => (await two.post(IMAGES, images('a fox'), cached)).status).toBe(504);
+    await expect.poll(async () => (await two.post(IMAGES, images('a fox'), CACHED)).status).toBe(504);
     expect(statusOf(await two.post(IMAGES, images('a fox'), OTHER))).toMatch(/^Plantain; hit/);
     expect(await server.cli('KEYS', '*acme*')).toBe('');
   });
@@ -111,6 +120,95 @@ withRedis('gateways that share a cache in Redis', () => {
     expect((await bodyOf<OpenAIError>(mismatch)).error.code).toBe('idempotency_mismatch');
     expect(two.simulator.calls).toHaveLength(0);
     expect(await server.cli('KEYS', '*k1*')).toBe('');
+  });
+
+  test('of a tenant that is forgotten on one nothing is left, in Redis or in the memory of the other', async () => {
+    const admins = { admin: true, config: { tenants: [{ id: 'globex', keys: [{ key: OTHER_KEY }] }] } };
+    const one = await start(admins);
+    const made = await admin(one.adminUrl, 'POST', '/admin/tenants', { id: 'acme' });
+    expect(made.status).toBe(201);
+    const key = await admin(one.adminUrl, 'POST', '/admin/keys', { tenant: 'acme' });
+    const headers = { authorization: `Bearer ${String(key.body['key'])}` };
+    // The other knows the tenant from its configuration; its scope is the same.
+    const two = await start();
+    await one.post(IMAGES, images('a fox', { output_format: 'webp' }), headers);
+    await one.post(IMAGES, { prompt: 'once', image_size: '512' }, { ...headers, 'idempotency-key': 'k' });
+    await one.post(IMAGES, images('a fox'), OTHER);
+    await shared(one, 4);
+    expect(statusOf(await two.post(IMAGES, images('a fox')))).toMatch(/^Plantain; hit/);
+    expect(await server.cli('KEYS', '*acme*')).not.toBe('');
+    expect((await admin(one.adminUrl, 'DELETE', '/admin/tenants/acme')).status).toBeLessThan(300);
+    expect((await admin(one.adminUrl, 'POST', '/admin/tenants/acme/forget')).status).toBeLessThan(300);
+    expect(await server.cli('KEYS', '*acme*')).toBe('');
+    expect((await server.cli('KEYS', '*:blob:*')).split('\n')).toHaveLength(2);
+    await expect.poll(async () => (await two.post(IMAGES, images('a fox'), CACHED)).status).toBe(504);
+    expect(statusOf(await two.post(IMAGES, images('a fox'), OTHER))).toMatch(/^Plantain; hit/);
+  });
+
+  test('frozen for some seconds under load: everybody is answered in time, hits from memory go on, and then it is shared again', async () => {
+    const own = await startRedis('--appendonly', 'no');
+    onTestFinished(own.close);
+    const [one, two] = [await start({}, own.url), await start({}, own.url)];
+    await one.post(IMAGES, images('known'));
+    await shared(two, 1);
+    own.freeze();
+    onTestFinished(() => own.thaw());
+    const endsAt = Date.now() + 3_000;
+    let asked = 0;
+    const asking = async (): Promise<void> => {
+      while (Date.now() < endsAt) {
+        asked += 1;
+        const known = one.post(IMAGES, images('known'));
+        const drawn = await two.post(IMAGES, images(`new ${asked}`), { 'idempotency-key': `k${asked}` });
+        expect([drawn.status, statusOf(await known)]).toEqual([200, expect.stringMatching(/^Plantain; hit/)]);
+        await drawn.arrayBuffer();
+      }
+    };
+    await Promise.all([asking(), asking()]);
+    expect(asked).toBeGreaterThan(4);
+    expect(one.simulator.calls).toHaveLength(1);
+    expect(two.logged()).toMatch(/its Redis does not answer/);
+    own.thaw();
+    await expect
+      .poll(
+        async () => {
+          await one.post(IMAGES, images('after'), { 'cache-control': 'no-cache' });
+          return statusOf(await two.post(IMAGES, images('after'), CACHED));
+        },
+        { timeout: 25_000, interval: 500 },
+      )
+      .toMatch(/^Plantain; hit/);
+  });
+
+  test('with its bytes in an object store: the same picture, and nothing but heads in Redis', async () => {
+    const fake = await startFakeS3();
+    onTestFinished(fake.close);
+    const s3 = { config: { cache: { bytes: 's3://pictures/cache/' } }, environment: environmentOf(fake) };
+    const [one, two] = [await start(s3), await start(s3)];
+    const picture = await pictureOf(await one.post(IMAGES, images('a fox')));
+    await shared(two, 1);
+    expect(await nativePictureOf(await two.post(NATIVE, native('a fox')))).toBe(picture);
+    expect(two.simulator.calls).toHaveLength(0);
+    expect([...fake.objects.keys()].every((path) => path.startsWith('/pictures/cache/live/'))).toBe(true);
+    expect(await server.cli('KEYS', '*blob:*')).toBe('');
+    expect(
+      await scraped(two, 'plantain_store_op_duration_seconds_count', { store: 's3', op: 'blob', outcome: 'ok' }),
+    ).toBeGreaterThan(0);
+    await two.cache.purge({ scope: 'acme' });
+    expect(fake.objects.size).toBe(0);
+  });
+
+  test('an object store that refuses is told of at the start, with what to look at, and pictures are drawn all the same', async () => {
+    const fake = await startFakeS3();
+    onTestFinished(fake.close);
+    const environment = { ...environmentOf(fake), AWS_SECRET_ACCESS_KEY: 'a-wrong-secret' };
+    const gateway = await start({ config: { cache: { bytes: 's3://pictures/cache/' } }, environment });
+    await expect
+      .poll(() => gateway.logged(), { timeout: 20_000 })
+      .toMatch(/SignatureDoesNotMatch.*AWS_SECRET_ACCESS_KEY/);
+    expect(gateway.logged()).not.toContain('a-wrong-secret');
+    expect((await gateway.post(IMAGES, images('a fox'))).status).toBe(200);
+    expect(statusOf(await gateway.post(IMAGES, images('a fox')))).toMatch(/^Plantain; hit/);
   });
 });
 

@@ -40,6 +40,8 @@ export interface TestGatewayOptions {
   readonly upstream?: Record<string, unknown>;
   /** Opens the admin port. */
   readonly admin?: boolean;
+  /** Beside the upstream's key. */
+  readonly environment?: Record<string, string>;
   /** The gateway's clock, in unix ms. */
   readonly now?: () => number;
   /** That of a gateway before it, which outlives this one. Absent: one of its own, removed at the end. */
@@ -81,6 +83,7 @@ export async function startGateway(options: TestGatewayOptions = {}): Promise<Te
   const environment = {
     VENDOR_KEY: UPSTREAM_KEY,
     ...(options.admin === true && { PLANTAIN_ADMIN_KEY: ADMIN_KEY }),
+    ...options.environment,
   };
   const config = loadConfig({ file, environment, workingDirectory: directory });
   let lines = '';

@@ -71,7 +71,8 @@ function asMap({ before, ...selection }: Selection): JsonMap {
   return { ...selection, ...(before !== undefined && { before: timeOf(before) }) };
 }
 
-async function answered<T>(work: Promise<T>): Promise<T> {
+/** A store that does not answer is no fault of the gateway's. */
+export async function answered<T>(work: Promise<T>): Promise<T> {
   try {
     return await work;
   } catch (error) {

@@ -2,6 +2,7 @@ import { createTenant, deleteTenant, forgetTenant, patchTenant } from '../../ten
 import { notFound } from '../../tenants/registry-lookup.ts';
 import { tenantOf } from '../../tenants/registry-view.ts';
 import { bodyOf } from './body.ts';
+import { answered } from './cache.ts';
 import { noMore } from './keys.ts';
 import { pageOf, readLimit, readQuery } from './query.ts';
 import { subjectOf } from './subject.ts';
@@ -57,7 +58,7 @@ export function tenantRoutes({ registry, reader, ledger, cache }: RouteParts): r
             noMore(bodyOf(body), []);
             return forgetTenant(id)(view);
           });
-          if (scope !== null) await cache.purge({ scope });
+          if (scope !== null) await answered(cache.purge({ scope }));
           // Last, since it overwrites the bytes of all that went before. What fails on the way is done when it is asked again.
           await ledger.forget(id);
           return { body: forgotten };

@@ -121,6 +121,16 @@ describe('a flight with a lease', () => {
     expect(await back.wait(LONG)).toBe('theirs');
   });
 
+  it('that nobody has begun here, and nobody waits for, keeps no gateway from ending', async () => {
+    const { flights, join, say, asked } = leasedSky();
+    join(never, '', true).leave(false);
+    const idle = flights.idle();
+    expect(asked.wishes!.deserted.aborted).toBe(true);
+    say({ kind: 'deserted' });
+    await idle;
+    expect(flights.size).toBe(0);
+  });
+
   it('keeps the lease while a leader’s own refusal is not the others’, and leaves it to other instances at the end', async () => {
     const { flights, join, say, lease, ends } = leasedSky();
     const given: (Lease | null)[] = [];

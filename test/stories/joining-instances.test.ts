@@ -73,7 +73,7 @@ withRedis('two gateways with one cache in Redis', () => {
   beforeEach(({ task }) => {
     prompt = task.name;
     one.simulator.clearRules();
-    one.simulator.settings.latencyMs = 500;
+    one.simulator.settings.latencyMs = 400;
   });
   const callsOf = (text: string, { simulator } = one): number => {
     const digest = createHash('sha256').update(text).digest('hex');
@@ -112,7 +112,7 @@ withRedis('two gateways with one cache in Redis', () => {
   });
 
   test('of several pictures in one request, what another instance draws does not hold up the rest', async () => {
-    one.simulator.settings.latencyMs = 2_000;
+    one.simulator.settings.latencyMs = 1_000;
     const first = one.post(IMAGES, images(prompt));
     await calls(1);
     const three = two.post(IMAGES, images(prompt, { n: 3 }));
@@ -134,7 +134,7 @@ withRedis('two gateways with one cache in Redis', () => {
   });
 
   test('who waits for the other instance may hang up, and has the picture when it comes back', async () => {
-    one.simulator.settings.latencyMs = 1_500;
+    one.simulator.settings.latencyMs = 1_000;
     const first = one.post(IMAGES, images(prompt));
     await calls(1);
     const aloft = (count: number): Promise<unknown> =>
@@ -207,7 +207,7 @@ withRedis('two gateways with one cache in Redis', () => {
       await here.close();
     });
     here.simulator.settings.latencyMs = 700;
-    here.simulator.settings.signatureBytes = 2_000_000;
+    here.simulator.settings.signatureBytes = 800_000;
     const first = here.post(NATIVE, native(prompt));
     await expect.poll(() => callsOf(prompt, here)).toBe(1);
     const others = await Promise.all(Array.from({ length: 5 }, () => there.post(NATIVE, native(prompt))));

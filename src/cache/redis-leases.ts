@@ -156,7 +156,7 @@ export class RedisLeases implements Leases {
           const enough = hasWaited ? patienceMs : said === 'down' ? 0 : aloneMs;
           if (this.#now() - silentSince >= enough) return deserted.aborted ? DESERTED : alone('alone');
           if (hasWaited) mayTakeAt = Infinity;
-          await bell.rung(hasWaited ? renewMs / 2 : 0);
+          await bell.rung(hasWaited ? Math.min(lookMs, renewMs / 2) : 0);
           continue;
         }
         if (said.word === 'LATE') continue;

@@ -103,13 +103,18 @@ describe('a flight with a lease', () => {
     seats[1]!.leave(false);
     expect(asked.wishes!.deserted.aborted).toBe(true);
     expect(flights.wouldJoin('fox')).toBe(false);
-    const later = flights.join('fox', async () => 'anew');
-    expect(await later.wait(LONG)).toBe('anew');
+    const anew = work();
+    const later = flights.join('fox', anew.lead);
+    expect(anew.begun).toBe(1);
     // The lease came just then: others have it.
     say({ kind: 'lead', lease });
-    await flights.idle();
-    expect(ends).toEqual(['left']);
     for (const seat of seats) await expect(seat.wait(LONG)).rejects.toThrow('Nobody waits');
+    await expect.poll(() => ends).toEqual(['left']);
+    // The end of the one did not hide the other.
+    expect(flights.join('fox', never).role).toBe('joiner');
+    anew.land('anew');
+    expect(await later.wait(LONG)).toBe('anew');
+    await flights.idle();
   });
 
   it('goes on waiting for one who may come back for what the store will not give it', async () => {

@@ -231,22 +231,24 @@ withRedis('leases in Redis', () => {
   });
 
   test('while Redis is frozen those who wait have patience, and then none; its holder has its lease after all', async () => {
-    const holder = await start({ askMs: 100 });
-    const patient = await start({ askMs: 100, patienceMs: 60_000, lookMs: 20 });
+    const holder = await start({ askMs: 100, renewMs: 1_000 });
+    const patient = await start({ askMs: 100, patienceMs: 60_000, lookMs: 20, renewMs: 2_000 });
     const hasty = await start({ askMs: 100, patienceMs: 300, lookMs: 20 });
     await listened();
     const lease = leaseOf(await holder.seek(name));
     const [long, short] = [await waiting(patient, name, { collect: async () => 'fox' }), await waiting(hasty, name)];
     server.freeze();
     expect(await short.turn).toEqual({ kind: 'lead', lease: null });
-    expect(hasty.told).toEqual(['away', 'alone']);
+    expect(hasty.told.at(-1)).toBe('alone');
     // Until the lease has lapsed by Redis's own clock, which goes on.
     await new Promise((resolve) => setTimeout(resolve, 2_000));
     server.thaw();
+    // Most likely the one who waits is back first: it leaves the holder its time.
+    await expect.poll(() => patient.told).toContain('back');
     await expect.poll(() => holder.redis.trouble()).toBeNull();
     await expect.poll(() => lease.isMine()).toBe(true);
     await lease.end('stored');
     expect(await long.turn).toEqual({ kind: 'collected', value: 'fox' });
-    expect(patient.told).toEqual(['away', 'back']);
+    expect(patient.told).not.toContain('takenOver');
   }, 30_000);
 });

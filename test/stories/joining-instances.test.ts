@@ -171,11 +171,19 @@ withRedis('two gateways with one cache in Redis', () => {
 
   test('one who wants no stored answer joins what the other instance is drawing, and draws anew after that', async () => {
     const anew = { 'cache-control': 'no-cache' };
-    await pictureOf(await one.post(IMAGES, images(prompt)));
+    // Pictures of one seed are equal, whoever asks: the signature beside them tells which call they came from.
+    const signatureOf = async (reply: Response): Promise<number | undefined> =>
+      (await bodyOf<NativeReply>(reply)).candidates[0]!.content.parts.find((part) => part.thoughtSignature)
+        ?.thoughtSignature?.length;
+    const { settings } = one.simulator;
+    onTestFinished(() => void (settings.signatureBytes = 64));
+    // Both have the first in memory.
+    for (const gateway of [one, two]) expect(await signatureOf(await gateway.post(NATIVE, native(prompt)))).toBe(64);
+    settings.signatureBytes = 3_000;
     const first = one.post(NATIVE, native(prompt), anew);
     await calls(2);
-    await pictureOf(await two.post(NATIVE, native(prompt), anew));
-    await first;
+    expect(await signatureOf(await two.post(NATIVE, native(prompt), anew))).toBe(3_000);
+    expect(await signatureOf(await first)).toBe(3_000);
     expect(callsOf(prompt)).toBe(2);
     await two.post(NATIVE, native(prompt), anew);
     expect(callsOf(prompt)).toBe(3);

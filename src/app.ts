@@ -104,7 +104,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       simulator: config.simulator,
       store: opened.kind,
       gauges: {
-        cacheBytes: () => cache.stores.map(({ tier, byteLength }) => ({ tier, bytes: byteLength })),
+        cacheBytes: () => cache.held(),
         flights: () => flights.size,
         waiters: () => flights.waiting,
         bytesInFlight: () => bodies.held + replies.held,

@@ -9,6 +9,7 @@ import type { Failure } from './errors.ts';
 import { alarmOfExcess, noteProhibited } from './draw/alarms.ts';
 import { judge } from './draw/judge.ts';
 import type { Judged } from './draw/judge.ts';
+import { keep } from './draw/keep.ts';
 import { weigh, weighAnswer } from './draw/weigh.ts';
 import type { Drawn } from './image/answer.ts';
 import type { Model, Target } from './image/model.ts';
@@ -139,7 +140,7 @@ export async function drawPicture(parts: DrawParts, job: DrawJob): Promise<Flown
     drawnAt: parts.now(),
     drawMs,
   };
-  const stored = await store(parts, job, drawn);
+  const stored = await keep(parts, job, drawn);
   return { drawn, hit: null, stored, elsewhere: false, letGo: loan.giveBack };
 }
 
@@ -186,30 +187,4 @@ function settle({ metrics, state, log }: DrawParts, { id, model, tenant }: Hold,
   written.catch((error: unknown) =>
     log.fault('ledger: settlement not written; the hold is charged in full', error, { hold: id }),
   );
-}
-
-/**
- * A store that fails costs a later hit, never this answer. What others wait for is stored only by whom they wait for, and
- * they are told when it is where they find it.
- */
-async function store(parts: DrawParts, { key, decision, lease }: DrawJob, drawn: Drawn): Promise<boolean> {
-  const { entries, metrics, log } = parts;
-  try {
-    if (lease === null) return decision.store && (await entries.put(key, drawn, decision.ttlSeconds));
-    if (decision.store && (await lease.isMine())) {
-      const onShared = (isKept: boolean): void => void tellOthers(entries, key, lease, isKept);
-      return await entries.put(key, drawn, decision.ttlSeconds, { fence: lease.fence, onShared });
-    }
-  } catch (error) {
-    metrics.cache('error');
-    log.fault('cache: picture not stored', error);
-  }
-  void lease?.end('unkept');
-  return false;
-}
-
-async function tellOthers(entries: Entries, key: CacheKey, lease: Lease, isKept: boolean): Promise<void> {
-  // Another was given the lease in the last moment, and what it stores is the answer for all.
-  if (!isKept && !(await lease.isMine())) await entries.forget(key);
-  await lease.end(isKept ? 'stored' : 'unkept');
 }

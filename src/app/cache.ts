@@ -24,6 +24,8 @@ export interface CacheParts {
   /** Null: no other instance shares the store. */
   readonly leases: Leases | null;
   readonly admin: CacheAdmin;
+  /** Bytes, by tier. */
+  held(): readonly { readonly tier: string; readonly bytes: number }[];
   close(): Promise<void>;
 }
 
@@ -48,9 +50,7 @@ const FIRST_SWEEP_MS = 3_000;
 const SWEEP_EVERY_MS = 60_000;
 
 /** The stores of the cache, and those who use them. */
-export async function openCache(
-  options: CacheOptions,
-): Promise<CacheParts & { readonly stores: readonly EntryStore[] }> {
+export async function openCache(options: CacheOptions): Promise<CacheParts> {
   const { config, isShared, simulator, realm, parseAnswer, now, log, metrics } = options;
   const bounds = (maxBytes: number) => ({
     maxBytes,
@@ -112,7 +112,10 @@ export async function openCache(
   const sweep = (): void => stores.forEach((store) => void store.sweep().catch(() => undefined));
   const timers = [setTimeout(sweep, FIRST_SWEEP_MS).unref(), setInterval(sweep, SWEEP_EVERY_MS).unref()];
   return {
-    stores,
+    held() {
+      const own = [memory, disk].filter((store) => store !== null);
+      return [...own.map(({ tier, byteLength }) => ({ tier, bytes: byteLength })), ...(shared?.store.held ?? [])];
+    },
     entries: new Entries({ shelf: whole, parseAnswer, now, onTrouble }),
     renditions: createRenditions({ shelf: whole, now }),
     idempotencyKeys,

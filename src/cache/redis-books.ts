@@ -67,8 +67,8 @@ export function piecesOf(byteLength: number): number {
 /** What is where in a cache that several instances share: its verbs reject with RedisFailure. */
 export class Books {
   readonly #options: BooksOptions;
-  /** As the last answer had it. */
-  byteLength = 0;
+  /** As the last answer had it; heads and what is spent on them are `words` of it. */
+  held = { bytes: 0, words: 0 };
 
   constructor(options: BooksOptions) {
     this.#options = options;
@@ -163,7 +163,7 @@ export class Books {
 
   /** Removes some of what has expired; empty when nothing is left of that. */
   async sweep(now: number, ms: number): Promise<readonly Removed[]> {
-    const [bytes, , removed = []] = listOf(await this.#run(care.SWEEP, [String(now), String(MOST)], ms));
+    const [bytes, removed = []] = listOf(await this.#run(care.SWEEP, [String(now), String(MOST)], ms));
     this.#count(bytes);
     return removedOf(removed);
   }
@@ -234,7 +234,8 @@ export class Books {
   }
 
   #count(bytes: Reply | undefined): void {
-    this.byteLength = Number(bytes);
+    const [all = 0, words = 0] = String(bytes).split(' ').map(Number);
+    this.held = { bytes: all, words };
   }
 }
 

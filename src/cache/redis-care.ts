@@ -54,7 +54,7 @@ if more == 0 then
   end
   tell(f.from, f.token, { selection = only })
 end
-return { str(sum('b')), more, entries, str(bytes), removed }
+return { held(), more, entries, str(bytes), removed }
 `,
 );
 
@@ -63,8 +63,8 @@ export const STATS = verb(
   'stats',
   FREELY,
   `
-local out = { str(sum('b')) }
-if not id or not balanced() then return { '0' } end
+local out = { held() }
+if not id or not balanced() then return { '0 0' } end
 local groups = redis.call('HGETALL', key('groups'))
 for i = 1, #groups, 2 do
   if string.sub(groups[i], 1, 2) == 'n:' then
@@ -90,7 +90,7 @@ local removed = {}
 for _, name in ipairs(redis.call('ZRANGEBYSCORE', key('expiry'), '-inf', ARGV[2], 'LIMIT', 0, ARGV[3])) do
   remove(name, 'expired', removed)
 end
-return { str(sum('b')), str(sum('w')), removed }
+return { held(), removed }
 `,
 );
 

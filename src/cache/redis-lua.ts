@@ -43,6 +43,8 @@ end
 local function stands(fence)
   return not fence or redis.call('HGET', fence.key, 't') == str(fence.token)
 end
+-- What it holds: bytes, and how many of them are words.
+local function held() return str(sum('b')) .. ' ' .. str(sum('w')) end
 local function balanced()
   local n = sum('n')
   return redis.call('HLEN', key('entries')) == n and redis.call('ZCARD', key('used')) == n

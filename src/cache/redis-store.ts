@@ -112,7 +112,17 @@ export class RedisStore implements EntryStore {
   }
 
   get byteLength(): number {
-    return this.#books.byteLength;
+    return this.#books.held.bytes;
+  }
+
+  /** The same by where it lies. All instances see the same. */
+  get held(): readonly { readonly tier: 'redis' | 's3'; readonly bytes: number }[] {
+    const { bytes, words } = this.#books.held;
+    if (this.#options.bytes.place === 'redis') return [{ tier: 'redis', bytes }];
+    return [
+      { tier: 'redis', bytes: words },
+      { tier: 's3', bytes: bytes - words },
+    ];
   }
 
   get backlogBytes(): number {

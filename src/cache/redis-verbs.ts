@@ -18,7 +18,7 @@ if e and IN_REDIS then
     end
   end
 end
-return { str(sum('b')), e and e.t or '', removed }
+return { held(), e and e.t or '', removed }
 `,
 );
 
@@ -28,7 +28,7 @@ export const TOUCH = verb(
   FREELY,
   `
 for i = 2, #ARGV, 2 do use(ARGV[i], tonumber(ARGV[i + 1])) end
-return { str(sum('b')) }
+return { held() }
 `,
 );
 
@@ -73,13 +73,13 @@ export const FILE = verb(
   '',
   `
 local f = cjson.decode(ARGV[2])
-if not stands(f.fence) then return { 'STALE', str(sum('b')) } end
-if f.books ~= id .. ' ' .. (redis.call('HGET', key('sums'), 'purged') or '') then return { 'PURGED', str(sum('b')) } end
+if not stands(f.fence) then return { 'STALE', held() } end
+if f.books ~= id .. ' ' .. (redis.call('HGET', key('sums'), 'purged') or '') then return { 'PURGED', held() } end
 if IN_REDIS then
   for _, blob in ipairs(f.blobs) do
     local k, length = P .. 'blob:' .. blob.digest, 0
     for i = 0, blob.pieces - 1 do length = length + redis.call('HSTRLEN', k, str(i)) end
-    if length ~= blob.length or redis.call('HLEN', k) ~= blob.pieces then return { 'TORN', str(sum('b')) } end
+    if length ~= blob.length or redis.call('HLEN', k) ~= blob.pieces then return { 'TORN', held() } end
   end
 end
 local removed = {}
@@ -116,7 +116,7 @@ if full then
       add('sums', 'b', -blob.length - BLOB)
     end
   end
-  return { 'MORE', str(sum('b')), removed }
+  return { 'MORE', held(), removed }
 end
 for _, blob in ipairs(f.blobs) do
   if IN_REDIS then last(P .. 'blob:' .. blob.digest, f.life + MARGIN) else redis.call('ZREM', P .. 'dead', blob.digest) end
@@ -146,7 +146,7 @@ for _, name in ipairs({ 'entries', 'used', 'expiry', 'hits', 'blobs', 'groups', 
 end
 last(P .. 'id', f.life + MARGIN)
 if before then tell(f.from, f.token, { names = { f.name } }) end
-return { 'KEPT', str(sum('b')), removed }
+return { 'KEPT', held(), removed }
 `,
 );
 
@@ -157,7 +157,7 @@ export const DROP = verb(
   `
 local removed = {}
 if not ARGV[3] or stands(cjson.decode(ARGV[3])) then remove(ARGV[2], '', removed) end
-return { str(sum('b')), removed }
+return { held(), removed }
 `,
 );
 

@@ -102,7 +102,7 @@ export class Shelf {
       this.#removals += 1;
       try {
         const purged = await store.purge(selection);
-        if (purged.entries >= most.entries) most = purged;
+        if (purged.entries > most.entries) most = purged;
       } catch (error) {
         failures.push(error);
       }

@@ -251,4 +251,21 @@ withRedis('leases in Redis', () => {
     expect(await long.turn).toEqual({ kind: 'collected', value: 'fox' });
     expect(patient.told).not.toContain('takenOver');
   }, 30_000);
+
+  test('when Redis is back from a restart, its holder has the time to be heard of before another takes a lapsed lease', async () => {
+    const holder = await start({ renewMs: 1_000, leaseMs: 1_500 });
+    const patient = await start({ patienceMs: 60_000, lookMs: 20, renewMs: 2_000 });
+    await listened();
+    const lease = leaseOf(await holder.seek(name));
+    const { turn } = await waiting(patient, name, { collect: async () => 'fox' });
+    await server.stop();
+    await expect.poll(() => patient.told).toContain('away');
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    await server.start();
+    await expect.poll(() => patient.told, { timeout: 10_000 }).toContain('back');
+    await expect.poll(() => lease.isMine(), { timeout: 10_000, interval: 300 }).toBe(true);
+    await lease.end('stored');
+    expect(await turn).toEqual({ kind: 'collected', value: 'fox' });
+    expect(patient.told).not.toContain('takenOver');
+  }, 30_000);
 });

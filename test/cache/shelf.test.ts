@@ -1,20 +1,25 @@
 import { describe, expect, test } from 'vitest';
 import { Shelf } from '../../src/cache/shelf.ts';
+import { StoreDown } from '../../src/cache/store.ts';
 import type { EntryStore } from '../../src/cache/store.ts';
 import { blobBytes, entryOf, START } from './entries.ts';
 import { has, memoryStore, put } from './stores.ts';
 
-/** Two stores, the lower one with something put in the place of some of its verbs. */
-function shelfOf(lowerVerbs: (lower: EntryStore) => Partial<EntryStore> = () => ({}), upperBytes = 1_000_000) {
-  const [upper, lower, clock] = [memoryStore({ maxBytes: upperBytes }).store, memoryStore().store, { now: START }];
-  const verbs = lowerVerbs(lower);
-  const changed = new Proxy(lower, {
+/** The same store with something put in the place of some of its verbs. */
+function changed(store: EntryStore, verbs: Partial<EntryStore>): EntryStore {
+  return new Proxy(store, {
     get(target, verb) {
       const value: unknown = Reflect.get(verb in verbs ? verbs : target, verb, target);
       return typeof value === 'function' ? value.bind(target) : value;
     },
   });
-  const shelf = new Shelf({ tiers: [upper, changed], now: () => clock.now, onTrouble: () => undefined });
+}
+
+/** Two stores, the lower one with something put in the place of some of its verbs. */
+function shelfOf(lowerVerbs: (lower: EntryStore) => Partial<EntryStore> = () => ({}), upperBytes = 1_000_000) {
+  const [upper, lower, clock] = [memoryStore({ maxBytes: upperBytes }).store, memoryStore().store, { now: START }];
+  const tiers = [upper, changed(lower, lowerVerbs(lower))];
+  const shelf = new Shelf({ tiers, now: () => clock.now, onTrouble: () => undefined });
   return { shelf, upper, lower, clock };
 }
 
@@ -97,6 +102,57 @@ describe('two stores, one over the other', () => {
     expect(await reading).not.toBeNull();
     expect(await has(upper, 'a')).toBe(false);
     expect(await shelf.get('a', ANY_AGE)).toBeNull();
+  });
+
+  test('what is read below while the lower is still being purged is not left above', async () => {
+    const gate = Promise.withResolvers<void>();
+    const { shelf, upper, lower } = shelfOf((lower) => ({
+      async purge(selection) {
+        await gate.promise;
+        return lower.purge(selection);
+      },
+    }));
+    await put(lower, 'a');
+    const purging = shelf.purge({});
+    expect(await shelf.get('a', ANY_AGE)).not.toBeNull();
+    gate.resolve();
+    expect(await purging).toMatchObject({ entries: 1 });
+    expect(await has(upper, 'a')).toBe(false);
+  });
+
+  test('what is purged while it is brought up does not stay there', async () => {
+    const [memory, lower] = [memoryStore().store, memoryStore().store];
+    const [begun, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const upper = changed(memory, {
+      async set(...asked) {
+        begun.resolve();
+        await gate.promise;
+        return memory.set(...asked);
+      },
+    });
+    const shelf = new Shelf({ tiers: [upper, lower], now: () => START, onTrouble: () => undefined });
+    await put(lower, 'a');
+    const reading = shelf.get('a', ANY_AGE);
+    await begun.promise;
+    await shelf.forget({ name: 'a' });
+    gate.resolve();
+    await reading;
+    expect([await has(memory, 'a'), await has(lower, 'a')]).toEqual([false, true]);
+  });
+
+  test('what another instance removed goes from above, whatever of it is below', async () => {
+    const { shelf, upper, lower } = shelfOf();
+    await shelf.put('a', entryOf({ scope: 'acme' }));
+    await shelf.put('z', entryOf({ scope: 'zeta' }));
+    await shelf.forget({ scope: 'acme' });
+    expect(await Promise.all([has(upper, 'a'), has(upper, 'z'), has(lower, 'a')])).toEqual([false, true, true]);
+  });
+
+  test('a purge that the lower does not do is done above, and is refused', async () => {
+    const { shelf, upper } = shelfOf(() => ({ purge: () => Promise.reject(new StoreDown('it is away')) }));
+    await shelf.put('a', entryOf());
+    await expect(shelf.purge({})).rejects.toThrow(StoreDown);
+    expect(await has(upper, 'a')).toBe(false);
   });
 
   test('what is kept anew while the old is read is not replaced by the old', async () => {

@@ -194,6 +194,11 @@ withRedis('gateways that share a cache in Redis', () => {
     expect(
       await scraped(two, 'plantain_store_op_duration_seconds_count', { store: 's3', op: 'blob', outcome: 'ok' }),
     ).toBeGreaterThan(0);
+    const [heads, objects] = await Promise.all(
+      ['redis', 's3'].map((tier) => scraped(two, 'plantain_cache_bytes', { tier })),
+    );
+    expect(heads).toBeGreaterThan(1000);
+    expect(objects).toBeGreaterThan(10 * heads!);
     await two.cache.purge({ scope: 'acme' });
     expect(fake.objects.size).toBe(0);
   });

@@ -1,3 +1,5 @@
+import { createInterface } from 'node:readline/promises';
+import { text as textOf } from 'node:stream/consumers';
 import { audit } from './cli/admin/audit.ts';
 import { ADMIN_HELP } from './cli/admin/call.ts';
 import { creditCommands } from './cli/admin/credit.ts';
@@ -5,6 +7,7 @@ import { keyCommands } from './cli/admin/keys.ts';
 import { tenantCommands } from './cli/admin/tenants.ts';
 import { backup } from './cli/backup.ts';
 import { cachePurge, cacheStats } from './cli/cache.ts';
+import { cacheWarm } from './cli/cache-warm.ts';
 import { WrongUse } from './cli/command.ts';
 import type { Command } from './cli/command.ts';
 import { LOCATION_HELP } from './cli/location.ts';
@@ -18,7 +21,8 @@ import { ConfigError } from './config.ts';
 /** From the ledger's file, whether its gateway is running or not. */
 const OF_THE_LEDGER: readonly Command[] = [usage, verify, reconcile, backup, restore, forget, cacheStats, cachePurge];
 const OF_THE_GATEWAY: readonly Command[] = [...keyCommands, ...tenantCommands, ...creditCommands, audit];
-const COMMANDS: readonly Command[] = [...OF_THE_LEDGER, ...OF_THE_GATEWAY];
+const OF_A_TENANT: readonly Command[] = [cacheWarm];
+const COMMANDS: readonly Command[] = [...OF_THE_LEDGER, ...OF_THE_GATEWAY, ...OF_A_TENANT];
 
 const listed = (commands: readonly Command[]): string =>
   commands.map(({ name, summary }) => `  ${name.padEnd(18)}${summary}`).join('\n');
@@ -32,6 +36,9 @@ ${listed(OF_THE_LEDGER)}
 
 Of a running gateway, over its admin API:
 ${listed(OF_THE_GATEWAY)}
+
+Of a running gateway, as one of its tenants:
+${listed(OF_A_TENANT)}
 
 ${LOCATION_HELP}
 
@@ -62,6 +69,8 @@ export async function main(): Promise<void> {
       workingDirectory: process.cwd(),
       print: (text) => void process.stdout.write(text),
       note: (text) => void process.stderr.write(text),
+      input: () => textOf(process.stdin),
+      confirm: process.stdin.isTTY && process.stderr.isTTY ? confirm : null,
     });
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
@@ -69,6 +78,15 @@ export async function main(): Promise<void> {
     else if (error instanceof ConfigError)
       fail(`${message}\nOr name the directory itself: --data-dir DIR.`, EXIT_USAGE);
     else fail(message, 1);
+  }
+}
+
+async function confirm(question: string): Promise<boolean> {
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return /^y(es)?$/i.test((await terminal.question(`${question} [y/N] `)).trim());
+  } finally {
+    terminal.close();
   }
 }
 

@@ -47,7 +47,7 @@ const OWNERS: Record<string, RegExp> = {
   'close-with-grace': /^main\.ts$/,
   fastify: /^http\//,
   // The shelf asks every store through it; the shared one keeps its heads in whatever it has an adapter for.
-  keyv: /^cache\/(shelf|redis-cards|redis-store)\.ts$/,
+  keyv: /^cache\/(shelf|redis-cards|redis-options)\.ts$/,
   'lru-cache': /^cache\/texts\.ts$/,
   'node:sqlite': /^sqlite\.ts$/,
   pino: /^log\.ts$/,

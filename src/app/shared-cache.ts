@@ -3,7 +3,7 @@ import type { Leases } from '../cache/leases.ts';
 import { BytesInRedis } from '../cache/redis-bytes.ts';
 import type { SharedBytes } from '../cache/redis-bytes.ts';
 import { RedisStore } from '../cache/redis-store.ts';
-import type { RedisTrouble } from '../cache/redis-store.ts';
+import type { RedisTrouble } from '../cache/redis-options.ts';
 import { BytesInS3 } from '../cache/s3-bytes.ts';
 import type { Bounds, Selection } from '../cache/store.ts';
 import type { Config } from '../config.ts';

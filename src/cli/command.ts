@@ -6,6 +6,10 @@ export interface Surroundings {
   readonly print: (text: string) => void;
   /** To standard error: what should be known beside it. */
   readonly note: (text: string) => void;
+  /** What was piped to it, to its end. */
+  readonly input: () => Promise<string>;
+  /** Asks who sits at a terminal for a yes; null where nobody does. */
+  readonly confirm: ((question: string) => Promise<boolean>) | null;
 }
 
 export interface Command {

@@ -46,7 +46,8 @@ function width(text: string): number {
   return [...graphemes.segment(text)].length;
 }
 
-function legible(text: string): string {
+/** What others wrote, so that it steers no terminal: control characters are spelt out. */
+export function legible(text: string): string {
   return text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) => {
     return `\\u{${character.codePointAt(0)!.toString(16)}}`;
   });

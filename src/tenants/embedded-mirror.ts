@@ -109,7 +109,8 @@ export function mirrorIn(
         if (books.stateOf(change.id) === null) return false;
         if (change.verb === 'settle') books.settle(change.id, change.ended, at);
         else if (change.verb === 'release') books.release(change.id, change.outcome, at);
-        else books.refund(change.id, at);
+        // What this instance settled itself it knows before it has read what went before.
+        else if (books.stateOf(change.id) === (change.was ?? books.stateOf(change.id))) books.refund(change.id, at);
         deleteOpen.run(change.id);
         return true;
       case 'adjust':

@@ -13,7 +13,8 @@ export type Change =
   | { readonly verb: 'settle'; readonly id: string; readonly ended: Ended }
   | { readonly verb: 'release'; readonly id: string; readonly outcome: string }
   | { readonly verb: 'expire'; readonly ids: readonly string[] }
-  | { readonly verb: 'refund'; readonly id: string }
+  /** `was`: what its hold was then, where the instance that did it told. */
+  | { readonly verb: 'refund'; readonly id: string; readonly was?: 'expired' | 'settled' }
   | { readonly verb: 'adjust'; readonly adjustment: Adjustment }
   | { readonly verb: 'save'; readonly batch: SavedBatch }
   /** With the keys it ever drew with. */

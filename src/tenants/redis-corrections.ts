@@ -1,6 +1,9 @@
 import { named } from './redis-lua.ts';
 
-/** Gives back what was charged as unknown. What Redis has forgotten by now is told by ARGV: its accounts and its charge. */
+/**
+ * Gives back what was charged as unknown: ARGV holds epoch, id, and for what Redis has forgotten by now its charge, its
+ * accounts and its state; and the words for the log of a hold that had expired, and of one that was settled.
+ */
 export const refund = named(
   'refund',
   ' flags=allow-oom',
@@ -11,14 +14,15 @@ local key = P .. 'h:' .. ARGV[2]
 local v = redis.call('HMGET', key, 's', 'c', 'a', 'o')
 local nanos, names = tonumber(v[2] or ARGV[3]), v[3] or ARGV[4]
 if v[1] and v[4] ~= 'unknown' then return { 'OK', v[1], 0 } end
+local was = v[1] or ARGV[5]
 for name in string.gmatch(names, '[^\\n]+') do
   local account = P .. 'a:' .. name
   if redis.call('EXISTS', account) == 1 then redis.call('HINCRBY', account, 's', str(-nanos)) end
 end
-redis.call('HSET', key, 's', v[1] or 'expired', 'w', '0', 'c', '0', 'a', names, 'n', '', 'r', '', 'o', 'refunded')
+redis.call('HSET', key, 's', was, 'w', '0', 'c', '0', 'a', names, 'n', '', 'r', '', 'o', 'refunded')
 redis.call('PEXPIRE', key, DAY)
-tell(clock(), ARGV[5])
-return { 'OK', v[1] or 'expired', 1 }
+tell(clock(), was == 'settled' and ARGV[7] or ARGV[6])
+return { 'OK', was, 1 }
 `,
 );
 

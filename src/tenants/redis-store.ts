@@ -106,7 +106,9 @@ export class RedisStore {
       const hold = await known();
       if (hold === null) return { ...DONE, found: false };
       const accounts = hold.hold.accounts.map(({ key }) => key).join('\n');
-      await this.#ask(SCRIPTS.refund, errand.id, String(hold.ended.nanos), accounts, JSON.stringify(errand));
+      const told = [String(hold.ended.nanos), accounts, hold.state];
+      const words = (['expired', 'settled'] as const).map((was) => JSON.stringify({ ...errand, was } satisfies Change));
+      await this.#ask(SCRIPTS.refund, errand.id, ...told, ...words);
       return DONE;
     }
     if (errand.verb === 'adjust') {

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { Shelf } from '../../src/cache/shelf.ts';
+import type { RedisStore } from '../../src/cache/redis-store.ts';
 import { StoreDown } from '../../src/cache/store.ts';
 import type { EntryStore } from '../../src/cache/store.ts';
 import { startRedis, withRedis } from '../support/redis.ts';
@@ -157,17 +158,30 @@ withRedis('a store in Redis', () => {
       await expect.poll(() => two.news.slice(1), { timeout: 20_000 }).toEqual([{}]);
     });
 
-    test('does not keep what was being written while its scope was purged', async () => {
+    test.each([
+      ['heard of it', (_prefix: string, two: RedisStore) => two.purge({ scope: 'acme' })],
+      [
+        'did not hear of it yet',
+        async (prefix: string) => server.cli('HSET', await server.cli('KEYS', `${prefix}*sums`), 'purged', 'a token'),
+      ],
+    ])('does not keep what was being written while its scope was purged, and it %s', async (_how, purge) => {
       const one = await redisStore(server.url);
       const two = await redisStore(server.url, { prefix: one.prefix });
       const gate = Promise.withResolvers<void>();
+      let begun = false;
       const entry = entryOf({ blobs: [blobBytes(1, 100)] });
       const slow = [...entry.bytes].map(([digest, blob]) => {
-        return [digest, { ...blob, decoded: () => gate.promise.then(() => [blobBytes(1, 100)]) }] as const;
+        const decoded = async (): Promise<Buffer[]> => {
+          begun = true;
+          await gate.promise;
+          return [blobBytes(1, 100)];
+        };
+        return [digest, { ...blob, decoded }] as const;
       });
       const writing = one.store.set('a', { value: { ...entry, bytes: new Map(slow) } });
-      await expect.poll(async () => server.cli('EXISTS', `${one.prefix}id`)).toBe('1');
-      await two.store.purge({ scope: 'acme' });
+      await put(two.store, 'b', { scope: 'zeta' });
+      await expect.poll(async () => begun).toBe(true);
+      await purge(one.prefix, two.store);
       gate.resolve();
       expect(await writing).toBe(false);
       expect(await has(two.store, 'a')).toBe(false);

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { expect, onTestFinished } from 'vitest';
 import { BytesInRedis } from '../../src/cache/redis-bytes.ts';
 import { RedisStore } from '../../src/cache/redis-store.ts';
-import type { RedisStoreOptions, RedisTrouble } from '../../src/cache/redis-store.ts';
+import type { RedisStoreOptions, RedisTrouble } from '../../src/cache/redis-options.ts';
 import type { EvictionReason, Selection } from '../../src/cache/store.ts';
 import { openRedis, openRedisBytes } from '../../src/redis.ts';
 import type { Redis } from '../../src/redis.ts';

@@ -24,6 +24,8 @@ async function runIn(
     workingDirectory: directory,
     print: (text) => void (said += text),
     note: (text) => void (noted += text),
+    input: () => Promise.resolve(''),
+    confirm: null,
   });
   return { code, said, noted };
 }

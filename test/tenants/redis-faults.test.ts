@@ -301,6 +301,8 @@ withRedis('when Redis fails', () => {
       workingDirectory: dirname(one.file),
       print: () => undefined,
       note: () => undefined,
+      input: () => Promise.resolve(''),
+      confirm: null,
     };
     await expect(reconcile.run(['--refund', held.id], surroundings)).rejects.toThrow(
       /follows a Redis.*Nothing was changed/,

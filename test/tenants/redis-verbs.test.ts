@@ -155,6 +155,28 @@ withRedis('what an operator does to a ledger that instances share', () => {
     ]);
   });
 
+  test('what is settled after it was given back elsewhere is charged, also by whom the news of that has not reached', async () => {
+    for (const [refunder, settler] of [
+      [0, 0],
+      [0, 1],
+      [1, 0],
+    ] as const) {
+      const instances = await two();
+      const accounts = freshAccounts(1_000);
+      const one = hold(accounts, 100);
+      await instances[0].reserve([one]);
+      await server.cli('ZADD', keyOf('open'), 'XX', '0', one.id);
+      await instances[0].sweep();
+      expect(await instances[refunder].refund([one.id])).toEqual([100]);
+      await instances[settler].settle(one.id, 70, 'unknown');
+      await standsAt(instances, accounts, [70]);
+      const adjustment = { adjustment: 'november', id: one.id, nanos: 90, reason: 'bill 7' };
+      expect(await instances[settler].adjust(adjustment)).toBe(20);
+      await standsAt(instances, accounts, [90]);
+      expect(await instances[refunder].refund([one.id])).toEqual([0]);
+    }
+  });
+
   test('a hold that Redis has forgotten is refunded and adjusted by what the instances know, once', async () => {
     const [one, other] = await two();
     const accounts = freshAccounts(1_000);

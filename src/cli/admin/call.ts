@@ -1,13 +1,11 @@
-import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { request as http } from 'node:http';
-import type { IncomingMessage, RequestOptions } from 'node:http';
-import { request as https } from 'node:https';
 import { resolve } from 'node:path';
 import type { JsonMap } from '../../tenants/settings.ts';
 import { isMap } from '../../tenants/settings.ts';
 import { WrongUse } from '../command.ts';
 import type { Surroundings } from '../command.ts';
+import { exchange } from '../exchange.ts';
+import type { Reply } from '../exchange.ts';
 
 /** For `parseArgs`: every command that speaks to a running gateway takes them. */
 export const ADMIN_OPTIONS = { admin: { type: 'string' }, json: { type: 'boolean', default: false } } as const;
@@ -49,7 +47,7 @@ export function adminApi({ admin }: { readonly admin?: string | undefined }, sur
     }
     const answer = parsed(reply.text);
     if (answer === null) throw new Error(notAdmin(base));
-    if (!reply.isGood) throw new Error(refusal(base, answer));
+    if (reply.status < 200 || reply.status >= 300) throw new Error(refusal(base, answer));
     return answer;
   }
 
@@ -86,22 +84,6 @@ export function adminKey({ environment, workingDirectory }: Surroundings): strin
   if (key !== '') return key;
   const file = environment['PLANTAIN_ADMIN_KEY_FILE']?.trim() ?? '';
   return file === '' ? null : readFileSync(resolve(workingDirectory, file), 'utf8').trim();
-}
-
-interface Reply {
-  readonly isGood: boolean;
-  readonly text: string;
-}
-
-/** One request of a process that has no other to make. Follows nobody elsewhere: whoever that is would get the key. */
-async function exchange(url: string, options: RequestOptions, body: string): Promise<Reply> {
-  const sent = (url.startsWith('https:') ? https : http)(url, options);
-  sent.end(body);
-  const [reply] = (await once(sent, 'response', { signal: options.signal })) as [IncomingMessage];
-  const chunks: Buffer[] = [];
-  for await (const chunk of reply) chunks.push(chunk as Buffer);
-  const { statusCode = 0 } = reply;
-  return { isGood: statusCode >= 200 && statusCode < 300, text: Buffer.concat(chunks).toString() };
 }
 
 function unreachable(base: string, error: unknown): Error {

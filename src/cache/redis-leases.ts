@@ -241,9 +241,9 @@ export class RedisLeases implements Leases {
     if (word === 'TAKEN') return { word, token: Number(token), isTakeOver: more === '1', askedAt };
     if (word === 'HELD') return { word, token: Number(token), leftMs: Number(more) };
     if (word === 'failed') return { word, failure: more ?? '' };
-    if (word === 'FREE' || word === 'LATE' || word === 'stored' || word === 'unkept') return { word };
-    // Words of a later version: whoever waits looks again.
-    return { word: 'FREE' };
+    if (word === 'FREE' || word === 'LATE' || word === 'stored') return { word };
+    // A word of a later version: nothing can be made of it.
+    return { word: 'unkept' };
   }
 
   /** Says once that Redis is away, and once that it is back. */

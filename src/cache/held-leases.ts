@@ -1,5 +1,6 @@
 import { RedisFailure } from '../redis.ts';
 import type { Reply, Script } from '../redis.ts';
+import { ENDED_MS } from './lease-scripts.ts';
 import type { LeaseScripts } from './lease-scripts.ts';
 import { writeFailure } from './leases.ts';
 import type { Ending, Lease } from './leases.ts';
@@ -108,7 +109,8 @@ export class HeldLeases {
     const askedAt = now();
     let kept: readonly unknown[];
     try {
-      const words = [times.leaseMs, ...some.map(({ token }) => token)].map(String);
+      const lost = some.map(({ goodUntil }) => (askedAt < goodUntil + ENDED_MS ? 1 : 0));
+      const words = [times.leaseMs, ...some.map(({ token }) => token), ...lost].map(String);
       const records = some.map(({ record }) => record);
       kept = (await run(scripts.renew, records, words)) as readonly unknown[];
     } catch (error) {

@@ -12,12 +12,13 @@ import type { Script } from '../redis.ts';
  *   e  what it failed with, for those who wait
  *   n  which request of its holder's it was given to: one who asks again, for want of an answer, has it already
  *
- * A record that is gone counts against its holder: it may have been followed, and the follower have ended.
+ * A record that is gone counts against its holder, who may have been followed by one that has ended since; unless it was
+ * heard of so lately that the record of a follower would still be there: then Redis has lost it.
  */
 
 /** How long a record outlives the lease, and its end: for a holder that is slow, and for those who wait and hear late. */
 const LAPSED_MS = 60_000;
-const ENDED_MS = 30_000;
+export const ENDED_MS = 30_000;
 
 /** Microseconds of Redis's clock: https://redis.io/docs/latest/commands/time/ */
 const REDIS_TIME = `
@@ -34,7 +35,10 @@ export interface LeaseScripts {
    * its failure.
    */
   readonly seek: Script;
-  /** KEYS: records. ARGV: ms, and a token for each. Returns for each whether it is still held by it: 1, 0. */
+  /**
+   * KEYS: records. ARGV: ms, a token for each, then for each 1 where a record that is gone was lost. Returns for each whether it
+   * is still held by it: 1, 0.
+   */
   readonly renew: Script;
   /** KEYS: record, channel. ARGV: token, how, failure, and what is published. Returns whether it was its to end: 1, 0. */
   readonly end: Script;
@@ -75,6 +79,10 @@ return { 'TAKEN', str(t), str(fresh), state == 'held' and '1' or '0' }
 local t, kept = clock(), {}
 for i, key in ipairs(KEYS) do
   local is = redis.call('HMGET', key, 't', 's')
+  if not is[1] and ARGV[1 + #KEYS + i] == '1' then
+    redis.call('HSET', key, 't', ARGV[i + 1], 's', 'held', 'w', '1')
+    is = { ARGV[i + 1], 'held' }
+  end
   kept[i] = (is[1] == ARGV[i + 1] and is[2] == 'held') and 1 or 0
   if kept[i] == 1 then
     redis.call('HSET', key, 'u', str(t + ARGV[1]))

@@ -268,4 +268,21 @@ withRedis('leases in Redis', () => {
     expect(await turn).toEqual({ kind: 'collected', value: 'fox' });
     expect(patient.told).not.toContain('takenOver');
   }, 30_000);
+
+  test('a Redis that has lost everything is told again who holds what, unless it was given to another since', async () => {
+    const [one, two] = [await start({ renewMs: 60_000 }), await start()];
+    await listened();
+    const lease = leaseOf(await one.seek(name));
+    await server.cli('FLUSHALL');
+    expect(await lease.isMine()).toBe(true);
+    const { turn } = await waiting(two, name, { collect: async () => 'fox' });
+    await lease.end('stored');
+    expect(await turn).toEqual({ kind: 'collected', value: 'fox' });
+
+    const before = leaseOf(await one.seek(`${name} again`));
+    await server.cli('FLUSHALL');
+    const next = leaseOf(await two.seek(`${name} again`));
+    expect(next.token).toBeGreaterThan(before.token);
+    expect([await before.isMine(), await next.isMine()]).toEqual([false, true]);
+  });
 });

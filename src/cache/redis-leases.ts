@@ -17,7 +17,7 @@ export interface LeaseTimes {
   readonly lookMs: number;
   /** How long one answer of Redis is waited for. */
   readonly askMs: number;
-  /** How long whoever would begin puts up with a Redis that does not answer; one that cannot be asked is not waited for. */
+  /** How long whoever would begin puts up with a Redis that does not answer, from when it began not to. */
   readonly aloneMs: number;
   /** The same of whoever waits for another instance, which may well go on. */
   readonly patienceMs: number;
@@ -85,6 +85,7 @@ type Said =
 /** A store that is slow for a moment is asked again: what it has is paid for. */
 const READS = 3;
 const READ_AGAIN_MS = 200;
+const ASK_AGAIN_MS = 50;
 /** So many answers that could not be read, and whoever waited for them does the work alone. */
 const UNREAD_AT_MOST = 2;
 /** So often what is asked may be too late, by a clock of Redis that was set, before it counts as no answer. */
@@ -101,7 +102,8 @@ export class RedisLeases implements Leases {
   readonly #unsubscribe: () => void;
   /** Redis's clock less ours, as of the last reply; too large by no more than that reply took. */
   #clockOffsetMs: number | null = null;
-  #away = false;
+  /** When Redis began not to answer; null while it does. */
+  #awaySince: number | null = null;
 
   constructor(options: RedisLeasesOptions) {
     this.#options = options;
@@ -153,10 +155,12 @@ export class RedisLeases implements Leases {
         const said = await this.#ask({ id, request, waitsFor, mayTake });
         if (said === 'down' || said === 'late' || (said.word === 'LATE' && (late += 1) > LATE_AT_MOST)) {
           silentSince ??= askedAt;
-          const enough = hasWaited ? patienceMs : said === 'down' ? 0 : aloneMs;
-          if (this.#now() - silentSince >= enough) return deserted.aborted ? DESERTED : alone('alone');
+          // A busy moment is not an outage, and in one that is known nobody begins to wait.
+          const since = hasWaited ? silentSince : Math.min(silentSince, this.#awaySince ?? silentSince);
+          if (this.#now() - since >= (hasWaited ? patienceMs : aloneMs))
+            return deserted.aborted ? DESERTED : alone('alone');
           if (hasWaited) mayTakeAt = Infinity;
-          await bell.rung(hasWaited ? Math.min(lookMs, renewMs / 2) : 0);
+          await bell.rung(hasWaited ? Math.min(lookMs, renewMs / 2) : ASK_AGAIN_MS);
           continue;
         }
         if (said.word === 'LATE') continue;
@@ -255,12 +259,12 @@ export class RedisLeases implements Leases {
     const { redis, events } = this.#options;
     try {
       const reply = await redis.run(script, keys, args, this.#times.askMs);
-      if (this.#away) events.back();
-      this.#away = false;
+      if (this.#awaySince !== null) events.back();
+      this.#awaySince = null;
       return reply;
     } catch (error) {
-      if (error instanceof RedisFailure && !this.#away) {
-        this.#away = true;
+      if (error instanceof RedisFailure && this.#awaySince === null) {
+        this.#awaySince = this.#now();
         events.away(error.message);
       }
       throw error;

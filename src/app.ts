@@ -179,6 +179,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       },
       router: createRouter(config.models, config.images.defaultModel),
       flights,
+      leases: cache.leases,
       renditions: cache.renditions,
       links: cache.links,
       idempotencyKeys: cache.idempotencyKeys,

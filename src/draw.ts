@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { CacheKey } from './cache/key.ts';
 import type { Entries, Hit } from './cache/entry.ts';
+import type { Lease } from './cache/leases.ts';
 import type { Decision } from './cache/policy.ts';
 import type { UpstreamDialect } from './dialects/dialect.ts';
 import { GatewayError } from './errors.ts';
@@ -8,6 +9,7 @@ import type { Failure } from './errors.ts';
 import { alarmOfExcess, noteProhibited } from './draw/alarms.ts';
 import { judge } from './draw/judge.ts';
 import type { Judged } from './draw/judge.ts';
+import { keep } from './draw/keep.ts';
 import { weigh, weighAnswer } from './draw/weigh.ts';
 import type { Drawn } from './image/answer.ts';
 import type { Model, Target } from './image/model.ts';
@@ -59,6 +61,8 @@ export interface DrawJob {
   readonly reserve: (hold: Hold) => Promise<void>;
   /** Aborted when nobody wants the picture any more. */
   readonly givenUp: AbortSignal;
+  /** What other instances wait for; null where none does, or none can be asked. */
+  readonly lease: Lease | null;
 }
 
 /** What a flight hands to everybody aboard. */
@@ -67,6 +71,8 @@ export interface Flown {
   /** Set when the second look-up found that another flight had just stored it. */
   readonly hit: Omit<Hit, 'drawn'> | null;
   readonly stored: boolean;
+  /** Another instance drew it, and this one waited. */
+  readonly elsewhere: boolean;
   /**
    * Gives back the memory the answer lies in, for the next. To be called when nobody can look at it any more; if that
    * is never certain, the garbage collector has it.
@@ -83,7 +89,10 @@ export async function drawPicture(parts: DrawParts, job: DrawJob): Promise<Flown
   if (decision.read) {
     // Between this caller's look-up and its flight another flight may have landed and stored.
     const hit = await parts.entries.get(job.key, decision);
-    if (hit !== null) return { drawn: hit.drawn, hit, stored: false, letGo: () => undefined };
+    if (hit !== null) {
+      void job.lease?.end('stored');
+      return { drawn: hit.drawn, hit, stored: false, elsewhere: false, letGo: () => undefined };
+    }
   }
   const upstream = parts.upstreams.get(target.upstream);
   if (upstream === undefined)
@@ -140,8 +149,8 @@ export async function drawPicture(parts: DrawParts, job: DrawJob): Promise<Flown
     drawnAt: parts.now(),
     drawMs,
   };
-  const stored = decision.store && (await store(parts, job, drawn));
-  return { drawn, hit: null, stored, letGo: loan.giveBack };
+  const stored = await keep(parts, job, drawn);
+  return { drawn, hit: null, stored, elsewhere: false, letGo: loan.giveBack };
 }
 
 function cancelled(): GatewayError {
@@ -192,15 +201,4 @@ function settle({ metrics, state, log }: DrawParts, { id, model, tenant }: Hold,
   written.catch((error: unknown) =>
     log.fault('ledger: settlement not written; the hold is charged in full', error, { hold: id }),
   );
-}
-
-/** A store that fails costs a later hit, never this answer. */
-async function store(parts: DrawParts, job: DrawJob, drawn: Drawn): Promise<boolean> {
-  try {
-    return await parts.entries.put(job.key, drawn, job.decision.ttlSeconds);
-  } catch (error) {
-    parts.metrics.cache('error');
-    parts.log.fault('cache: picture not stored', error);
-    return false;
-  }
 }

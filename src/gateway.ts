@@ -1,24 +1,23 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { keyName } from './cache/key.ts';
 import type { CacheKey } from './cache/key.ts';
-import type { Flights, OnDisconnect, Seat } from './cache/flights.ts';
+import type { Flights, OnDisconnect } from './cache/flights.ts';
+import type { Leases } from './cache/leases.ts';
 import type { IdempotencyKeys } from './cache/idempotency.ts';
 import type { Links } from './cache/links.ts';
 import type { CacheWhen, Decision, Directives } from './cache/policy.ts';
 import type { Renditions } from './cache/renditions.ts';
 import type { Call, Delivered, Dialect } from './dialects/dialect.ts';
-import { drawPicture } from './draw.ts';
 import type { DrawParts, Flown } from './draw.ts';
 import { GatewayError } from './errors.ts';
-import { collects, ownerKey, planRequest } from './gateway/plan.ts';
+import { board } from './gateway/board.ts';
+import type { Landed } from './gateway/board.ts';
+import { ownerKey, planRequest } from './gateway/plan.ts';
 import type { Planned } from './gateway/plan.ts';
 import type { PictureWish } from './image/delivery.ts';
 import type { Model } from './image/model.ts';
 import type { Draw, ImageRequest, PictureFormat } from './image/request.ts';
 import type { resolveShape } from './image/size.ts';
 import type { Caller } from './tenants/authenticate.ts';
-import { Reservation } from './tenants/reservation.ts';
-import type { Ticket } from './tenants/reservation.ts';
 import type { Tags } from './tenants/state.ts';
 import type { Router } from './upstreams/router.ts';
 import type { JsonObject } from './wire/json.ts';
@@ -26,6 +25,8 @@ import type { JsonObject } from './wire/json.ts';
 export interface GatewayParts extends DrawParts {
   readonly router: Router;
   readonly flights: Flights<Flown>;
+  /** Of the instances that share a store; null: this one is alone. */
+  readonly leases: Leases | null;
   readonly renditions: Renditions;
   readonly links: Links;
   readonly idempotencyKeys: IdempotencyKeys;
@@ -183,8 +184,6 @@ function keptFor({ flown: { hit, stored }, decision }: Landed): number {
   return hit?.ttlSeconds ?? decision.ttlSeconds;
 }
 
-type Landed = Pick<ServedPicture, 'how' | 'flown' | 'key' | 'decision'>;
-
 /** For the metrics and the ledger's usage: what this caller would have paid. */
 function noteSaving(
   { metrics, state }: GatewayParts,
@@ -193,6 +192,7 @@ function noteSaving(
   { how, flown }: Landed,
 ): void {
   const { costNanos, drawMs, upstream } = flown.drawn;
+  if (how === 'joined') metrics.joined(flown.elsewhere ? 'instance' : 'local');
   metrics.saved(model.id, caller.tenant.id, costNanos);
   state.save({
     how: how === 'joined' ? 'joined' : 'cached',
@@ -208,86 +208,6 @@ function noteSaving(
   });
 }
 
-/** Finds a seat for every picture that is not there yet; the money for all that this caller leads is taken at once. */
-function board(
-  parts: GatewayParts,
-  { caller, tags, retainBody, watch }: Incoming,
-  { request, model, target, pictures: plans }: Planned,
-): {
-  readonly waiting: Promise<Landed>[];
-  readonly leave: Seat<Flown>['leave'];
-  readonly lostNanos: () => number;
-} {
-  const reservation = new Reservation(parts.state);
-  const seats: Seat<Flown>[] = [];
-  let lostNanos = 0;
-  const waiting = plans.map(async (planned): Promise<Landed> => {
-    const { draw, decision, key, hit } = planned;
-    if (hit !== null) {
-      countLookUp(parts, decision, 'hit', hit);
-      watch?.landed();
-      return { how: 'hit', flown: hit, key, decision };
-    }
-    const ticket = reservation.ticket();
-    const lead = async (givenUp: AbortSignal): Promise<Flown> => {
-      const letGo = retainBody();
-      try {
-        const { user } = request;
-        return await drawPicture(parts, {
-          ...planned,
-          model,
-          target,
-          caller,
-          user,
-          tags,
-          reserve: ticket.take,
-          givenUp,
-        });
-      } finally {
-        ticket.close();
-        letGo();
-      }
-    };
-    const seat = take(() => {
-      const owner = caller.tenant.id;
-      return decision.join
-        ? parts.flights.join(keyName(key), lead, { collects: collects(decision), owner })
-        : parts.flights.fly(ownerKey(planned, caller), lead, { owner });
-    }, ticket);
-    countLookUp(parts, decision, seat.role, null);
-    if (seat.role !== 'leader') ticket.detach();
-    seats.push(seat);
-    try {
-      const flown = await seat.wait(watch === null ? parts.answerWithinMs(target.upstream, draw.tier) : Infinity);
-      watch?.landed();
-      if (flown.hit !== null) return { how: 'hit', flown, key, decision };
-      return { how: seat.role === 'leader' ? 'drawn' : 'joined', flown, key, decision };
-    } catch (error) {
-      seat.leave(false);
-      // Who joined pays for nothing, and the failure of a flight is told to all aboard.
-      if (seat.role === 'leader' && error instanceof GatewayError) lostNanos += error.detail.costNanos ?? 0;
-      throw error;
-    }
-  });
-  reservation.seal();
-  if (watch !== null) reservation.taken.then(watch.boarded, () => undefined);
-  return {
-    waiting,
-    lostNanos: () => lostNanos,
-    leave: (delivered, onDisconnect) => seats.forEach((seat) => seat.leave(delivered, onDisconnect)),
-  };
-}
-
-/** A seat that cannot be had needs no money. */
-function take(seat: () => Seat<Flown>, ticket: Ticket): Seat<Flown> {
-  try {
-    return seat();
-  } catch (error) {
-    ticket.close();
-    throw error;
-  }
-}
-
 /** What a tenant says of it wins over what is said of the model, and that over the rest. */
 function onDisconnectOf({ cache }: GatewayParts, { tenant }: Caller, model: Model): OnDisconnect {
   return tenant.cache.onDisconnect ?? model.cache?.onDisconnect ?? cache.onDisconnect;
@@ -296,18 +216,6 @@ function onDisconnectOf({ cache }: GatewayParts, { tenant }: Caller, model: Mode
 function whenAborted(signal: AbortSignal, work: () => void): void {
   if (signal.aborted) work();
   else signal.addEventListener('abort', work, { once: true });
-}
-
-/** Counted when the seat is taken, for those too whose picture never comes. */
-function countLookUp(
-  { metrics }: GatewayParts,
-  { bypass }: Decision,
-  role: Seat<Flown>['role'] | 'hit',
-  found: Flown | null,
-): void {
-  if (bypass !== null) metrics.bypass(bypass);
-  if (role === 'leader') metrics.cache(bypass === null ? 'miss' : 'bypass');
-  else metrics.cache(role === 'hit' ? 'hit' : 'collapsed', found?.hit?.tier);
 }
 
 function asGatewayError(error: unknown): GatewayError {

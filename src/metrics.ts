@@ -69,6 +69,10 @@ export interface Metrics {
   /** `tier`: where a hit was found. What no tier can answer is counted on the first, which is always there. */
   cache(result: CacheResult, tier?: string): void;
   bypass(reason: string): void;
+  /** A picture that another caller's request brought: of this instance, or of another. */
+  joined(where: 'local' | 'instance'): void;
+  leaseTakenOver(): void;
+  leaseTroubled(trouble: string): void;
   evicted(tier: string, reason: string): void;
   /** What became of a link to a picture, or of the wish for one. */
   link(event: string): void;
@@ -158,6 +162,20 @@ export function createMetrics({ version, simulator, store, gauges }: MetricsOpti
   const bodies = histogram('plantain_http_body_bytes', 'Body sizes, received and sent.', BYTES, 'direction');
   const cache = counter('plantain_cache_requests_total', 'Pictures looked up, by result.', 'tier', 'result');
   const bypass = counter('plantain_cache_bypass_total', 'Pictures not looked up, by reason.', 'reason');
+  const joins = counter(
+    'plantain_joined_total',
+    'Pictures that came of the work another request had begun, on this instance (local) or on another (instance).',
+    'where',
+  );
+  const takeOvers = counter(
+    'plantain_lease_takeovers_total',
+    'Pictures this instance drew because the one that had begun them was not heard of any more.',
+  );
+  const leaseTroubles = counter(
+    'plantain_lease_troubles_total',
+    'Pictures that several instances may have drawn: alone (Redis did not answer), lost (not heard of in time), unkept or unread (could not be handed on).',
+    'trouble',
+  );
   const evictions = counter('plantain_cache_evictions_total', 'Entries dropped from the store.', 'tier', 'reason');
   const links = counter(
     'plantain_links_total',
@@ -268,6 +286,9 @@ export function createMetrics({ version, simulator, store, gauges }: MetricsOpti
     bytes: (direction, count) => bodies.observe({ direction }, count),
     cache: (result, tier = 'memory') => cache.inc({ tier, result }),
     bypass: (reason) => bypass.inc({ reason }),
+    joined: (where) => joins.inc({ where }),
+    leaseTakenOver: () => takeOvers.inc(),
+    leaseTroubled: (trouble) => leaseTroubles.inc({ trouble }),
     evicted: (tier, reason) => evictions.inc({ tier, reason }),
     link: (event) => links.inc({ event }),
     upstreamStarted: (model) => inflight.inc({ model }),

@@ -4,6 +4,7 @@ import { DiskStore } from '../cache/disk-store.ts';
 import type { DiskTrouble } from '../cache/disk-store.ts';
 import { Entries } from '../cache/entry.ts';
 import { IdempotencyKeys } from '../cache/idempotency.ts';
+import type { Leases } from '../cache/leases.ts';
 import { MemoryStore } from '../cache/memory-store.ts';
 import { Links } from '../cache/links.ts';
 import { createLinkSigner } from '../cache/link-signature.ts';
@@ -28,6 +29,8 @@ export interface CacheParts {
   /** Answers of tasks, and what is known of these over a restart. */
   readonly answers: KeptAnswers;
   readonly taskBook: TaskBook & { rows(): Promise<readonly TaskRow[]> };
+  /** Null: no other instance shares the store. */
+  readonly leases: Leases | null;
   readonly admin: CacheAdmin;
   /** Bytes, by tier. */
   held(): readonly { readonly tier: string; readonly bytes: number }[];
@@ -102,7 +105,7 @@ export async function openCache(options: CacheOptions): Promise<CacheParts> {
           log,
           metrics,
         });
-  const stores: readonly EntryStore[] = [memory, disk, shared].filter((store) => store !== null);
+  const stores: readonly EntryStore[] = [memory, disk, shared?.store ?? null].filter((store) => store !== null);
 
   const onTrouble = (trouble: EntryTrouble, cause?: unknown): void => {
     metrics.cache('error');
@@ -114,7 +117,7 @@ export async function openCache(options: CacheOptions): Promise<CacheParts> {
     first: memoryTexts(IDEMPOTENCY_BYTES),
     now,
     onClaim: (claim) => disk?.keepClaim(claim),
-    shared,
+    shared: shared?.store ?? null,
   });
   if (disk !== null) idempotencyKeys.restore(await disk.claims());
 
@@ -124,7 +127,7 @@ export async function openCache(options: CacheOptions): Promise<CacheParts> {
   return {
     held() {
       const own = [memory, disk].filter((store) => store !== null);
-      return [...own.map(({ tier, byteLength }) => ({ tier, bytes: byteLength })), ...(shared?.held ?? [])];
+      return [...own.map(({ tier, byteLength }) => ({ tier, bytes: byteLength })), ...(shared?.store.held ?? [])];
     },
     entries: new Entries({ shelf: whole, parseAnswer, now, onTrouble }),
     renditions: createRenditions({ shelf: whole, now }),
@@ -143,6 +146,7 @@ export async function openCache(options: CacheOptions): Promise<CacheParts> {
       drop: (id) => disk?.dropTask(id),
       rows: async () => (await disk?.tasks()) ?? [],
     },
+    leases: shared?.leases ?? null,
     admin: whole,
     async close() {
       timers.forEach(clearTimeout);

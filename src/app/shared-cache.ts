@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import type { Leases } from '../cache/leases.ts';
 import { BytesInRedis } from '../cache/redis-bytes.ts';
 import type { SharedBytes } from '../cache/redis-bytes.ts';
 import { RedisStore } from '../cache/redis-store.ts';
@@ -10,6 +11,7 @@ import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { openRedis, openRedisBytes, RedisFailure } from '../redis.ts';
 import type { Redis } from '../redis.ts';
+import { openLeases } from './leases.ts';
 
 export interface SharedCacheOptions {
   readonly config: Config['cache'];
@@ -29,11 +31,18 @@ const CONNECT_MS = 1_000;
 const ASK_MS = 2_000;
 const PROBE_MS = 5_000;
 
+export interface SharedCache {
+  readonly store: RedisStore;
+  /** Closed with the store. */
+  readonly leases: Leases;
+}
+
 /** The cache that instances share. Its connections are its own: what is long or late there keeps no budget waiting. */
-export async function openSharedCache(options: SharedCacheOptions): Promise<RedisStore> {
+export async function openSharedCache(options: SharedCacheOptions): Promise<SharedCache> {
   const { config, redis: address, realm, bounds, now, onNews, log, metrics } = options;
   const redis = openRedis(address.url);
   const { prefix, bytes } = placesOf(address.url, config, realm);
+  const leases = openLeases(redis, prefix, { log, metrics });
   const heads = bounds(config.redisBytes);
   const { maxBytes, scopeBytes } = config.s3 === null ? heads : bounds(config.s3Bytes);
   const store = new RedisStore({
@@ -55,13 +64,17 @@ export async function openSharedCache(options: SharedCacheOptions): Promise<Redi
       const where = operation === 'blob' && config.s3 !== null ? 's3' : 'redis-cache';
       metrics.storeOp(where, operation, outcome, seconds);
     },
-    onClosed: () => redis.close(),
+    // What was still to be written is there by now, and those who wait for it are told.
+    async onClosed() {
+      await leases.close();
+      await redis.close();
+    },
   });
   await connected(redis);
   void advise(redis, config.redisBytes, log);
   if (bytes instanceof BytesInS3)
     bytes.probe(PROBE_MS).catch((error: unknown) => log.warn(ADVICE, { reason: wordsOf(error) }));
-  return store;
+  return { store, leases };
 }
 
 /** Books of another place speak of other bytes: each has a cache of its own. */

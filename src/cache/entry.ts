@@ -5,7 +5,8 @@ import { LongString } from '../wire/long-string.ts';
 import { digestOf, digestOfBase64 } from './digest.ts';
 import { cutLongStrings, type Kept, putLongStringsBack, readHead, writeHead } from './head.ts';
 import { type CacheKey, keyName } from './key.ts';
-import type { EntryTrouble, Shelf } from './shelf.ts';
+import type { Fence } from './leases.ts';
+import type { Acceptable, EntryTrouble, Shelf } from './shelf.ts';
 import { newBlob } from './store.ts';
 import type { BlobRef, NewBlob, StoreTier } from './store.ts';
 
@@ -16,6 +17,13 @@ export interface EntriesOptions {
   /** Unix milliseconds. */
   readonly now: () => number;
   readonly onTrouble: (trouble: EntryTrouble, cause?: unknown) => void;
+}
+
+/** For an answer that other instances wait for. */
+export interface Sharing {
+  /** The shared store keeps it only while this stands. */
+  readonly fence?: Fence;
+  readonly onShared?: (isKept: boolean) => void;
 }
 
 export interface Hit {
@@ -35,8 +43,8 @@ export class Entries {
     this.#options = options;
   }
 
-  /** The answer, unless there is none or it is older than accepted; null accepts any age. */
-  async get(key: CacheKey, accept: { readonly maxAgeSeconds: number | null }): Promise<Hit | null> {
+  /** The answer, unless there is none or it is older than accepted. */
+  async get(key: CacheKey, accept: Acceptable): Promise<Hit | null> {
     const name = keyName(key);
     const found = await this.#options.shelf.get(name, accept);
     if (found === null) return null;
@@ -61,23 +69,41 @@ export class Entries {
     }
   }
 
-  /** Whether the answer is kept, whole. A time to live of zero or less keeps nothing: to Keyv zero would mean for ever. */
-  async put(key: CacheKey, { answer, picture, ...drawn }: Drawn, ttlSeconds: number): Promise<boolean> {
-    if (!(ttlSeconds > 0)) return false;
+  /**
+   * Whether the answer is kept, whole. A time to live of zero or less keeps nothing: to Keyv zero would mean for ever. Unless
+   * it rejects, `onShared` is told once whether the store that instances share has kept it, which may be later.
+   */
+  async put(
+    key: CacheKey,
+    { answer, picture, ...drawn }: Drawn,
+    ttlSeconds: number,
+    { fence, onShared }: Sharing = {},
+  ): Promise<boolean> {
+    if (!(ttlSeconds > 0)) {
+      onShared?.(false);
+      return false;
+    }
     const parcel = new Parcel();
     const { words, longStrings } = cutLongStrings(answer.words);
     const kept: Record<string, Kept> = {};
     for (const [place, value] of longStrings) kept[place] = await parcel.add(value);
     const keptPicture = { ...(await parcel.add(picture.data)), info: picture.info };
     const createdAt = this.#options.now();
-    return this.#options.shelf.put(keyName(key), {
+    const entry = {
       scope: key.scope,
       model: drawn.model,
       head: writeHead({ words, longStrings: kept, picture: keptPicture, drawn }),
       createdAt,
       expiresAt: createdAt + ttlSeconds * 1000,
       ...parcel.contents(),
-    });
+      ...(fence !== undefined && { fence }),
+    };
+    return this.#options.shelf.put(keyName(key), entry, { ...(onShared !== undefined && { onShared }) });
+  }
+
+  /** Forgets it here, and not in the store that instances share. */
+  async forget(key: CacheKey): Promise<void> {
+    await this.#options.shelf.forget({ name: keyName(key) });
   }
 
   /** Forgets the answer. Its bytes may serve other entries. */

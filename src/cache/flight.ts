@@ -1,17 +1,51 @@
 import { GatewayError } from '../errors.ts';
+import type { Lease, Leases, Wishes } from './leases.ts';
 import type { Landing } from './orphans.ts';
 
 /**
  * Does the whole of the work. `givenUp`: nobody waits for it any more, and it is not to be finished for nobody. What was
- * paid for by then should land all the same.
+ * paid for by then should land all the same. One that succeeds ends the lease it is given, as soon as its answer is stored
+ * or cannot be, which may be after it is done; one that fails leaves that to the flight.
  */
-export type Lead<T> = (givenUp: AbortSignal) => Promise<T>;
+export type Lead<T> = (givenUp: AbortSignal, lease: Lease | null) => Promise<T>;
+
+/** How a flight is joined with those of other instances. */
+export interface Across<T> extends Pick<Wishes<T>, 'collect' | 'onWait'> {
+  readonly leases: Leases;
+}
 
 /** What becomes of a flight when the last aboard has left without the answer: its work is finished, or given up. */
 export type OnDisconnect = 'finish' | 'cancel';
 
 /** `leader`: its own `lead` does the work, from the start or since the one before was refused. */
 export type Role = 'leader' | 'joiner' | 'adopter';
+
+export interface JoinOptions<T> {
+  /**
+   * Whether a caller who leaves without its answer may come back for it after the landing. To be set where the store
+   * cannot give it: the answer is not stored, or this caller does not read the store (`no-cache`).
+   */
+  readonly collects?: boolean;
+  /** The tenant that asks: what it leaves behind is bounded for each of them. */
+  readonly owner?: string;
+  /** Set where the answer will be stored for all instances: then one of them does the work for all. */
+  readonly across?: Across<T> | null;
+}
+
+export interface Seat<T> {
+  /** As it is now: a joiner becomes the leader when the one before was refused. */
+  readonly role: Role;
+  /**
+   * The flight's outcome. Rejects with `upstream_timeout` when the caller's own deadline passes first: the caller has
+   * then left undelivered, and the flight goes on.
+   */
+  wait(withinMs: number): Promise<T>;
+  /**
+   * To be called once the answer is with the caller, or can no longer be. Only the first call counts. The flight is given
+   * up only when everybody left it with `cancel`: who was told to come back, or means to, keeps it in the air.
+   */
+  leave(delivered: boolean, onDisconnect?: OnDisconnect): void;
+}
 
 export interface Passenger<T> {
   role: Role;
@@ -25,6 +59,9 @@ export interface Flight<T> {
   readonly name: string;
   readonly shared: boolean;
   readonly owner: string;
+  readonly across: Across<T> | null;
+  /** Set while it is not known yet whether another instance does the work. */
+  seeking: AbortController | null;
   /** Aborted when the work is given up. */
   readonly givenUp: AbortController;
   readonly outcome: PromiseWithResolvers<T>;
@@ -46,10 +83,11 @@ export interface Flight<T> {
 
 const DETACHED_WAIT_SECONDS = 5;
 
-export function newFlight<T>(name: string, shared: boolean, owner: string): Flight<T> {
+export function newFlight<T>(name: string, shared: boolean, owner: string, across: Across<T> | null): Flight<T> {
   const outcome = handled(Promise.withResolvers<T>());
   const now = { queue: [], owed: 0, aboard: 0, missed: false, expected: false, detached: false };
-  return { name, shared, owner, givenUp: new AbortController(), outcome, ...now, landing: null, failed: false };
+  const givenUp = new AbortController();
+  return { name, shared, owner, across, seeking: null, givenUp, outcome, ...now, landing: null, failed: false };
 }
 
 export function tooManyDetached(most: number): GatewayError {

@@ -1,10 +1,12 @@
-import { GatewayError, type Failure } from '../errors.ts';
+import { GatewayError } from '../errors.ts';
 import { handled, newFlight, refuse, tooManyDetached } from './flight.ts';
-import type { Flight, Lead, OnDisconnect, Passenger, Role } from './flight.ts';
+import type { Across, Flight, JoinOptions, Lead, OnDisconnect, Passenger, Role, Seat } from './flight.ts';
+import { endingOf, type Lease } from './leases.ts';
 import { Orphans } from './orphans.ts';
 import { firstOf } from './patience.ts';
+import { isRefusalInPerson } from './refusal.ts';
 
-export type { Lead, OnDisconnect } from './flight.ts';
+export type { Across, Lead, OnDisconnect, Seat } from './flight.ts';
 
 export interface FlightsOptions<T> {
   /** Milliseconds, of any origin. */
@@ -20,31 +22,6 @@ export interface FlightsOptions<T> {
   readonly detachedPerOwner?: number;
   /** Told of every answer that all who were aboard have received, and nobody can come for any more. */
   readonly onSpent?: (value: T) => void;
-}
-
-export interface JoinOptions {
-  /**
-   * Whether a caller who leaves without its answer may come back for it after the landing. To be set where the store
-   * cannot give it: the answer is not stored, or this caller does not read the store (`no-cache`).
-   */
-  readonly collects?: boolean;
-  /** The tenant that asks: what it leaves behind is bounded for each of them. */
-  readonly owner?: string;
-}
-
-export interface Seat<T> {
-  /** As it is now: a joiner becomes the leader when the one before was refused. */
-  readonly role: Role;
-  /**
-   * The flight's outcome. Rejects with `upstream_timeout` when the caller's own deadline passes first: the caller has
-   * then left undelivered, and the flight goes on.
-   */
-  wait(withinMs: number): Promise<T>;
-  /**
-   * To be called once the answer is with the caller, or can no longer be. Only the first call counts. The flight is given
-   * up only when everybody left it with `cancel`: who was told to come back, or means to, keeps it in the air.
-   */
-  leave(delivered: boolean, onDisconnect?: OnDisconnect): void;
 }
 
 /**
@@ -85,9 +62,11 @@ export class Flights<T> {
    * the flight it would have joined stores and lands, and only then does the caller come here, to an empty sky. By then
    * the answer is in the store, because storing is the last thing a lead does while its flight can still be joined.
    *
+   * With `across` the flight asks for the lease of its key before anybody leads; while another instance has it, nobody here does.
+   *
    * Throws `rate_limited` when a flight would have to depart and too many of its owner's are in the air for nobody.
    */
-  join(key: string, lead: Lead<T>, { collects = false, owner = '' }: JoinOptions = {}): Seat<T> {
+  join(key: string, lead: Lead<T>, { collects = false, owner = '', across = null }: JoinOptions<T> = {}): Seat<T> {
     const name = `shared:${key}`;
     const flying = this.#shared.get(name);
     if (flying !== undefined) {
@@ -96,7 +75,7 @@ export class Flights<T> {
     }
     const orphan = collects ? this.#orphans.take(name) : undefined;
     if (orphan !== undefined) return this.#board(orphan, 'adopter', collects, lead);
-    const flight = this.#newFlight(name, true, owner);
+    const flight = this.#newFlight(name, true, owner, across);
     this.#shared.set(name, flight);
     return this.#depart(flight, collects, lead);
   }
@@ -105,7 +84,7 @@ export class Flights<T> {
    * For work that is not repeatable: a flight of its own, unless a caller of the same owner key left one behind. Each
    * orphan serves one adopter, so two workers who ask for two pictures get two. Without an owner key nothing is kept.
    */
-  fly(ownerKey: string | null, lead: Lead<T>, { owner = '' }: Pick<JoinOptions, 'owner'> = {}): Seat<T> {
+  fly(ownerKey: string | null, lead: Lead<T>, { owner = '' }: Pick<JoinOptions<T>, 'owner'> = {}): Seat<T> {
     if (ownerKey === null) return this.#depart(this.#newFlight('own', false, owner), false, lead);
     const name = `own:${ownerKey}`;
     const orphan = this.#orphans.take(name);
@@ -114,7 +93,7 @@ export class Flights<T> {
   }
 
   /** Whether `join` would find a flight to share, or one left behind. Changes nothing. */
-  wouldJoin(key: string, { collects = false }: JoinOptions = {}): boolean {
+  wouldJoin(key: string, { collects = false }: Pick<JoinOptions<T>, 'collects'> = {}): boolean {
     const name = `shared:${key}`;
     return this.#shared.has(name) || (collects && this.#orphans.owed(name) > 0);
   }
@@ -152,14 +131,15 @@ export class Flights<T> {
     return this.#detached.values().reduce((sum, count) => sum + count, 0);
   }
 
-  /** Resolves when nothing is in the air; what departs meanwhile is waited for too. */
+  /** Resolves when nothing is in the air; what departs meanwhile is waited for too. What nobody has begun here is not. */
   async idle(): Promise<void> {
+    for (const { seeking, queue } of this.#shared.values()) if (queue.length === 0) seeking?.abort();
     while (this.#inTheAir.size > 0) await Promise.all(this.#inTheAir);
   }
 
-  #newFlight(name: string, shared: boolean, owner: string): Flight<T> {
+  #newFlight(name: string, shared: boolean, owner: string, across: Across<T> | null = null): Flight<T> {
     if ((this.#detached.get(owner) ?? 0) >= this.#detachedPerOwner) throw tooManyDetached(this.#detachedPerOwner);
-    return newFlight<T>(name, shared, owner);
+    return newFlight<T>(name, shared, owner, across);
   }
 
   #depart(flight: Flight<T>, collects: boolean, lead: Lead<T>): Seat<T> {
@@ -172,15 +152,47 @@ export class Flights<T> {
 
   /** Never rejects: the outcome belongs to those aboard. */
   async #draw(flight: Flight<T>): Promise<void> {
+    let lease: Lease | null = null;
+    if (flight.across !== null) {
+      const turn = await this.#turn(flight, flight.across);
+      if (turn === null) return;
+      lease = turn.lease;
+    }
+    const givenUp = flight.givenUp.signal;
     for (let leader = flight.queue[0]; leader !== undefined; leader = flight.queue[0]) {
       leader.role = 'leader';
       const { lead } = leader;
-      const result = await settled(() => lead(flight.givenUp.signal));
+      const result = await settled(() => lead(givenUp, lease));
       if ('value' in result) return this.#land(flight, result.value);
-      if (!isRefusalInPerson(result.error)) return this.#fail(flight, result.error);
-      refuse(flight, leader, result.error);
-      if (flight.queue.length === 0) this.#fail(flight, result.error);
+      const inPerson = isRefusalInPerson(result.error);
+      if (inPerson) refuse(flight, leader, result.error);
+      if (inPerson && flight.queue.length > 0) continue;
+      this.#fail(flight, result.error);
+      // What nobody here wants any more may be wanted elsewhere.
+      return lease?.end(givenUp.aborted ? 'left' : endingOf(result.error, inPerson));
     }
+  }
+
+  /** Null: the flight has ended, with what another instance came to, or because nobody is left who would pay for it. */
+  async #turn(
+    flight: Flight<T>,
+    { leases, collect, onWait }: Across<T>,
+  ): Promise<{ readonly lease: Lease | null } | null> {
+    const first = flight.queue[0];
+    flight.seeking = new AbortController();
+    const waits = (): void => {
+      if (first !== undefined) first.role = 'joiner';
+      onWait();
+    };
+    const turn = await leases.seek(flight.name, { collect, onWait: waits, deserted: flight.seeking.signal });
+    flight.seeking = null;
+    if (turn.kind === 'collected') this.#land(flight, turn.value);
+    else if (turn.kind === 'failed') this.#fail(flight, turn.error);
+    else if (turn.kind === 'deserted' || flight.queue.length === 0) {
+      this.#fail(flight, new GatewayError('unavailable', 'Nobody waits for this picture any more.'));
+      if (turn.kind === 'lead') await turn.lease?.end('left');
+    } else return turn;
+    return null;
   }
 
   #land(flight: Flight<T>, value: T): void {
@@ -220,6 +232,14 @@ export class Flights<T> {
     else this.#detached.set(flight.owner, count);
   }
 
+  /** Nothing is begun here: who has left has led nothing, and where all have left, whoever comes later begins anew. */
+  #leaveSeeking(flight: Flight<T>, passenger: Passenger<T>): void {
+    if (passenger.role === 'leader') passenger.role = 'joiner';
+    if (flight.queue.length > 0 || flight.owed > 0) return;
+    this.#vacate(flight);
+    flight.seeking?.abort();
+  }
+
   /** Nobody is aboard any more. */
   #leaveAlone(flight: Flight<T>): void {
     if (flight.landing !== null || flight.failed) return;
@@ -255,7 +275,8 @@ export class Flights<T> {
         // A shared flight in the air is found by its key; every other one must be kept to be found.
         if (!flight.shared || flight.landing !== null) this.#orphans.keep(flight);
       }
-      if (flight.aboard === 0) this.#leaveAlone(flight);
+      if (flight.seeking !== null) this.#leaveSeeking(flight, passenger);
+      else if (flight.aboard === 0) this.#leaveAlone(flight);
     };
     const outcome = [passenger.refusal.promise, flight.outcome.promise];
     return {
@@ -282,17 +303,4 @@ async function settled<T>(lead: () => Promise<T>): Promise<{ value: T } | { erro
   } catch (error) {
     return { error };
   }
-}
-
-/** Failures that speak of the one caller who led, and say nothing to the others aboard. */
-const IN_PERSON: ReadonlySet<Failure> = new Set([
-  'forbidden',
-  'rate_limited',
-  'budget_reserved',
-  'budget_exhausted',
-  'not_cached',
-]);
-
-export function isRefusalInPerson(error: unknown): boolean {
-  return error instanceof GatewayError && (error.detail.inPerson ?? IN_PERSON.has(error.failure));
 }

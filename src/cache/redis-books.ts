@@ -1,4 +1,5 @@
 import type { Redis, Reply, Script } from '../redis.ts';
+import type { Fence } from './leases.ts';
 import type { BytesPlace } from './redis-lua.ts';
 import * as care from './redis-care.ts';
 import * as verbs from './redis-verbs.ts';
@@ -38,9 +39,13 @@ export interface Filing {
   /** What `begin` said of the books. */
   readonly books: string;
   readonly lifeMs: number;
+  readonly fence: Fence | undefined;
 }
 
-export type Filed = { readonly outcome: 'kept' | 'more' | 'torn' | 'purged'; readonly removed: readonly Removed[] };
+export type Filed = {
+  readonly outcome: 'kept' | 'more' | 'torn' | 'purged' | 'stale';
+  readonly removed: readonly Removed[];
+};
 
 /** What others have to give up in memory. */
 export type News = { readonly names: readonly string[] } | { readonly selection: Selection };
@@ -90,7 +95,7 @@ export class Books {
     return { books: String(books), present: new Set(present) };
   }
 
-  async file({ name, token, card, books, lifeMs }: Filing, room: RoomInBooks, ms: number): Promise<Filed> {
+  async file({ name, token, card, books, lifeMs, fence }: Filing, room: RoomInBooks, ms: number): Promise<Filed> {
     const { scope, model, head, createdAt, expiresAt } = card;
     const blobs = card.blobs.map(({ digest, byteLength }) => ({
       digest,
@@ -98,15 +103,28 @@ export class Books {
       pieces: piecesOf(byteLength),
     }));
     const share = room.scopeBytes < room.maxBytes ? 'share' : 'room';
-    const entry = { name, token, books, scope, model, createdAt, expiresAt, blobs, words: Buffer.byteLength(head) };
+    const entry = {
+      name,
+      token,
+      fence,
+      books,
+      scope,
+      model,
+      createdAt,
+      expiresAt,
+      blobs,
+      words: Buffer.byteLength(head),
+    };
     const words = JSON.stringify({ ...entry, ...room, share, life: lifeMs, most: MOST, from: this.#options.instance });
     const [outcome, bytes, removed = []] = listOf(await this.#run(verbs.FILE, [words], ms));
     this.#count(bytes);
     return { outcome: String(outcome).toLowerCase() as Filed['outcome'], removed: removedOf(removed) };
   }
 
-  async drop(name: string, ms: number): Promise<readonly Removed[]> {
-    const [bytes, removed = []] = listOf(await this.#run(verbs.DROP, [name], ms));
+  /** With a fence: while that stands. */
+  async drop(name: string, ms: number, fence?: Fence): Promise<readonly Removed[]> {
+    const words = fence === undefined ? [name] : [name, JSON.stringify(fence)];
+    const [bytes, removed = []] = listOf(await this.#run(verbs.DROP, words, ms));
     this.#count(bytes);
     return removedOf(removed);
   }

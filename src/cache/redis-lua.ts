@@ -39,6 +39,10 @@ local function add(hash, field, n) return redis.call('HINCRBY', key(hash), field
 local function last(k, ms)
   if redis.call('PTTL', k) < ms then redis.call('PEXPIRE', k, str(ms)) end
 end
+-- The lease under which something is written is still that of who writes it: lease-scripts.ts.
+local function stands(fence)
+  return not fence or redis.call('HGET', fence.key, 't') == str(fence.token)
+end
 -- What it holds: bytes, and how many of them are words.
 local function held() return str(sum('b')) .. ' ' .. str(sum('w')) end
 local function balanced()

@@ -65,7 +65,7 @@ return out
 
 /**
  * ARGV: a JSON of what is to be filed, beside `books` as BEGIN gave them. Makes room for it and files it, in the place of
- * what had its name. KEPT, with what had to go; MORE has to go, and is to be asked again; TORN: its blobs are not whole;
+ * what had its name. KEPT, with what had to go; MORE has to go, and is to be asked again; TORN: its blobs are not whole; STALE: its fence does not stand;
  * PURGED since BEGIN.
  */
 export const FILE = verb(
@@ -73,6 +73,7 @@ export const FILE = verb(
   '',
   `
 local f = cjson.decode(ARGV[2])
+if not stands(f.fence) then return { 'STALE', held() } end
 if f.books ~= id .. ' ' .. (redis.call('HGET', key('sums'), 'purged') or '') then return { 'PURGED', held() } end
 if IN_REDIS then
   for _, blob in ipairs(f.blobs) do
@@ -149,13 +150,13 @@ return { 'KEPT', held(), removed }
 `,
 );
 
-/** ARGV: name. */
+/** ARGV: name, and perhaps a fence as JSON, without which nothing is removed. */
 export const DROP = verb(
   'drop',
   FREELY,
   `
 local removed = {}
-remove(ARGV[2], '', removed)
+if not ARGV[3] or stands(cjson.decode(ARGV[3])) then remove(ARGV[2], '', removed) end
 return { held(), removed }
 `,
 );

@@ -5,6 +5,7 @@ import type { Books, Filing, Removed, RoomInBooks } from './redis-books.ts';
 import type { SharedBytes } from './redis-bytes.ts';
 import { BLOB_BYTES, ENTRY_BYTES } from './redis-lua.ts';
 import type { Cards } from './redis-cards.ts';
+import type { Fence } from './leases.ts';
 import type { Card, NewEntry } from './store.ts';
 
 export interface RedisWriterOptions {
@@ -35,7 +36,7 @@ export class RedisWriter {
   /** Whether it is kept; where it is not, nothing has its name. Rejects with what failed. */
   readonly write = async (name: string, entry: NewEntry, isWanted: () => boolean): Promise<boolean> => {
     const { heads } = this.#options;
-    const { bytes: _bytes, ...card } = entry;
+    const { bytes: _bytes, fence, ...card } = entry;
     const token = randomUUID();
     let isKept = false;
     try {
@@ -43,7 +44,7 @@ export class RedisWriter {
       return isKept;
     } finally {
       // What it should have replaced is out of date.
-      if (!isKept) void Promise.allSettled([this.#drop(name), heads.delete(name, token)]);
+      if (!isKept) void Promise.allSettled([this.#drop(name, fence), heads.delete(name, token)]);
     }
   };
 
@@ -59,14 +60,14 @@ export class RedisWriter {
       const lifeMs = Math.ceil(card.expiresAt - now());
       if (lifeMs <= 0 || !isWanted()) return false;
       if (tries === 0) await heads.set(name, token, card, lifeMs);
-      const outcome = await this.#file({ name, token, card, books: state, lifeMs });
+      const outcome = await this.#file({ name, token, card, books: state, lifeMs, fence: entry.fence });
       if (outcome !== 'torn') return outcome === 'kept';
     }
     return false;
   }
 
   /** However much has to go for it. */
-  async #file(filing: Filing): Promise<'kept' | 'torn' | 'purged'> {
+  async #file(filing: Filing): Promise<'kept' | 'torn' | 'purged' | 'stale'> {
     const { books, room, keepMs, onRemoved } = this.#options;
     for (;;) {
       const { outcome, removed } = await books.file(filing, room, keepMs);
@@ -75,9 +76,9 @@ export class RedisWriter {
     }
   }
 
-  async #drop(name: string): Promise<void> {
+  async #drop(name: string, fence: Fence | undefined): Promise<void> {
     const { books, keepMs, onRemoved } = this.#options;
-    await onRemoved(await books.drop(name, keepMs));
+    await onRemoved(await books.drop(name, keepMs, fence));
   }
 
   /** Alone, as the books count it. */

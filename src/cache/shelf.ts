@@ -14,6 +14,13 @@ export interface ShelfOptions {
 
 export type EntryTrouble = 'another_version' | 'corrupt' | 'blob_missing' | 'store_failed';
 
+export interface Acceptable {
+  /** Null accepts any age. */
+  readonly maxAgeSeconds: number | null;
+  /** Only the last tier is asked: what instances share, and not what this one may have kept of old. */
+  readonly shared?: boolean;
+}
+
 export interface Found {
   readonly card: Card;
   /** By digest: all that the card names. */
@@ -28,6 +35,11 @@ interface Tier {
   readonly cards: Keyv<Card>;
 }
 
+interface PutOptions {
+  readonly everywhere?: boolean;
+  readonly onShared?: (isKept: boolean) => void;
+}
+
 /** The stores, one over the other, as one. To read and to keep never fails: a broken cache is one that misses. */
 export class Shelf {
   readonly #options: ShelfOptions;
@@ -40,10 +52,12 @@ export class Shelf {
     this.#tiers = options.tiers.map((store) => ({ store, cards: cardsOf(store) }));
   }
 
-  /** The entry, whole, unless there is none, or it has expired or is older than accepted; null accepts any age. */
-  async get(name: string, accept: { readonly maxAgeSeconds: number | null }): Promise<Found | null> {
+  /** The entry, whole, unless there is none, or it has expired or is older than accepted. */
+  async get(name: string, accept: Acceptable): Promise<Found | null> {
     const removals = this.#removals;
+    const first = accept.shared === true ? this.#tiers.length - 1 : 0;
     for (const [level, tier] of this.#tiers.entries()) {
+      if (level < first) continue;
       const found = await this.#read(tier, name, accept.maxAgeSeconds ?? Infinity);
       if (found === 'too_old') return null;
       if (found === null) continue;
@@ -58,15 +72,22 @@ export class Shelf {
   /**
    * Whether it is kept, whole, by one tier at least. What a faster tier has kept is found there: the slower ones go on by
    * themselves, unless so much waits for them that more had better wait too. `everywhere`: waits until all have had their
-   * turn, for what must survive the process.
+   * turn, for what must survive the process. `onShared` is told whether the last has kept it.
    */
-  async put(name: string, entry: NewEntry, { everywhere = false } = {}): Promise<boolean> {
+  async put(name: string, entry: NewEntry, { everywhere = false, onShared }: PutOptions = {}): Promise<boolean> {
     const [fastest, ...slower] = this.#tiers;
-    let isKept = await this.#file(fastest!, name, entry);
-    if (slower.length === 0) return isKept;
-    const own = { ...entry, bytes: await ownBytes(fastest!.store, entry) };
+    // What instances share has a fence; what this one keeps has none.
+    const { fence, ...plain } = entry;
+    let isKept = await this.#file(fastest!, name, plain);
+    if (slower.length === 0) {
+      onShared?.(isKept);
+      return isKept;
+    }
+    const own = { ...plain, bytes: await ownBytes(fastest!.store, entry) };
     for (const tier of slower) {
-      const filed = this.#file(tier, name, own);
+      const isLast = tier === slower.at(-1);
+      const filed = this.#file(tier, name, isLast && fence !== undefined ? { ...own, fence } : own);
+      if (isLast) void filed.then(onShared);
       if (isKept && !everywhere && tier.store.backlogBytes <= EASY_BACKLOG_BYTES) continue;
       if (await filed) isKept = true;
     }

@@ -1,5 +1,6 @@
 import { decodeBase64 } from '../wire/base64.ts';
 import type { LongString } from '../wire/long-string.ts';
+import type { Fence } from './leases.ts';
 
 /** What the catalogue of a store knows of an entry: everything but its bytes. */
 export interface Card {
@@ -27,6 +28,8 @@ export interface BlobRef {
 export interface NewEntry extends Card {
   /** By digest, all that `blobs` names. Whoever made it vouches for the digests. */
   readonly bytes: ReadonlyMap<string, NewBlob>;
+  /** A shared store keeps it only while this stands, and else leaves what is there as it is. */
+  readonly fence?: Fence;
 }
 
 export interface NewBlob {

@@ -106,7 +106,7 @@ async function plan(parts: GatewayParts, { caller, directives }: Asking, model: 
 
 async function lookUp(parts: GatewayParts, { key, decision }: Plan): Promise<Flown | null> {
   const hit = decision.read ? await parts.entries.get(key, decision) : null;
-  if (hit !== null) return { drawn: hit.drawn, hit, stored: false, letGo: () => undefined };
+  if (hit !== null) return { drawn: hit.drawn, hit, stored: false, elsewhere: false, letGo: () => undefined };
   if (!decision.onlyIfCached) return null;
   throw notCached(decision);
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { isRefusalInPerson } from '../../src/cache/flights.ts';
+import { isRefusalInPerson } from '../../src/cache/refusal.ts';
 import { FAILURE_STATUS, type Failure, GatewayError } from '../../src/errors.ts';
 import { LONG, never, refused, sky, work } from './sky.ts';
 

@@ -84,6 +84,7 @@ function job(reserve: () => Promise<void>, givenUp: AbortSignal): Parameters<typ
     tags: {},
     reserve,
     givenUp,
+    lease: null,
   };
 }
 

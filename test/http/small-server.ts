@@ -95,6 +95,7 @@ export async function startSmallServer(
       idempotencyKeys: new IdempotencyKeys({ first: memoryTexts(1 << 16), now: Date.now }),
       router: createRouter(BUILT_IN_MODELS, 'gemini-3.1-flash-image'),
       flights: new Flights({ now: Date.now, sizeOf: none }),
+      leases: null,
       renditions: createRenditions({ shelf, now: Date.now }),
       // Nobody has said where this server is reached.
       links: new Links({

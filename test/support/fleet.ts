@@ -34,6 +34,8 @@ export interface FleetOptions {
   readonly simulator?: SimulatorOptions;
   readonly instances?: number;
   readonly upstream?: Record<string, unknown>;
+  /** Merged over the configuration's top level. */
+  readonly config?: Record<string, unknown>;
 }
 
 /** Ready when it resolves. The processes end with the test. */
@@ -43,6 +45,7 @@ export async function startFleet({
   simulator: behaves,
   instances = 2,
   upstream,
+  config: more,
 }: FleetOptions): Promise<Fleet> {
   const simulator = await startSimulator({ signatureBytes: 64, keys: [UPSTREAM_KEY], pricing: 'reseller', ...behaves });
   const offer = (model: string) => ({
@@ -64,6 +67,7 @@ export async function startFleet({
     ],
     models: [offer('gemini-3.1-flash-image'), offer('gemini-3-pro-image')],
     tenants: [{ id: 'acme', keys: [{ key: KEY }], ...tenant }],
+    ...more,
   };
   const directories = Array.from({ length: instances }, () => newDirectory());
   const adminPorts = await Promise.all(directories.map(() => freePort()));

@@ -1,0 +1,128 @@
+import type { Across, OnDisconnect, Seat } from '../cache/flights.ts';
+import { keyName } from '../cache/key.ts';
+import type { Lease } from '../cache/leases.ts';
+import type { Decision } from '../cache/policy.ts';
+import { drawPicture } from '../draw.ts';
+import type { Flown } from '../draw.ts';
+import { GatewayError } from '../errors.ts';
+import type { GatewayParts, Incoming, ServedPicture } from '../gateway.ts';
+import { Reservation } from '../tenants/reservation.ts';
+import type { Ticket } from '../tenants/reservation.ts';
+import { collects, ownerKey } from './plan.ts';
+import type { PicturePlan, Planned } from './plan.ts';
+
+export type Landed = Pick<ServedPicture, 'how' | 'flown' | 'key' | 'decision'>;
+
+/** Those of one request who wait for their pictures. */
+export interface Crew {
+  readonly waiting: readonly Promise<Landed>[];
+  /** As `Seat.leave`, of all of them. */
+  readonly leave: (delivered: boolean, onDisconnect?: OnDisconnect) => void;
+  /** Nano-dollars this caller pays for what did not come. */
+  readonly lostNanos: () => number;
+}
+
+/** Finds a seat for every picture that is not there yet; the money for all that this caller leads is taken at once. */
+export function board(
+  parts: GatewayParts,
+  { caller, tags, retainBody, watch }: Incoming,
+  { request, model, target, pictures: plans }: Planned,
+): Crew {
+  const reservation = new Reservation(parts.state);
+  const leaves: Crew['leave'][] = [];
+  let lostNanos = 0;
+  const waiting = plans.map(async (planned): Promise<Landed> => {
+    const { draw, decision, key, hit } = planned;
+    if (hit !== null) {
+      countLookUp(parts, decision, 'hit', hit);
+      watch?.landed();
+      return { how: 'hit', flown: hit, key, decision };
+    }
+    const ticket = reservation.ticket();
+    let hasLed = false;
+    const lead = async (givenUp: AbortSignal, lease: Lease | null): Promise<Flown> => {
+      hasLed = true;
+      const letGo = retainBody();
+      try {
+        const { user } = request;
+        const job = { ...planned, model, target, caller, user, tags, givenUp, lease };
+        return await drawPicture(parts, { ...job, reserve: ticket.take });
+      } finally {
+        ticket.close();
+        letGo();
+      }
+    };
+    const seat = take(() => {
+      const owner = caller.tenant.id;
+      return decision.join
+        ? parts.flights.join(keyName(key), lead, {
+            collects: collects(decision),
+            owner,
+            across: across(parts, planned, ticket.detach),
+          })
+        : parts.flights.fly(ownerKey(planned, caller), lead, { owner });
+    }, ticket);
+    countLookUp(parts, decision, seat.role, null);
+    if (seat.role !== 'leader') ticket.detach();
+    const leave: Crew['leave'] = (delivered, onDisconnect) => {
+      seat.leave(delivered, onDisconnect);
+      // The other pictures of the request do not wait for money that this one will not need.
+      if (!hasLed) ticket.detach();
+    };
+    leaves.push(leave);
+    try {
+      const flown = await seat.wait(watch === null ? parts.answerWithinMs(target.upstream, draw.tier) : Infinity);
+      watch?.landed();
+      if (flown.hit !== null) return { how: 'hit', flown, key, decision };
+      return { how: seat.role === 'leader' ? 'drawn' : 'joined', flown, key, decision };
+    } catch (error) {
+      leave(false);
+      // Who joined pays for nothing, and the failure of a flight is told to all aboard.
+      if (seat.role === 'leader' && error instanceof GatewayError) lostNanos += error.detail.costNanos ?? 0;
+      throw error;
+    }
+  });
+  reservation.seal();
+  if (watch !== null) reservation.taken.then(watch.boarded, () => undefined);
+  return {
+    waiting,
+    lostNanos: () => lostNanos,
+    leave: (delivered, onDisconnect) => leaves.forEach((leave) => leave(delivered, onDisconnect)),
+  };
+}
+
+/** A seat that cannot be had needs no money. */
+function take(seat: () => Seat<Flown>, ticket: Ticket): Seat<Flown> {
+  try {
+    return seat();
+  } catch (error) {
+    ticket.close();
+    throw error;
+  }
+}
+
+/** Only what is stored can be handed to another instance: all else is joined on this one alone. */
+function across(
+  { leases, entries }: GatewayParts,
+  { key, decision }: PicturePlan,
+  onWait: () => void,
+): Across<Flown> | null {
+  if (leases === null || !decision.store) return null;
+  const collect = async (): Promise<Flown | null> => {
+    const found = await entries.get(key, { maxAgeSeconds: null, shared: true });
+    return found && { drawn: found.drawn, hit: null, stored: true, elsewhere: true, letGo: () => undefined };
+  };
+  return { leases, collect, onWait };
+}
+
+/** Counted when the seat is taken, for those too whose picture never comes. */
+function countLookUp(
+  { metrics }: GatewayParts,
+  { bypass }: Decision,
+  role: Seat<Flown>['role'] | 'hit',
+  found: Flown | null,
+): void {
+  if (bypass !== null) metrics.bypass(bypass);
+  if (role === 'leader') metrics.cache(bypass === null ? 'miss' : 'bypass');
+  else metrics.cache(role === 'hit' ? 'hit' : 'collapsed', found?.hit?.tier);
+}

@@ -58,7 +58,7 @@ describe('a flight with a lease', () => {
 
   it('is alone where nobody can be asked', async () => {
     const { join, say } = leasedSky();
-    const seat = join(async (its) => (its === null ? 'alone' : 'leased'));
+    const seat = join(async (_givenUp, its) => (its === null ? 'alone' : 'leased'));
     say({ kind: 'lead', lease: null });
     expect(await seat.wait(LONG)).toBe('alone');
   });

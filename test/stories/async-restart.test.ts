@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { startSimulator } from '../../src/simulator/server.ts';
 import type { Simulator } from '../../src/simulator/server.ts';
@@ -107,10 +108,12 @@ test(
   async () => {
     const directory = newDirectory();
     const first = await start(directory);
-    simulator.settings.latencyMs = 1_500;
+    simulator.settings.latencyMs = 3_000;
     const location = await begin(first);
     const waiting = fetch(first.url + location, { headers: { authorization: `Bearer ${KEY}`, prefer: 'wait=60' } });
     await expect.poll(() => simulator.calls.at(-1)?.answered).toBeNull();
+    // Until it is there, which nothing tells: a connection that was not accepted yet is reset.
+    await sleep(800);
     first.kill('SIGTERM');
     // Who waits for it is told at once how it stands, and comes back to the next.
     expect((await taskOf(await waiting)).status).toBe('in_progress');

@@ -135,7 +135,8 @@ describe('a tenant whose pictures are cancelled when nobody waits for them', () 
 test('what a tenant says of it wins over its model, and a model over the rest', async () => {
   await askAndHangUp(gateway, IMAGES, images({ user: 'flash' }));
   await expect.poll(() => rowsOf('flash')).toEqual({ 'settled ok': { count: 1, nanos: COST } });
-  await askAndHangUp(gateway, IMAGES, images({ user: 'pro', model: 'gemini-3-pro-image', image_size: '1K' }));
+  gateway.simulator.settings.latencyMs = 2_000;
+  await askAndHangUp(gateway, IMAGES, images({ user: 'pro', model: 'gemini-3-pro-image', image_size: '2K' }));
   await expect.poll(() => rowsOf('pro')).toEqual({ 'settled unknown': { count: 1, nanos: COST } });
 });
 

@@ -193,7 +193,7 @@ function noteSaving(
 ): void {
   const { costNanos, drawMs, upstream } = flown.drawn;
   if (how === 'joined') metrics.joined(flown.elsewhere ? 'instance' : 'local');
-  metrics.saved(model.id, caller.tenant.id, costNanos);
+  metrics.saved(model.id, caller.tenant.id, costNanos, drawMs / 1000);
   state.save({
     how: how === 'joined' ? 'joined' : 'cached',
     tenant: caller.tenant.id,

@@ -94,6 +94,10 @@ describe('requests that are the same', () => {
     const costs = replies.map(({ headers }) => headers.get('x-plantain-cost-usd') ?? '').toSorted();
     expect(costs).toEqual([...Array<string>(199).fill('0'), '0.05']);
     expect(await scraped(gateway, 'plantain_singleflight_waiters')).toBe(0);
+    // What 199 callers did not pay, nor have drawn for the second and a half that it took.
+    const of = { tenant: 'acme' };
+    expect(await scraped(gateway, 'plantain_saved_usd_total', of)).toBeCloseTo(199 * 0.05, 6);
+    expect(await scraped(gateway, 'plantain_saved_seconds_total', of)).toBeGreaterThan(199 * 1.4);
   });
 
   test(`${UNSEEDED} without a seed at once are as many calls and charges: nobody shares by accident`, async () => {

@@ -128,6 +128,7 @@ export class Registry {
     decide: (view: View) => Change<Reply>,
   ): Promise<Reply> {
     const { store, now } = this.#options;
+    let isRefused = false;
     for (let tries = 0; tries < MOST_TRIES; tries += 1) {
       const seen: Seen = new Map();
       const at = now();
@@ -142,6 +143,12 @@ export class Registry {
       } catch (error) {
         // What the store could not write needs no row that it could not write either.
         if (!(error instanceof GatewayError) || error.failure === 'unavailable') throw error;
+        // What is refused for want of something may have been made on another instance a moment ago.
+        if (!isRefused) {
+          isRefused = true;
+          await this.#read();
+          continue;
+        }
         const result = error.detail.code ?? error.failure;
         const nothing = { before: null, after: null, amountNanos: null };
         const audit = { at, ...who, action, subject: refusedSubject, ...nothing, result };

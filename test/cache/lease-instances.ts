@@ -21,6 +21,8 @@ export interface Instance {
   readonly redis: Redis;
   /** What it told, in order. */
   readonly told: (LeaseTrouble | 'takenOver' | 'away' | 'back')[];
+  /** How often it has asked for a lease, and was answered. */
+  asked(): number;
   seek(name: string, wishes?: Partial<Wishes<string>>): Promise<Turn<string>>;
   /** Is not heard of any more, and hears nothing: as a killed process. */
   die(): Promise<void>;
@@ -31,6 +33,8 @@ export async function startInstance(url: string, times: Partial<LeaseTimes> = {}
   const redis = openRedis(url);
   await expect.poll(() => redis.trouble()).toBeNull();
   const told: Instance['told'] = [];
+  let asked = 0;
+  redis.watch({ done: (op) => (asked += op === 'lease_seek' ? 1 : 0) });
   const leases = new RedisLeases({
     redis,
     prefix: '{test}:',
@@ -46,6 +50,7 @@ export async function startInstance(url: string, times: Partial<LeaseTimes> = {}
     leases,
     redis,
     told,
+    asked: () => asked,
     seek: (name, { collect, onWait, deserted } = {}) =>
       leases.seek(name, {
         collect: collect ?? (() => Promise.reject(new Error('nothing was to be collected'))),

@@ -106,8 +106,11 @@ withRedis('leases in Redis', () => {
       await waiting(two, name, { collect: async () => 'fox' }),
       await waiting(three, name, { collect: async () => 'fox' }),
     ];
+    const before = two.asked() + three.asked();
     await lease.end('left');
     const next = await Promise.race(others.map(({ turn }) => turn));
+    // Who asks only when the next one has ended is the next again, and looks it up.
+    await expect.poll(() => two.asked() + three.asked()).toBeGreaterThanOrEqual(before + 2);
     await leaseOf(next).end('stored');
     const kinds = (await Promise.all(others.map(({ turn }) => turn))).map(({ kind }) => kind);
     expect(kinds.toSorted()).toEqual(['collected', 'lead']);

@@ -151,6 +151,22 @@ export function registryContract(name: string, open: () => Promise<OpenedStore>,
     });
 
     if (!shared) return;
+    test('refuses nothing for want of what another instance has just made', async () => {
+      const first = await openStore();
+      const deaf = { ...(await first.another!()), watch: () => () => undefined };
+      const [one, two] = [await openRegistry(first.store), await openRegistry(deaf)];
+      await one.change(who, 'tenant.create', 'tenant', createTenant(reader, { id: 'acme' }));
+      await two.change(who, 'key.create', 'key', createKey(reader, { tenant: 'acme' }));
+      const refused = two.change(who, 'key.create', 'key', createKey(reader, { tenant: 'globex' }));
+      await expect(refused).rejects.toMatchObject({ failure: 'invalid_request' });
+      const trail = await first.store.audit({ limit: 9, before: null, subject: null });
+      expect(trail.map(({ action, result }) => [action, result === 'done'])).toEqual([
+        ['key.create', false],
+        ['key.create', true],
+        ['tenant.create', true],
+      ]);
+    });
+
     test('of two instances loses no change of either, and both know all of them', async () => {
       const first = await openStore();
       const [one, two] = [await openRegistry(first.store), await openRegistry(await first.another!())];

@@ -6,7 +6,7 @@ import type { IdempotencyKeys } from './cache/idempotency.ts';
 import type { Links } from './cache/links.ts';
 import type { CacheWhen, Decision, Directives } from './cache/policy.ts';
 import type { Renditions } from './cache/renditions.ts';
-import type { Call, Delivered, Dialect } from './dialects/dialect.ts';
+import type { Call, Delivered, Dialect, Route } from './dialects/dialect.ts';
 import type { DrawParts, Flown } from './draw.ts';
 import { GatewayError } from './errors.ts';
 import { board } from './gateway/board.ts';
@@ -40,6 +40,7 @@ export interface GatewayParts extends DrawParts {
 /** One request, after its key was checked and its body read. */
 export interface Incoming {
   readonly dialect: Dialect;
+  readonly route: Route;
   readonly call: Call;
   readonly caller: Caller;
   readonly body: JsonObject;

@@ -10,23 +10,52 @@ export interface Dialect {
   readonly name: DialectName;
   /** It answers with the vendor's own words, and so never with a rendition. */
   readonly native: boolean;
-  /** The paths pictures are asked for on, by POST, the vendor's own first; `{model}:method` at the end may hold any model string. */
-  readonly routes: readonly string[];
+  /** Where pictures are asked for, by POST. */
+  readonly routes: readonly Route[];
   /** Where the tasks are asked for that `Prefer: respond-async` makes of its requests, the vendor's base first; empty: it has none, and passes that over. */
   readonly tasks: readonly string[];
   /** Whether a call speaks this dialect, for paths that two vendors share and paths that nobody serves. */
   recognises(asked: Asked): boolean;
-  /** Throws GatewayError naming the field, what is allowed and what to do. */
-  parseRequest(body: JsonObject, call: Call): ImageRequest;
   /** `pictures[i]` is what is delivered for `drawn[i]`: the vendor's bytes, or a rendition of them. */
   /** `costNanos`: what the caller pays for all of it, in nano-dollars, pictures that failed beside these included. */
   renderAnswer(drawn: readonly Delivered[], request: ImageRequest, call: Call, costNanos: number): JsonObject;
   renderError(error: GatewayError, call: Call): { readonly status: number; readonly body: JsonObject };
+  /** Tells one answer in events, for a request that asks for them (`delivery.stream`); absent: no request of it can. */
+  renderEvents?(request: ImageRequest, call: Call): Events;
   renderModels(models: readonly Model[], call: Call): JsonObject;
   renderModel(model: Model): JsonObject;
 }
 
-export type DialectName = 'openai-images' | 'gemini';
+export type DialectName = 'openai-images' | 'openai-chat' | 'claude' | 'gemini';
+
+export interface Route {
+  /** `{model}:method` at its end may hold any model string. */
+  readonly path: string;
+  /** Whether it is the spelling its vendor documents, of those served. */
+  readonly isUsual: boolean;
+  /** Throws GatewayError naming the field, what is allowed and what to do. */
+  parseRequest(body: JsonObject, call: Call): ImageRequest;
+}
+
+/** One answer told bit by bit. What each verb returns is sent in that order; `finish` or `fail` is the last. */
+export interface Events {
+  /** When the 200 goes out. */
+  begin(): readonly StreamEvent[];
+  /** A draft that the vendor has sent, in the order they come. */
+  draft(picture: Picture): readonly StreamEvent[];
+  /** The whole answer, checked and settled; the arguments are those of `renderAnswer`. */
+  finish(delivered: readonly Delivered[], costNanos: number): readonly StreamEvent[];
+  /** A failure after the 200. Before it there is an ordinary error. */
+  fail(error: GatewayError): readonly StreamEvent[];
+}
+
+/** https://html.spec.whatwg.org/multipage/server-sent-events.html */
+export interface StreamEvent {
+  /** Its `event:` line; null: it has none. */
+  readonly name: string | null;
+  /** A string goes out as it is: `[DONE]`. */
+  readonly data: JsonObject | string;
+}
 
 /** What can be told of a call before its body is read. */
 export interface Asked {

@@ -36,7 +36,7 @@ export interface PicturePlan {
 
 export type Asking = Pick<
   Incoming,
-  'dialect' | 'call' | 'caller' | 'body' | 'directives' | 'idempotencyKey' | 'wish' | 'trace'
+  'dialect' | 'route' | 'call' | 'caller' | 'body' | 'directives' | 'idempotencyKey' | 'wish' | 'trace'
 >;
 
 /**
@@ -45,7 +45,7 @@ export type Asking = Pick<
  */
 export async function planRequest(parts: GatewayParts, asking: Asking, verb: 'claim' | 'check'): Promise<Planned> {
   const { dialect, call, caller, trace } = asking;
-  const parsed = dialect.parseRequest(asking.body, call);
+  const parsed = asking.route.parseRequest(asking.body, call);
   trace.modelAsked = parsed.model;
   const format = dialect.native ? null : formatOf(parsed, asking.wish, parts.defaultFormat);
   if (parsed.delivery.asLink) parts.links.check(asking.directives);

@@ -1,5 +1,5 @@
 import { LINKED_PATH } from '../cache/links.ts';
-import type { Asked, Dialect } from '../dialects/dialect.ts';
+import type { Asked, Dialect, Route } from '../dialects/dialect.ts';
 
 /** Where models are listed, in the dialect of whoever asks. */
 export const MODEL_PATHS = ['/v1/models', '/v1beta/models', '/v1beta/openai/models', '/models'] as const;
@@ -41,15 +41,15 @@ export function splitRoute(route: string): { readonly prefix: string; readonly m
 export function drawnPath(
   path: string,
   dialects: readonly Dialect[],
-): { readonly dialect: Dialect; readonly model: string | null } | null {
+): { readonly dialect: Dialect; readonly route: Route; readonly model: string | null } | null {
   const plain = plainPath(path);
   for (const dialect of dialects)
     for (const route of dialect.routes) {
-      const parts = splitRoute(route);
-      if (parts === null && route === plain) return { dialect, model: null };
+      const parts = splitRoute(route.path);
+      if (parts === null && route.path === plain) return { dialect, route, model: null };
       if (parts === null || !plain.startsWith(parts.prefix)) continue;
       const asked = splitMethod(plain.slice(parts.prefix.length).replace(/%3a/gi, ':'));
-      if (asked?.method === parts.method) return { dialect, model: asked.model };
+      if (asked?.method === parts.method) return { dialect, route, model: asked.model };
     }
   return null;
 }

@@ -29,10 +29,11 @@ export function registerQuote(app: FastifyInstance, parts: RouteParts, mount: Mo
         facts.bytesIn = body.byteLength;
         const letGo = body.retain();
         try {
-          const { dialect, model } = served;
+          const { dialect, route, model } = served;
           const call = callOf(facts, model);
           const asking = {
             dialect,
+            route,
             call,
             caller,
             body: body.value,

@@ -26,12 +26,12 @@ export function notServed(
 }
 
 function servedPaths(dialects: readonly Dialect[]): string {
-  return [...drawnPaths(dialects).map((route) => `POST ${route}`), `GET ${MODEL_PATHS[0]}`].join(', ');
+  return [...drawnPaths(dialects).map((path) => `POST ${path}`), `GET ${MODEL_PATHS[0]}`].join(', ');
 }
 
 /** Of each path of pictures the one spelling that its vendor documents. */
 export function drawnPaths(dialects: readonly Dialect[]): readonly string[] {
-  return dialects.flatMap(({ routes }) => routes.slice(0, 1)).toSorted();
+  return dialects.flatMap(({ routes }) => routes.filter(({ isUsual }) => isUsual).map(({ path }) => path)).toSorted();
 }
 
 /** The refusal of a path that is known with another method; null where the method is not the trouble. */

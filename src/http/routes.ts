@@ -1,7 +1,7 @@
 import type { FastifyInstance, RouteHandlerMethod } from 'fastify';
 import { readIdempotencyKey } from '../cache/idempotency.ts';
 import { parseCacheControl } from '../cache/policy.ts';
-import type { Call, Dialect } from '../dialects/dialect.ts';
+import type { Call, Dialect, Route } from '../dialects/dialect.ts';
 import { GatewayError } from '../errors.ts';
 import { serve } from '../gateway.ts';
 import type { Incoming } from '../gateway.ts';
@@ -34,10 +34,10 @@ export function registerRoutes(app: FastifyInstance, parts: RouteParts, mount: M
   /** By the prefix before the model: the methods served there. */
   const methods = new Map<string, Map<string, { readonly dialect: Dialect; readonly draw: Handler }>>();
   for (const dialect of parts.dialects) {
-    const draw = drawHandler(parts, dialect);
     for (const route of dialect.routes) {
-      const split = splitRoute(route);
-      if (split === null) app.post(route, mount(route, dialect, draw));
+      const draw = drawHandler(parts, dialect, route);
+      const split = splitRoute(route.path);
+      if (split === null) app.post(route.path, mount(route.path, dialect, draw));
       else methods.set(split.prefix, (methods.get(split.prefix) ?? new Map()).set(split.method, { dialect, draw }));
     }
   }
@@ -56,7 +56,7 @@ export function registerRoutes(app: FastifyInstance, parts: RouteParts, mount: M
   }
 }
 
-function drawHandler(parts: RouteParts, dialect: Dialect): Handler {
+function drawHandler(parts: RouteParts, dialect: Dialect, route: Route): Handler {
   return async (request, facts, source) => {
     await identify(parts, request, facts, dialect);
     const wish = dialect.native ? null : pictureWish(request.headers.accept);
@@ -78,6 +78,7 @@ function drawHandler(parts: RouteParts, dialect: Dialect): Handler {
       facts.caller = caller;
       const incoming: Incoming = {
         dialect,
+        route,
         call,
         caller,
         body: body.value,

@@ -98,11 +98,23 @@ export interface Delivery {
   readonly compression: number | null;
   /** A link to the picture instead of its bytes. */
   readonly asLink: boolean;
+  /** Told bit by bit, with so many drafts at most; null: in one piece. */
+  readonly stream: { readonly drafts: number } | null;
   /** Told back to OpenAI callers who sent one. */
   readonly safetyIdentifier: string | null;
   /** One sentence for each thing that could not be honoured: `x-plantain-warning`. */
   readonly warnings: readonly string[];
 }
+
+/** Whole, as the vendor sent it. */
+export const WHOLE: Delivery = {
+  format: null,
+  compression: null,
+  asLink: false,
+  stream: null,
+  safetyIdentifier: null,
+  warnings: [],
+};
 
 export type PictureFormat = 'png' | 'jpeg' | 'webp';
 

@@ -1,12 +1,13 @@
 import { expect, test } from 'vitest';
+import { parseRequest as parseImages } from '../../src/dialects/openai-images/request.ts';
+import { parseRequest as parseNative } from '../../src/dialects/gemini/request.ts';
 import { gemini } from '../../src/dialects/gemini/dialect.ts';
-import { openaiImages } from '../../src/dialects/openai-images/dialect.ts';
 import type { ImageRequest } from '../../src/image/request.ts';
 import type { JsonObject } from '../../src/wire/json.ts';
-import { drawOf, flash, geminiCall, imagesCall, pro, received, textTurn } from './draws.ts';
+import { drawOf, flash, geminiCall, pro, received, textTurn } from './draws.ts';
 
-const images = (body: JsonObject): ImageRequest => openaiImages.parseRequest(body, imagesCall);
-const native = (body: JsonObject): ImageRequest => gemini.parseRequest(body, geminiCall);
+const images = (body: JsonObject): ImageRequest => parseImages(body);
+const native = (body: JsonObject): ImageRequest => parseNative(body, geminiCall);
 
 /** The same meaning in both languages. */
 const PAIRS: [JsonObject, JsonObject][] = [

@@ -2,6 +2,7 @@ import { conflictingFields, missingField, readObject, readString } from '../../i
 import { gatherNative, noFields, readConfig } from '../../image/native/config.ts';
 import { take } from '../../image/native/spelling.ts';
 import type { Draw, ImageRequest } from '../../image/request.ts';
+import { WHOLE } from '../../image/request.ts';
 import type { Json, JsonObject } from '../../wire/json.ts';
 import type { Call, SizeNames } from '../dialect.ts';
 import { parseSystem, parseTurns, renderTurn } from './contents.ts';
@@ -37,7 +38,7 @@ export function parseRequest(body: JsonObject, call: Call): ImageRequest {
       },
     },
     count: 1,
-    delivery: { format: null, compression: null, asLink: false, safetyIdentifier: null, warnings: places.warnings },
+    delivery: { ...WHOLE, warnings: places.warnings },
     user: null,
   };
 }

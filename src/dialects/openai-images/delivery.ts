@@ -14,6 +14,7 @@ export function readDelivery(own: Fields, warnings: string[]): Delivery {
   return {
     ...readFormat(own),
     asLink: form?.value === 'url',
+    stream: null,
     safetyIdentifier: safetyIdentifier === '' ? null : safetyIdentifier,
     warnings,
   };

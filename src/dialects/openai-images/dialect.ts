@@ -11,11 +11,10 @@ const BASES = ['/v1', '/v1beta/openai', ''];
 export const openaiImages: Dialect = {
   name: 'openai-images',
   native: false,
-  routes: BASES.map((base) => `${base}/images/generations`),
+  routes: BASES.map((base) => ({ path: `${base}/images/generations`, isUsual: base === '/v1', parseRequest })),
   tasks: BASES.map((base) => `${base}/images/tasks`),
   // The one most clients speak, and so the one spoken to whoever cannot be told.
   recognises: () => true,
-  parseRequest,
   renderAnswer,
   renderError,
   renderModels,

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { gemini } from '../../../src/dialects/gemini/dialect.ts';
+import { parseRequest as parseNative } from '../../../src/dialects/gemini/request.ts';
 import type { Json, JsonObject } from '../../../src/wire/json.ts';
 import { geminiCall, refusalOf, textTurn } from '../draws.ts';
 
-const parse = (body: JsonObject) => gemini.parseRequest(body, geminiCall);
+const parse = (body: JsonObject) => parseNative(body, geminiCall);
 const contents = [textTurn('a fox in snow')];
 
 describe('what is refused', () => {

@@ -1,12 +1,13 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { parseRequest as parseNative } from '../../../src/dialects/gemini/request.ts';
 import { gemini } from '../../../src/dialects/gemini/dialect.ts';
 import { ASPECT_RATIOS, TIERS } from '../../../src/image/size.ts';
 import type { JsonObject } from '../../../src/wire/json.ts';
 import { LongString } from '../../../src/wire/long-string.ts';
 import { drawOf, flash, geminiCall, received, refusalOf, textTurn } from '../draws.ts';
 
-const parse = (body: JsonObject) => gemini.parseRequest(body, geminiCall);
+const parse = (body: JsonObject) => parseNative(body, geminiCall);
 const goesUp = (body: JsonObject) => gemini.renderRequest(drawOf(parse(body)));
 const contents = [textTurn('a fox in snow')];
 

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { parseRequest as parseImages } from '../../../src/dialects/openai-images/request.ts';
 import type { Delivered } from '../../../src/dialects/dialect.ts';
 import { gemini } from '../../../src/dialects/gemini/dialect.ts';
 import { openaiImages } from '../../../src/dialects/openai-images/dialect.ts';
@@ -52,7 +53,7 @@ function delivered(
 const render = (pictures: Delivered[], fields: JsonObject = {}) =>
   openaiImages.renderAnswer(
     pictures,
-    openaiImages.parseRequest({ prompt: 'x', ...fields }, imagesCall),
+    parseImages({ prompt: 'x', ...fields }),
     imagesCall,
     130_000_000 * pictures.length,
   );

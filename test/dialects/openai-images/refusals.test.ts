@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest';
+import { parseRequest as parseImages } from '../../../src/dialects/openai-images/request.ts';
 import { openaiImages } from '../../../src/dialects/openai-images/dialect.ts';
 import type { JsonObject } from '../../../src/wire/json.ts';
 import { LongString } from '../../../src/wire/long-string.ts';
 import { imagesCall, refusalOf } from '../draws.ts';
 
-const parse = (fields: JsonObject) => openaiImages.parseRequest({ prompt: 'x', ...fields }, imagesCall);
+const parse = (fields: JsonObject) => parseImages({ prompt: 'x', ...fields });
 
 describe('what is refused', () => {
   const cases: [JsonObject, string, string?][] = [

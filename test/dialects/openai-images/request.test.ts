@@ -1,12 +1,12 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { openaiImages } from '../../../src/dialects/openai-images/dialect.ts';
+import { parseRequest as parseImages } from '../../../src/dialects/openai-images/request.ts';
 import { ASPECT_RATIOS, TIERS } from '../../../src/image/size.ts';
 import type { Json, JsonObject } from '../../../src/wire/json.ts';
 import { LongString } from '../../../src/wire/long-string.ts';
-import { drawOf, imagesCall, received, refusalOf } from '../draws.ts';
+import { drawOf, received, refusalOf } from '../draws.ts';
 
-const parse = (fields: JsonObject) => openaiImages.parseRequest({ prompt: 'x', ...fields }, imagesCall);
+const parse = (fields: JsonObject) => parseImages({ prompt: 'x', ...fields });
 const plain = parse({});
 
 describe('what the SDKs send', () => {
@@ -37,7 +37,7 @@ describe('what the SDKs send', () => {
       safety: [],
       more: { request: {}, generationConfig: {}, imageConfig: {} },
       count: 2,
-      delivery: { format: 'png', compression: null, asLink: false, safetyIdentifier: null, warnings: [] },
+      delivery: { format: 'png', compression: null, asLink: false, stream: null, safetyIdentifier: null, warnings: [] },
       user: 'u1',
     });
   });

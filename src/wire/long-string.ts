@@ -30,6 +30,27 @@ export class LongString {
     return new LongString([Buffer.from(json)], json.includes('\\'));
   }
 
+  /** The first of its escaped bytes, as Latin-1, for what is known to be ASCII. */
+  beginning(byteLength: number): string {
+    let text = '';
+    for (const chunk of this.chunks) {
+      if (text.length >= byteLength) break;
+      text += Buffer.from(chunk.buffer, chunk.byteOffset, Math.min(chunk.length, byteLength)).toString('latin1');
+    }
+    return text.slice(0, byteLength);
+  }
+
+  /** What follows so many of its escaped bytes, as a view on them. They must end between two characters. */
+  after(byteLength: number): LongString {
+    let left = byteLength;
+    const rest: Uint8Array[] = [];
+    for (const chunk of this.chunks) {
+      if (left < chunk.length) rest.push(chunk.subarray(left));
+      left = Math.max(0, left - chunk.length);
+    }
+    return new LongString(rest, this.escaped);
+  }
+
   /** The string it stands for, as JSON.parse would give it. For texts: of a picture this would be megabytes. */
   text(): string {
     const json = Buffer.concat(this.chunks).toString();

@@ -9,6 +9,7 @@ import {
 } from '../../image/fields.ts';
 import { INT32, readConfig } from '../../image/native/config.ts';
 import type { NativeConfig } from '../../image/native/config.ts';
+import { gatherBody } from '../../image/native/extras.ts';
 import { take } from '../../image/native/spelling.ts';
 import type { Fields } from '../../image/native/spelling.ts';
 import type { ImageRequest, Turn } from '../../image/request.ts';
@@ -16,7 +17,7 @@ import { LEAST_SAFETY } from '../../image/safety.ts';
 import type { Json, JsonObject } from '../../wire/json.ts';
 import { LongString } from '../../wire/long-string.ts';
 import { readDelivery } from './delivery.ts';
-import { gatherBody } from './fields.ts';
+import { GENERATIONS } from './fields.ts';
 import type { OwnName } from './fields.ts';
 import { readShape } from './shape.ts';
 
@@ -27,7 +28,7 @@ const PROMPT_LENGTH = 32_000;
 const BYTES_PER_CHARACTER = 12;
 
 export function parseRequest(body: JsonObject): ImageRequest {
-  const { own, places } = gatherBody(body);
+  const { own, places } = gatherBody(body, GENERATIONS);
   const read = <T>(name: OwnName, reader: (value: Json, path: string) => T) => take(own, name, reader);
 
   const prompt = read('prompt', readPrompt);

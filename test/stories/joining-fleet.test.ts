@@ -175,10 +175,12 @@ withRedis('two gateway processes with one Redis for everything', () => {
     await expect.poll(async () => (await ask(fleet, 0, 'after'))?.status, { timeout: 20_000, interval: 250 }).toBe(200);
     await expect.poll(async () => (await ask(fleet, 1, 'after'))?.status, { timeout: 20_000, interval: 250 }).toBe(200);
     await expect
-      .poll(async () =>
-        (await Promise.all([0, 1].map((gateway) => ask(fleet, gateway, `later ${Date.now()}`)))).map(
-          (got) => got?.status,
-        ),
+      .poll(
+        async () =>
+          (await Promise.all([0, 1].map((gateway) => ask(fleet, gateway, `later ${Date.now()}`)))).map(
+            (got) => got?.status,
+          ),
+        { timeout: 20_000, interval: 250 },
       )
       .toEqual([200, 200]);
     await fleet.stop();

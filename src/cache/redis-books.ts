@@ -3,7 +3,7 @@ import type { Fence } from './leases.ts';
 import type { BytesPlace } from './redis-lua.ts';
 import * as care from './redis-care.ts';
 import * as verbs from './redis-verbs.ts';
-import { StoreDown } from './store.ts';
+import { pinnable, StoreDown } from './store.ts';
 import type { BlobRef, Card, Claim, EvictionReason, Purged, Selection, Standing } from './store.ts';
 
 export interface BooksOptions {
@@ -43,7 +43,7 @@ export interface Filing {
 }
 
 export type Filed = {
-  readonly outcome: 'kept' | 'more' | 'torn' | 'purged' | 'stale';
+  readonly outcome: 'kept' | 'more' | 'torn' | 'full' | 'purged' | 'stale';
   readonly removed: readonly Removed[];
 };
 
@@ -96,7 +96,7 @@ export class Books {
   }
 
   async file({ name, token, card, books, lifeMs, fence }: Filing, room: RoomInBooks, ms: number): Promise<Filed> {
-    const { scope, model, head, createdAt, expiresAt } = card;
+    const { scope, model, head, createdAt, expiresAt, pinned } = card;
     const blobs = card.blobs.map(({ digest, byteLength }) => ({
       digest,
       length: byteLength,
@@ -114,11 +114,21 @@ export class Books {
       expiresAt,
       blobs,
       words: Buffer.byteLength(head),
+      pinned,
+      pinBytes: pinnable(room.maxBytes),
+      scopePinBytes: pinnable(room.scopeBytes),
     };
     const words = JSON.stringify({ ...entry, ...room, share, life: lifeMs, most: MOST, from: this.#options.instance });
     const [outcome, bytes, removed = []] = listOf(await this.#run(verbs.FILE, [words], ms));
     this.#count(bytes);
     return { outcome: String(outcome).toLowerCase() as Filed['outcome'], removed: removedOf(removed) };
+  }
+
+  /** Bytes of pinned entries, each counted whole. */
+  async pins(scope: string, ms: number): Promise<{ readonly all: number; readonly ofScope: number }> {
+    const [bytes, all, ofScope] = textsOf(await this.#run(verbs.PINS, [scope], ms));
+    this.#count(bytes);
+    return { all: Number(all), ofScope: Number(ofScope) };
   }
 
   /** With a fence: while that stands. */

@@ -50,8 +50,8 @@ function keyOf(name: string, token: string): string {
   return `${name}:${token}`;
 }
 
-function cardOf({ scope, model, head, blobs, createdAt, expiresAt }: Card): Card {
-  return { scope, model, head, blobs, createdAt, expiresAt };
+function cardOf({ scope, model, head, blobs, createdAt, expiresAt, pinned }: Card): Card {
+  return { scope, model, head, blobs, createdAt, expiresAt, ...(pinned === true && { pinned }) };
 }
 
 function isCard(value: unknown): value is StoredCard {

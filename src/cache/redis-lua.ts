@@ -13,16 +13,17 @@ export const BLOB_BYTES = 160;
  *   id               names the books of now, whose keys begin with it. Books that do not balance, since Redis evicted a
  *                    part of them, are left to expire: all they spoke of is a miss
  *   entries          name to what is known of an entry: t token, s scope, m model, b what it counts for, w words of it,
- *                    c created, x expires, r its blobs (digest, length, by turns)
- *   used, expiry     names by the turn of their last use, and by their end
+ *                    c created, x expires, r its blobs (digest, length, by turns), p whether it is pinned
+ *   used             names by the turn of their last use, without those that are pinned: they stay until they expire
+ *   expiry           names by their end
  *   hits             name to how often it was given
  *   blobs            digest to how many entries hold it
- *   scope:<scope>    names by the turn of their last use
+ *   scope:<scope>    those of a scope among `used`
  *   group:<group>    names by their creation; a group is a scope and a model
  *   groups           n: entries, b: bytes, h: hits of a group
- *   scopes           n: entries, b: bytes, w: words of a scope
- *   sums             n entries, b bytes, w of them words, k blobs, g groups, s scopes, turn; purged: a token of the last
- *                    purge; told: a token of what was last told to all
+ *   scopes           n: entries, b: bytes, w: words, p: bytes of pinned entries of a scope
+ *   sums             n entries, b bytes, w of them words, k blobs, g groups, s scopes, pn pinned entries, pb their bytes,
+ *                    turn; purged: a token of the last purge; told: a token of what was last told to all
  *   blob:<digest>    bytes in pieces, where Redis keeps them
  *   dead             else: digests of objects that may have to be deleted, by when
  *   news             a channel: which names or which selection the memory of others has to give up
@@ -47,9 +48,9 @@ end
 local function held() return str(sum('b')) .. ' ' .. str(sum('w')) end
 local function balanced()
   local n = sum('n')
-  return redis.call('HLEN', key('entries')) == n and redis.call('ZCARD', key('used')) == n
+  return redis.call('HLEN', key('entries')) == n and redis.call('ZCARD', key('used')) == n - sum('pn')
     and redis.call('ZCARD', key('expiry')) == n and redis.call('HLEN', key('blobs')) == sum('k')
-    and redis.call('HLEN', key('groups')) == 3 * sum('g') and redis.call('HLEN', key('scopes')) == 3 * sum('s')
+    and redis.call('HLEN', key('groups')) == 3 * sum('g') and redis.call('HLEN', key('scopes')) == 4 * sum('s')
 end
 local function begin_anew()
   local purged, told = redis.call('HGET', key('sums'), 'purged'), redis.call('HGET', key('sums'), 'told')
@@ -90,8 +91,13 @@ local function remove(name, reason, out)
   end
   add('scopes', 'b:' .. e.s, -e.b)
   add('scopes', 'w:' .. e.s, -e.w)
+  if e.p then
+    add('scopes', 'p:' .. e.s, -e.b)
+    add('sums', 'pn', -1)
+    add('sums', 'pb', -e.b)
+  end
   if add('scopes', 'n:' .. e.s, -1) <= 0 then
-    redis.call('HDEL', key('scopes'), 'n:' .. e.s, 'b:' .. e.s, 'w:' .. e.s)
+    redis.call('HDEL', key('scopes'), 'n:' .. e.s, 'b:' .. e.s, 'w:' .. e.s, 'p:' .. e.s)
     add('sums', 's', -1)
   end
   add('sums', 'n', -1)
@@ -115,13 +121,23 @@ local function use(name, hits)
   local packed = redis.call('HGET', key('entries'), name)
   if not packed then return nil end
   local e = cmsgpack.unpack(packed)
-  local turn = str(add('sums', 'turn', 1))
-  redis.call('ZADD', key('used'), turn, name)
-  redis.call('ZADD', key('scope:' .. e.s), turn, name)
+  if not e.p then
+    local turn = str(add('sums', 'turn', 1))
+    redis.call('ZADD', key('used'), turn, name)
+    redis.call('ZADD', key('scope:' .. e.s), turn, name)
+  end
   add('hits', name, hits)
   last(key('hits'), redis.call('PTTL', key('entries')))
   add('groups', 'h:' .. cjson.encode({ e.s, e.m }), hits)
   return e
+end
+-- Bytes of pinned entries, of all and of a scope, without that of a name.
+local function pins(scope, name)
+  local packed = name and redis.call('HGET', key('entries'), name)
+  local e = packed and cmsgpack.unpack(packed) or {}
+  local freed = e.p and e.b or 0
+  local of = tonumber(redis.call('HGET', key('scopes'), 'p:' .. scope) or 0)
+  return sum('pb') - freed, of - (e.s == scope and freed or 0)
 end
 local function tell(from, token, news)
   redis.call('HSET', key('sums'), 'told', token)

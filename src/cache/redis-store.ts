@@ -11,7 +11,7 @@ import { Cards, redisAdapter } from './redis-cards.ts';
 import type { RedisOperation, RedisPart, RedisStoreOptions } from './redis-options.ts';
 import { RedisReader } from './redis-reader.ts';
 import { RedisWriter } from './redis-writer.ts';
-import { StoreDown } from './store.ts';
+import { pinnable, StoreDown } from './store.ts';
 import type { BlobRef, Card, Claim, EntryStore, NewEntry, Purged, Selection, Standing } from './store.ts';
 
 const TOLERATED = 3;
@@ -137,6 +137,17 @@ export class RedisStore implements EntryStore {
 
   async clear(): Promise<void> {
     await this.purge({});
+  }
+
+  /** Of a Redis that is away nothing is known: whoever wants to keep something there will hear. */
+  async mayPin(scope: string): Promise<boolean> {
+    const { maxBytes, scopeBytes } = this.#options;
+    try {
+      const { all, ofScope } = await this.#books.pins(scope, this.#findMs);
+      return all < pinnable(maxBytes) && ofScope < pinnable(scopeBytes);
+    } catch {
+      return true;
+    }
   }
 
   touch(name: string): void {

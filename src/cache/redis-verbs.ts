@@ -66,7 +66,7 @@ return out
 /**
  * ARGV: a JSON of what is to be filed, beside `books` as BEGIN gave them. Makes room for it and files it, in the place of
  * what had its name. KEPT, with what had to go; MORE has to go, and is to be asked again; TORN: its blobs are not whole; STALE: its fence does not stand;
- * PURGED since BEGIN.
+ * FULL: what is pinned leaves no room for it; PURGED since BEGIN.
  */
 export const FILE = verb(
   'file',
@@ -86,6 +86,11 @@ local removed = {}
 local words = WORDS + f.words
 local bytes = words
 for _, blob in ipairs(f.blobs) do bytes = bytes + blob.length + BLOB end
+local pinned, pinnedOfScope = pins(f.scope, f.name)
+if pinned + bytes > (f.pinned and f.pinBytes or f.maxBytes)
+  or pinnedOfScope + bytes > (f.pinned and f.scopePinBytes or f.scopeBytes) then
+  return { 'FULL', held() }
+end
 for _, blob in ipairs(f.blobs) do
   -- Held from here on, so that what goes does not take it along.
   if add('blobs', blob.digest, 1) == 1 then
@@ -125,10 +130,16 @@ local refs = {}
 for i, blob in ipairs(f.blobs) do refs[2 * i - 1], refs[2 * i] = blob.digest, blob.length end
 local g = cjson.encode({ f.scope, f.model })
 redis.call('HSET', key('entries'), f.name, cmsgpack.pack({
-  t = f.token, s = f.scope, m = f.model, b = bytes, w = words, c = f.createdAt, x = f.expiresAt, r = refs }))
-local turn = str(add('sums', 'turn', 1))
-redis.call('ZADD', key('used'), turn, f.name)
-redis.call('ZADD', key('scope:' .. f.scope), turn, f.name)
+  t = f.token, s = f.scope, m = f.model, b = bytes, w = words, c = f.createdAt, x = f.expiresAt, r = refs,
+  p = f.pinned }))
+if f.pinned then
+  add('sums', 'pn', 1)
+  add('sums', 'pb', bytes)
+else
+  local turn = str(add('sums', 'turn', 1))
+  redis.call('ZADD', key('used'), turn, f.name)
+  redis.call('ZADD', key('scope:' .. f.scope), turn, f.name)
+end
 redis.call('ZADD', key('expiry'), str(f.expiresAt), f.name)
 redis.call('ZADD', key('group:' .. g), str(f.createdAt), f.name)
 add('sums', 'n', 1)
@@ -140,6 +151,7 @@ add('groups', 'h:' .. g, 0)
 if add('scopes', 'n:' .. f.scope, 1) == 1 then add('sums', 's', 1) end
 add('scopes', 'b:' .. f.scope, bytes)
 add('scopes', 'w:' .. f.scope, words)
+add('scopes', 'p:' .. f.scope, f.pinned and bytes or 0)
 for _, name in ipairs({ 'entries', 'used', 'expiry', 'hits', 'blobs', 'groups', 'scopes', 'sums',
     'scope:' .. f.scope, 'group:' .. g }) do
   last(key(name), f.life + MARGIN)
@@ -148,6 +160,17 @@ last(P .. 'id', f.life + MARGIN)
 if before then tell(f.from, f.token, { names = { f.name } }) end
 return { 'KEPT', held(), removed }
 `,
+);
+
+/** ARGV: scope. Bytes of pinned entries, of all and of that scope. */
+export const PINS = verb(
+  'pins',
+  FREELY,
+  `
+local all, scope = pins(ARGV[2])
+return { held(), str(all), str(scope) }
+`,
+  false,
 );
 
 /** ARGV: name, and perhaps a fence as JSON, without which nothing is removed. */

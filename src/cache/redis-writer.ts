@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { sizeOf } from './backlog.ts';
 import { BYTES_A_MS } from './deadline.ts';
-import type { Books, Filing, Removed, RoomInBooks } from './redis-books.ts';
+import type { Books, Filed, Filing, Removed, RoomInBooks } from './redis-books.ts';
 import type { SharedBytes } from './redis-bytes.ts';
 import { BLOB_BYTES, ENTRY_BYTES } from './redis-lua.ts';
 import type { Cards } from './redis-cards.ts';
@@ -67,7 +67,7 @@ export class RedisWriter {
   }
 
   /** However much has to go for it. */
-  async #file(filing: Filing): Promise<'kept' | 'torn' | 'purged' | 'stale'> {
+  async #file(filing: Filing): Promise<Exclude<Filed['outcome'], 'more'>> {
     const { books, room, keepMs, onRemoved } = this.#options;
     for (;;) {
       const { outcome, removed } = await books.file(filing, room, keepMs);

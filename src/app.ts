@@ -5,7 +5,7 @@ import { alerting, budgetReader } from './app/budgets.ts';
 import { openCache } from './app/cache.ts';
 import { baseOf } from './app/keys.ts';
 import { watchLedger } from './app/ledger.ts';
-import { linkSecrets } from './app/link-secret.ts';
+import { keepLinkSecrets, linkSecrets } from './app/link-secret.ts';
 import { limitParts } from './app/limits.ts';
 import { keepFor } from './app/retention.ts';
 import { openState } from './app/state.ts';
@@ -116,9 +116,9 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     });
 
     let linkBase = config.links.base;
-    if (config.state !== 'embedded' && config.links.secrets.length === 0)
+    if (config.state !== 'embedded' && config.cache.redis === null)
       log.warn(
-        'links: signed with a secret of this instance alone: set PLANTAIN_LINK_SECRET, the same for all of them',
+        'links: each instance serves only those it gave: set cache.store to redis, for all of them to serve all',
       );
     const cache = await openCache({
       config: config.cache,
@@ -132,6 +132,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       metrics,
       links: {
         secrets: await linkSecrets(realm, config.links.secrets),
+        keepSecrets: config.links.secrets.length > 0 ? null : (secrets) => keepLinkSecrets(realm, secrets),
         base: () => linkBase,
         isTenant: (id) => registry.roll.has(id),
       },

@@ -8,6 +8,7 @@ import type { Leases } from '../cache/leases.ts';
 import { MemoryStore } from '../cache/memory-store.ts';
 import { Links } from '../cache/links.ts';
 import { createLinkSigner } from '../cache/link-signature.ts';
+import type { Secrets } from '../cache/link-signature.ts';
 import { createRenditions } from '../cache/renditions.ts';
 import type { Renditions } from '../cache/renditions.ts';
 import { Shelf } from '../cache/shelf.ts';
@@ -49,7 +50,9 @@ export interface CacheOptions {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly links: {
-    readonly secrets: readonly [string, ...string[]];
+    readonly secrets: Secrets;
+    /** Keeps what instances have agreed on; null: it is configured, for all of them. */
+    readonly keepSecrets: ((secrets: Secrets) => Promise<void>) | null;
     readonly base: () => string | null;
     readonly isTenant: (id: string) => boolean;
   };
@@ -105,6 +108,9 @@ export async function openCache(options: CacheOptions): Promise<CacheParts> {
           log,
           metrics,
         });
+  const signer = createLinkSigner(options.links.secrets);
+  const { keepSecrets } = options.links;
+  if (shared !== null && keepSecrets !== null) await shared.agreeOn(signer, keepSecrets);
   const stores: readonly EntryStore[] = [memory, disk, shared?.store ?? null].filter((store) => store !== null);
 
   const onTrouble = (trouble: EntryTrouble, cause?: unknown): void => {
@@ -133,7 +139,7 @@ export async function openCache(options: CacheOptions): Promise<CacheParts> {
     renditions: createRenditions({ shelf: whole, now }),
     links: new Links({
       shelf: whole,
-      signer: createLinkSigner(options.links.secrets),
+      signer,
       base: options.links.base,
       isTenant: options.links.isTenant,
       now,

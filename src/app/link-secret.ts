@@ -1,26 +1,24 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Secrets } from '../cache/link-signature.ts';
 
 const FILE = 'link-secret';
 
 /**
  * What links are signed with, the current secret first: those of the configuration, else those of `directory`/link-secret,
  * one a line, which is made at the first start and readable by this user alone (0600). Another line above them is the new
- * secret of the next start. To be called by the process that has the directory to itself. Throws Error when the file
+ * secret of the next start; instances that share a cache agree on that of one of them. To be called by the process that has the directory to itself. Throws Error when the file
  * cannot be read or written, or holds no secret.
  */
-export async function linkSecrets(
-  directory: string,
-  configured: readonly string[],
-): Promise<readonly [string, ...string[]]> {
+export async function linkSecrets(directory: string, configured: readonly string[]): Promise<Secrets> {
   const [current, ...previous] = configured;
   if (current !== undefined) return [current, ...previous];
   const file = join(directory, FILE);
   const kept = await readIfThere(file);
   if (kept === null) {
     const made = randomBytes(32).toString('base64url');
-    await writePrivately(directory, file, made);
+    await keepLinkSecrets(directory, [made]);
     return [made];
   }
   const [first, ...others] = kept.split(/\s+/).filter((line) => line !== '');
@@ -41,10 +39,11 @@ async function readIfThere(file: string): Promise<string | null> {
 }
 
 /** Whole or not at all: a secret that was cut short would be another. */
-async function writePrivately(directory: string, file: string, secret: string): Promise<void> {
+export async function keepLinkSecrets(directory: string, secrets: Secrets): Promise<void> {
+  const file = join(directory, FILE);
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const unfinished = `${file}.unfinished`;
   await rm(unfinished, { force: true });
-  await writeFile(unfinished, `${secret}\n`, { mode: 0o600, flag: 'wx', flush: true });
+  await writeFile(unfinished, `${secrets.join('\n')}\n`, { mode: 0o600, flag: 'wx', flush: true });
   await rename(unfinished, file);
 }

@@ -1,10 +1,12 @@
 import { hash } from 'node:crypto';
 import type { Leases } from '../cache/leases.ts';
+import type { LinkSigner, Secrets } from '../cache/link-signature.ts';
 import { BytesInRedis } from '../cache/redis-bytes.ts';
 import type { SharedBytes } from '../cache/redis-bytes.ts';
 import { RedisStore } from '../cache/redis-store.ts';
 import type { RedisTrouble } from '../cache/redis-options.ts';
 import { BytesInS3 } from '../cache/s3-bytes.ts';
+import { shareLinkSecret } from '../cache/shared-secret.ts';
 import type { Bounds, Selection } from '../cache/store.ts';
 import type { Config } from '../config.ts';
 import type { Log } from '../log.ts';
@@ -35,6 +37,8 @@ export interface SharedCache {
   readonly store: RedisStore;
   /** Closed with the store. */
   readonly leases: Leases;
+  /** From now on its links are signed with what all instances sign with. */
+  agreeOn(signer: LinkSigner, keep: (secrets: Secrets) => Promise<void>): Promise<void>;
 }
 
 /** The cache that instances share. Its connections are its own: what is long or late there keeps no budget waiting. */
@@ -43,6 +47,7 @@ export async function openSharedCache(options: SharedCacheOptions): Promise<Shar
   const redis = openRedis(address.url);
   const { prefix, bytes } = placesOf(address.url, config, realm);
   const leases = openLeases(redis, prefix, { log, metrics });
+  let endAgreement = (): void => undefined;
   const heads = bounds(config.redisBytes);
   const { maxBytes, scopeBytes } = config.s3 === null ? heads : bounds(config.s3Bytes);
   const store = new RedisStore({
@@ -66,6 +71,7 @@ export async function openSharedCache(options: SharedCacheOptions): Promise<Shar
     },
     // What was still to be written is there by now, and those who wait for it are told.
     async onClosed() {
+      endAgreement();
       await leases.close();
       await redis.close();
     },
@@ -74,7 +80,15 @@ export async function openSharedCache(options: SharedCacheOptions): Promise<Shar
   void advise(redis, config.redisBytes, log);
   if (bytes instanceof BytesInS3)
     bytes.probe(PROBE_MS).catch((error: unknown) => log.warn(ADVICE, { reason: wordsOf(error) }));
-  return { store, leases };
+  return {
+    store,
+    leases,
+    async agreeOn(signer, keep) {
+      const onTrouble = (cause: unknown): void =>
+        log.warn('links: those of other instances cannot be told to be genuine here', { reason: wordsOf(cause) });
+      endAgreement = await shareLinkSecret({ redis, prefix, signer, keep, onTrouble });
+    },
+  };
 }
 
 /** Books of another place speak of other bytes: each has a cache of its own. */

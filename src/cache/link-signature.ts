@@ -5,21 +5,38 @@ export interface LinkSigner {
   /** `expires`: Unix seconds. base64url, 43 characters. */
   sign(id: string, expires: number): string;
   isGenuine(id: string, expires: number, signature: string): boolean;
+  /** What it signs with, and before that has. */
+  readonly secrets: Secrets;
+  /** Signs with that one from now on. */
+  adopt(secret: string): void;
 }
 
+export type Secrets = readonly [current: string, ...previous: string[]];
+
+/** Whoever changes its secret more often than that within an hour makes its oldest links bad. */
+const MOST_SECRETS = 8;
+
 /** The first secret signs; links signed with one of the others are still good, so that a secret can be changed. */
-export function createLinkSigner([current, ...previous]: readonly [string, ...string[]]): LinkSigner {
+export function createLinkSigner(given: Secrets): LinkSigner {
+  let secrets = given;
   const digest = (secret: string, id: string, expires: number): string =>
     // One secret may sign other things some day: none of them can pass for a link.
     createHmac('sha256', secret).update(`plantain link 1\n${id}\n${expires}`).digest('base64url');
   return {
-    sign: (id, expires) => digest(current, id, expires),
+    sign: (id, expires) => digest(secrets[0], id, expires),
     isGenuine(id, expires, signature) {
       const given = Buffer.from(signature);
-      return [current, ...previous].some((secret) => {
+      return secrets.some((secret) => {
         const right = Buffer.from(digest(secret, id, expires));
         return given.length === right.length && timingSafeEqual(given, right);
       });
+    },
+    get secrets() {
+      return secrets;
+    },
+    adopt(secret) {
+      const others = secrets.filter((other) => other !== secret);
+      secrets = [secret, ...others.slice(0, MOST_SECRETS - 1)];
     },
   };
 }

@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { linkSecrets } from '../../src/app/link-secret.ts';
+import { keepLinkSecrets, linkSecrets } from '../../src/app/link-secret.ts';
 
 function directory(): string {
   const made = mkdtempSync(join(tmpdir(), 'plantain-secret-'));
@@ -29,4 +29,12 @@ test('lines of the file are the current secret and those before it; what is too 
     writeFileSync(join(data, 'link-secret'), text);
     await expect(linkSecrets(data, [])).rejects.toThrow(/32 characters/);
   }
+});
+
+test('what is kept is what the next start reads, and is for this user alone', async () => {
+  const data = directory();
+  await linkSecrets(data, []);
+  await keepLinkSecrets(data, ['n'.repeat(32), 'o'.repeat(32)]);
+  expect(await linkSecrets(data, [])).toEqual(['n'.repeat(32), 'o'.repeat(32)]);
+  expect(statSync(join(data, 'link-secret')).mode & 0o777).toBe(0o600);
 });

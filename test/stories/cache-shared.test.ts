@@ -122,6 +122,23 @@ withRedis('gateways that share a cache in Redis', () => {
     expect(await server.cli('KEYS', '*k1*')).toBe('');
   });
 
+  test('a link that one gave leads to its picture on the other, after a flood of others, and on one that was started since', async () => {
+    const room = { cache: { redisBytes: 3_000_000 }, publicUrl: 'http://pictures.test' };
+    const [one, two] = [await start({ config: room }), await start({ config: room })];
+    const linked = async (gateway: TestGateway, prompt: string): Promise<string> => {
+      const reply = await gateway.post(IMAGES, images(prompt, { response_format: 'url' }));
+      const { data } = (await reply.json()) as { readonly data: readonly { readonly url: string }[] };
+      return data[0]!.url;
+    };
+    const [a, b] = [await linked(one, 'a fox'), await linked(two, 'an elk')];
+    for (let number = 0; number < 20; number += 1) await one.post(IMAGES, images(`crowd ${number}`));
+    const opened = async (gateway: TestGateway, url: string): Promise<number> =>
+      (await fetch(url.replace('http://pictures.test', gateway.url))).status;
+    for (const gateway of [one, two]) expect([await opened(gateway, a), await opened(gateway, b)]).toEqual([200, 200]);
+    const again = await start({ config: room });
+    expect([await opened(again, a), await opened(again, b)]).toEqual([200, 200]);
+  });
+
   test('of a tenant that is forgotten on one nothing is left, in Redis or in the memory of the other', async () => {
     const admins = { admin: true, config: { tenants: [{ id: 'globex', keys: [{ key: OTHER_KEY }] }] } };
     const one = await start(admins);
@@ -165,7 +182,8 @@ withRedis('gateways that share a cache in Redis', () => {
       }
     };
     await Promise.all([asking(), asking()]);
-    expect(asked).toBeGreaterThan(4);
+    // At least one of the two was answered while Redis was frozen, and asked again.
+    expect(asked).toBeGreaterThan(2);
     expect(one.simulator.calls).toHaveLength(1);
     expect(two.logged()).toMatch(/its Redis does not answer/);
     own.thaw();

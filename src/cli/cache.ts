@@ -1,5 +1,6 @@
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { keyName } from '../cache/key.ts';
 import { DirectoryTaken, isStore, purgeIn, standingsIn } from '../cache/disk-offline.ts';
 import type { Selection, Standing } from '../cache/store.ts';
 import { isMap } from '../tenants/settings.ts';
@@ -72,6 +73,7 @@ export const cachePurge: Command = {
   summary: 'remove pictures from the cache',
   help: `Usage: npm run plantain -- cache purge [options]
 
+  --key KEY          the picture that Cache-Status, and the log, told this key of (--scope says whose)
   --scope NAME       those of this scope: a tenant's id, unless its configuration names another
   --model ID         those of this model
   --before DAY       those stored before this day of UTC (2026-11-01)
@@ -87,21 +89,27 @@ gateway does it itself, over its admin API: that needs PLANTAIN_ADMIN_KEY, and -
       options: {
         ...LOCATION_OPTIONS,
         ...WRITER_OPTIONS,
+        key: { type: 'string' },
         scope: { type: 'string' },
         model: { type: 'string' },
         before: { type: 'string' },
         all: { type: 'boolean', default: false },
       },
     });
-    const { scope, model, all } = values;
+    const { key, scope, model, all } = values;
+    if (key !== undefined && !/^[0-9a-f]{64}$/.test(key))
+      throw new WrongUse('--key is the 64 hex digits that Cache-Status had as key.');
+    if (key !== undefined && scope === undefined)
+      throw new WrongUse('Say whose it is with --scope: the same key in another scope is another picture.');
     const before = readDay('--before', values.before);
     const selection: Selection = {
+      ...(key !== undefined && scope !== undefined && { name: keyName({ scope, digest: key }) }),
       ...(scope !== undefined && { scope }),
       ...(model !== undefined && { model }),
       ...(before !== null && { before: Date.parse(before) }),
     };
     if ((Object.keys(selection).length === 0) !== all)
-      throw new WrongUse('Say what to remove: --scope, --model or --before, or else --all.');
+      throw new WrongUse('Say what to remove: --key, --scope, --model or --before, or else --all.');
     const { entries, bytes } = await purge(values, surroundings, selection, before);
     surroundings.print(`removed ${entries} entries of ${bytes} bytes\n`);
     return 0;
@@ -152,8 +160,9 @@ async function purge(
     if (adminKey(surroundings) === null)
       throw new Error(`${error.message} Or set PLANTAIN_ADMIN_KEY, and the gateway does it itself.`, { cause: error });
   }
-  const { scope, model } = selection;
+  const { name, scope, model } = selection;
   const asked = given({
+    key: name?.slice(name.lastIndexOf(':') + 1),
     scope,
     model,
     before: before ?? undefined,

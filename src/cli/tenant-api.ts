@@ -86,7 +86,8 @@ export function tenantApi(
         if (status === 200)
           return {
             isGood: true,
-            cache: String(headers['cache-status'] ?? ''),
+            // The key is of use to those who purge, and longer than a line.
+            cache: String(headers['cache-status'] ?? '').replace(/; key=.*$/, ''),
             costNanos: usdToNanos(Number(headers['x-plantain-cost-usd'] ?? 0)),
           };
         if (headers['x-should-retry'] !== 'true' || tries >= MOST_TRIES)

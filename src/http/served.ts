@@ -101,12 +101,14 @@ function pictureHeaders({ pictures, model }: Served, facts: Facts): Record<strin
   };
 }
 
-/** One member for the whole answer: that of the picture the cache did least for. */
+/** One member for the whole answer: that of the picture the cache did least for, with the keys of all that are kept. */
 function statusOf(pictures: readonly ServedPicture[]): string {
   const order = { drawn: 0, joined: 1, hit: 2 } as const;
   const least = pictures.toSorted((left, right) => order[left.how] - order[right.how])[0]!;
   const { hit, stored } = least.flown;
-  return cacheStatus(least.decision, { hit, collapsed: least.how === 'joined', stored });
+  const kept = pictures.filter(({ flown }) => flown.hit !== null || flown.stored);
+  const keys = kept.map(({ key }) => key.digest);
+  return cacheStatus(least.decision, { hit, collapsed: least.how === 'joined', stored }, keys);
 }
 
 /** Header values are one line of ASCII; a comma would begin the next warning. */

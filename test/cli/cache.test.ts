@@ -61,15 +61,21 @@ test('cache purge removes what is selected, never everything by accident, and no
   await put(before.store, 'a', { createdAt: START, blobs: [blobBytes(1, 5000)] });
   await put(before.store, 'b', { createdAt: START + 2 * DAY_MS });
   await put(before.store, 'c', { scope: 'zeta', createdAt: START });
+  const key = 'f'.repeat(64);
+  await put(before.store, `acme:${key}`, { createdAt: START + 2 * DAY_MS });
   await before.store.close();
 
   await expect(run(cachePurge, data)).rejects.toThrow(/Say what to remove/);
   await expect(run(cachePurge, data, '--scope', 'acme', '--all')).rejects.toThrow(/Say what to remove/);
   await expect(run(cachePurge, data, '--before', 'yesterday')).rejects.toThrow(/--before/);
+  await expect(run(cachePurge, data, '--key', key)).rejects.toThrow(/--scope/);
+  await expect(run(cachePurge, data, '--key', 'abc', '--scope', 'acme')).rejects.toThrow(/64 hex/);
   const lock = lockDirectory(data);
   await expect(run(cachePurge, data, '--all')).rejects.toThrow(/stop it/);
   lock.close();
 
+  expect((await run(cachePurge, data, '--scope', 'zeta', '--key', key)).said).toMatch(/^removed 0 entries/);
+  expect((await run(cachePurge, data, '--scope', 'acme', '--key', key)).said).toMatch(/^removed 1 entries/);
   expect((await run(cachePurge, data, '--scope', 'acme', '--before', '2023-11-16')).said).toMatch(/^removed 1 entries/);
   const after = diskStore({ directory });
   expect(await Promise.all(['a', 'b', 'c'].map(async (name) => (await read(after.store, name)) !== null))).toEqual([

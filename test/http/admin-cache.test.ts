@@ -42,6 +42,31 @@ test('the operator sees what is kept and removes it from memory and disk, with a
   expect((await ask('POST', '/admin/cache/purge', { all: true })).body).toMatchObject({ entries: 1 });
 });
 
+test('one picture is removed by the key that its caller and the log were told, and in that scope alone', async () => {
+  const keyOf = (status: string | null): string => /key="([0-9a-f]{64})"/.exec(status ?? '')?.[1] ?? '';
+  const key = keyOf(await statusOf());
+  expect(keyOf(await statusOf())).toBe(key);
+  const other = { prompt: 'a fox in rain', seed: 7 };
+  await gateway.post('/v1/images/generations', other);
+  expect(gateway.logged()).toContain(key);
+  const purge = (body: object): Promise<Told> => ask('POST', '/admin/cache/purge', body);
+  for (const wrong of [{ key }, { key: key.toUpperCase(), scope: 'acme' }, { key: [key], scope: 'acme' }])
+    expect((await purge(wrong)).status).toBe(400);
+  expect((await purge({ key, scope: 'globex' })).body).toEqual({ entries: 0, bytes: 0 });
+  expect(await statusOf()).toContain('hit');
+  expect((await purge({ key, scope: 'acme' })).body).toMatchObject({ entries: 1 });
+  const { body } = await ask('GET', '/admin/audit?subject=cache&limit=1');
+  expect(body['audit']).toMatchObject([{ after: { key, scope: 'acme', entries: 1 } }]);
+  expect(await statusOf()).toContain('fwd=miss');
+  const left = await gateway.post('/v1/images/generations', other);
+  expect(left.headers.get('cache-status')).toContain('hit');
+});
+
+test('several pictures of one answer have a key each', async () => {
+  const reply = await gateway.post('/v1/images/generations', { ...PICTURE, n: 2, image_size: '512' });
+  expect(reply.headers.get('cache-status')).toMatch(/key="([0-9a-f]{64}) (?!\1)[0-9a-f]{64}"$/);
+});
+
 test('of a tenant that is forgotten no picture is kept', async () => {
   await ask('POST', '/admin/tenants', { id: 'hooli' });
   const { key } = (await ask('POST', '/admin/keys', { tenant: 'hooli' })).body;

@@ -21,7 +21,7 @@ describe('one picture, straight through', () => {
   test('a picture asked for in one dialect is a hit in the other, under every name of the model', async () => {
     const first = await gateway.post('/v1/images/generations', { prompt: 'a fox in snow', seed: 7 });
     expect(first.status).toBe(200);
-    expect(first.headers.get('cache-status')).toBe('Plantain; fwd=miss; stored');
+    expect(first.headers.get('cache-status')).toMatch(/^Plantain; fwd=miss; stored/);
     expect(first.headers.get('x-plantain-cost-usd')).toBe('0.05');
     const body = await bodyOf<ImagesReply>(first);
     const picture = body.data[0]!.b64_json;
@@ -35,7 +35,7 @@ describe('one picture, straight through', () => {
       size: '1024x1024',
       user: 'u1',
     });
-    expect(again.headers.get('cache-status')).toMatch(/^Plantain; hit; ttl=\d+$/);
+    expect(again.headers.get('cache-status')).toMatch(/^Plantain; hit; ttl=\d+;/);
     expect(again.headers.get('age')).toMatch(/^\d+$/);
     expect(again.headers.get('x-plantain-cost-usd')).toBe('0');
     expect((await bodyOf<ImagesReply>(again)).data[0]?.b64_json).toBe(picture);
@@ -101,11 +101,11 @@ describe('one picture, straight through', () => {
     const absent = await ask('directives', 'only-if-cached', 1);
     expect(absent.status).toBe(504);
     expect((await bodyOf<OpenAIError>(absent)).error.code).toBe('not_cached');
-    expect(await status('directives', '', 1)).toBe('Plantain; fwd=miss; stored');
+    expect(await status('directives', '', 1)).toMatch(/^Plantain; fwd=miss; stored/);
     expect(await status('directives', 'only-if-cached', 1)).toMatch(/hit/);
     expect(await status('directives', 'no-cache', 1)).toMatch(/fwd=request; stored/);
     expect(await status('unseeded', '')).toBe('Plantain; fwd=bypass; detail="no-seed"');
-    expect(await status('unseeded', 'max-age=3600')).toBe('Plantain; fwd=miss; stored');
+    expect(await status('unseeded', 'max-age=3600')).toMatch(/^Plantain; fwd=miss; stored/);
     expect(await status('unseeded', 'max-age=3600')).toMatch(/hit/);
   });
 
@@ -116,6 +116,6 @@ describe('one picture, straight through', () => {
       { prompt: 'secret plan', seed: 5 },
       { authorization: 'Bearer sk-test-globex' },
     );
-    expect(other.headers.get('cache-status')).toBe('Plantain; fwd=miss; stored');
+    expect(other.headers.get('cache-status')).toMatch(/^Plantain; fwd=miss; stored/);
   });
 });

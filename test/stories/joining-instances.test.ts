@@ -102,7 +102,7 @@ withRedis('two gateways with one cache in Redis', () => {
     const joins = await scraped(two, 'plantain_joined_total', { where: 'instance' });
     const [second, third] = await Promise.all([two.post(IMAGES, images(prompt)), two.post(IMAGES, images(prompt))]);
     for (const reply of [second, third]) {
-      expect(reply.headers.get('cache-status')).toBe('Plantain; fwd=miss; stored; collapsed');
+      expect(reply.headers.get('cache-status')).toMatch(/^Plantain; fwd=miss; stored; collapsed/);
       expect(reply.headers.get('x-plantain-cost-usd')).toBe('0');
     }
     expect(await pictureOf(second)).toBe(await pictureOf(await first));
@@ -129,7 +129,7 @@ withRedis('two gateways with one cache in Redis', () => {
     await calls(1);
     const theirs = two.post(IMAGES, images(prompt), OTHER);
     await calls(2);
-    expect((await theirs).headers.get('cache-status')).toBe('Plantain; fwd=miss; stored');
+    expect((await theirs).headers.get('cache-status')).toMatch(/^Plantain; fwd=miss; stored/);
     await pictureOf(await mine);
   });
 

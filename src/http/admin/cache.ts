@@ -1,3 +1,4 @@
+import { keyName } from '../../cache/key.ts';
 import { StoreDown } from '../../cache/store.ts';
 import type { Purged, Selection } from '../../cache/store.ts';
 import { GatewayError } from '../../errors.ts';
@@ -9,6 +10,9 @@ import { noMore } from './keys.ts';
 import { readQuery } from './query.ts';
 import type { AdminRoute, RouteParts } from './route.ts';
 
+/** SHA-256 in hex. */
+const DIGEST_LENGTH = 64;
+const DIGEST = /^[0-9a-f]{64}$/;
 const WORD = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 
 /** What the cache keeps, and its removal, which is a row of the audit trail. */
@@ -50,25 +54,34 @@ export function cacheRoutes({ registry, cache }: RouteParts): readonly AdminRout
 
 /** What is given must all be true of what goes; for everything it must say so. */
 function readSelection(body: JsonMap): Selection {
-  noMore(body, ['scope', 'model', 'before', 'all']);
-  const { scope, model, before, all = false } = body;
+  noMore(body, ['key', 'scope', 'model', 'before', 'all']);
+  const { key, scope, model, before, all = false } = body;
   for (const [field, value] of Object.entries({ scope, model }))
     if (value !== undefined && (typeof value !== 'string' || !WORD.test(value)))
       throw mistaken(field, 'must be a name of up to 64 letters, digits, ".", "_" or "-"');
+  if (key !== undefined && (typeof key !== 'string' || !DIGEST.test(key)))
+    throw mistaken('key', 'must be the 64 hex digits that Cache-Status had as key');
+  if (typeof key === 'string' && typeof scope !== 'string')
+    throw mistaken('scope', 'must stand beside key: the same key in another scope is another picture');
   const until = before === undefined ? null : typeof before === 'string' ? Date.parse(before) : Number.NaN;
   if (Number.isNaN(until)) throw mistaken('before', 'must be a time such as 2026-11-01T00:00:00Z, or a day');
   if (typeof all !== 'boolean') throw mistaken('all', 'must be true or false');
   const selection: Selection = {
+    ...(typeof key === 'string' && typeof scope === 'string' && { name: keyName({ scope, digest: key }) }),
     ...(typeof scope === 'string' && { scope }),
     ...(typeof model === 'string' && { model }),
     ...(until !== null && { before: until }),
   };
   if ((Object.keys(selection).length === 0) === all) return selection;
-  throw mistaken('all', 'must be true to remove everything, and must not stand beside scope, model or before');
+  throw mistaken('all', 'must be true to remove everything, and must not stand beside key, scope, model or before');
 }
 
-function asMap({ before, ...selection }: Selection): JsonMap {
-  return { ...selection, ...(before !== undefined && { before: timeOf(before) }) };
+function asMap({ before, name, ...selection }: Selection): JsonMap {
+  return {
+    ...(name !== undefined && { key: name.slice(-DIGEST_LENGTH) }),
+    ...selection,
+    ...(before !== undefined && { before: timeOf(before) }),
+  };
 }
 
 /** A store that does not answer is no fault of the gateway's. */

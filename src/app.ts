@@ -35,6 +35,7 @@ import { Registry } from './tenants/registry.ts';
 import type { Payer } from './tenants/state.ts';
 import type { RegistryStore } from './tenants/registry-store.ts';
 import { createUpstream } from './upstreams/client.ts';
+import { UpstreamHealth } from './upstreams/health.ts';
 import { createRouter } from './upstreams/router.ts';
 import { Regions } from './wire/regions.ts';
 
@@ -161,7 +162,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     closers.push(watched.close);
 
     const upstreams = new Map<string, DrawUpstream>();
-    for (const upstream of config.upstreams) upstreams.set(upstream.id, await openUpstream(upstream, closers));
+    for (const upstream of config.upstreams) upstreams.set(upstream.id, await openUpstream(upstream, closers, metrics));
 
     const limited = opened.limited(watched.state, metrics);
     const gateway: GatewayParts = {
@@ -244,7 +245,11 @@ function patienceMs({ answerWithinMs, abandonAfterMs }: UpstreamConfig, tier: Ti
   return waits < deadlineMs(abandonAfterMs, tier) ? waits : Infinity;
 }
 
-async function openUpstream(config: UpstreamConfig, closers: (() => Promise<void>)[]): Promise<DrawUpstream> {
+async function openUpstream(
+  config: UpstreamConfig,
+  closers: (() => Promise<void>)[],
+  metrics: Metrics,
+): Promise<DrawUpstream> {
   let { baseUrl } = config;
   if (baseUrl === 'simulator:') {
     const simulator = await startSimulator();
@@ -253,7 +258,17 @@ async function openUpstream(config: UpstreamConfig, closers: (() => Promise<void
   }
   const { id, auth, replyBytes } = config;
   const [key = 'simulator', ...others] = config.keys;
-  const client = createUpstream({ id, baseUrl, auth, keys: [key, ...others], replyBytes });
+  const keys: readonly [string, ...string[]] = [key, ...others];
+  const client = createUpstream({ id, baseUrl, auth, keys, replyBytes });
   closers.push(() => client.close());
-  return { client, sizeNames: config.sizeNames, abandonAfterMs: (tier) => deadlineMs(config.abandonAfterMs, tier) };
+  return {
+    client,
+    health: new UpstreamHealth(keys, {
+      opened: (model) => metrics.breaker(id, model, true),
+      closed: (model) => metrics.breaker(id, model, false),
+    }),
+    sizeNames: config.sizeNames,
+    abandonAfterMs: (tier) => deadlineMs(config.abandonAfterMs, tier),
+    answerWithinMs: (tier) => deadlineMs(config.answerWithinMs, tier),
+  };
 }

@@ -7,6 +7,8 @@ import type { UpstreamDialect } from './dialects/dialect.ts';
 import { GatewayError } from './errors.ts';
 import type { Failure } from './errors.ts';
 import { alarmOfExcess, noteProhibited } from './draw/alarms.ts';
+import { Attempts } from './draw/attempts.ts';
+import type { Attempt } from './draw/attempts.ts';
 import { judge } from './draw/judge.ts';
 import type { Judged } from './draw/judge.ts';
 import { keep } from './draw/keep.ts';
@@ -22,6 +24,7 @@ import type { KeyPauses } from './tenants/pause.ts';
 import { accountsFor } from './tenants/state.ts';
 import type { Hold, Made, SpendState, Tags } from './tenants/state.ts';
 import type { Sent, Upstream } from './upstreams/client.ts';
+import type { UpstreamHealth } from './upstreams/health.ts';
 import { splice } from './wire/json.ts';
 import type { Regions } from './wire/regions.ts';
 
@@ -43,8 +46,11 @@ export interface DrawParts {
 
 export interface DrawUpstream {
   readonly client: Upstream;
+  readonly health: UpstreamHealth;
   readonly sizeNames: Readonly<Record<string, string>>;
   readonly abandonAfterMs: (tier: Draw['tier']) => number;
+  /** How long callers wait: what is asked for again must be so before. */
+  readonly answerWithinMs: (tier: Draw['tier']) => number;
 }
 
 export interface DrawJob {
@@ -52,7 +58,6 @@ export interface DrawJob {
   readonly key: CacheKey;
   readonly decision: Decision;
   readonly model: Model;
-  readonly target: Target;
   readonly caller: Caller;
   /** For the ledger: the caller's end user, and what it says the picture is for. */
   readonly user: string | null;
@@ -83,20 +88,62 @@ export interface Flown {
 /** From the end of the wait for the vendor until the settlement must be written. */
 const LEASE_SLACK_MS = 60_000;
 
-/** The work of one flight: look up again, reserve, send, check, settle, store. */
+/** The work of one flight: look up again; reserve, send, check and settle, more than once where that costs nothing; store. */
 export async function drawPicture(parts: DrawParts, job: DrawJob): Promise<Flown> {
-  const { draw, decision, target, model, caller, givenUp } = job;
-  if (decision.read) {
+  if (job.decision.read) {
     // Between this caller's look-up and its flight another flight may have landed and stored.
-    const hit = await parts.entries.get(job.key, decision);
+    const hit = await parts.entries.get(job.key, job.decision);
     if (hit !== null) {
       void job.lease?.end('stored');
       return { drawn: hit.drawn, hit, stored: false, elsewhere: false, letGo: () => undefined };
     }
   }
-  const upstream = parts.upstreams.get(target.upstream);
-  if (upstream === undefined)
-    throw new GatewayError('unavailable', `The upstream "${target.upstream}" is not usable here.`, { retry: false });
+  const attempts = attemptsOf(parts, job);
+  let failure: GatewayError | null = null;
+  for (;;) {
+    const attempt = await attempts.next();
+    const { judged, drawn, letGo, written } = await drawOnce(parts, job, attempt, failure);
+    const mayFollow = await attempts.mayFollow(attempt, judged);
+    if (drawn !== null) return { drawn, hit: null, stored: await keep(parts, job, drawn), elsewhere: false, letGo };
+    failure = judged.error;
+    if (!mayFollow) throw failure;
+    // What was set aside for it is free before more is.
+    await written;
+  }
+}
+
+function attemptsOf(parts: DrawParts, { model, draw, givenUp }: DrawJob): Attempts {
+  return new Attempts({
+    targets: model.targets,
+    upstreams: parts.upstreams,
+    withinMs({ upstream }) {
+      const { answerWithinMs, abandonAfterMs } = parts.upstreams.get(upstream)!;
+      return Math.min(answerWithinMs(draw.tier), abandonAfterMs(draw.tier));
+    },
+    givenUp,
+    onEvent: (event, target) => parts.metrics.attempt(event, target.upstream, model.id),
+    now: () => performance.now(),
+    random: Math.random,
+  });
+}
+
+interface Once {
+  readonly judged: Judged;
+  /** Null: nothing came, and `judged` says why. */
+  readonly drawn: Drawn | null;
+  readonly letGo: () => void;
+  /** Resolves when the ledger knows what it cost. */
+  readonly written: Promise<void>;
+}
+
+/** One call, with money of its own. `before`: why an earlier one came to nothing, which the caller hears if there is no money for this one. */
+async function drawOnce(
+  parts: DrawParts,
+  job: DrawJob,
+  { target, upstream, key }: Attempt,
+  before: GatewayError | null,
+): Promise<Once> {
+  const { draw, model, caller, givenUp } = job;
   const body = splice(parts.dialect.renderRequest(draw, upstream.sizeNames));
   const abandonAfterMs = upstream.abandonAfterMs(draw.tier);
   const hold: Hold = {
@@ -114,10 +161,14 @@ export async function drawPicture(parts: DrawParts, job: DrawJob): Promise<Flown
     accounts: accountsFor(caller.tenant, model.id, parts.now()),
   };
   if (givenUp.aborted) throw cancelled();
-  await job.reserve(hold);
+  try {
+    await job.reserve(hold);
+  } catch (error) {
+    throw before ?? error;
+  }
   if (givenUp.aborted) {
     // It counts as sent, and was not.
-    settle(parts, hold, { nanos: 0, released: true, outcome: 'released', made: { pictures: 0, tokens: 0 } });
+    void settle(parts, hold, { nanos: 0, released: true, outcome: 'released', made: { pictures: 0, tokens: 0 } });
     throw cancelled();
   }
 
@@ -125,6 +176,7 @@ export async function drawPicture(parts: DrawParts, job: DrawJob): Promise<Flown
   const startedAt = performance.now();
   parts.metrics.upstreamStarted(model.id);
   const sent = await upstream.client.generate(target.model, body, {
+    key,
     abandonAfterMs,
     admit: parts.admit,
     keep: loan.keep,
@@ -133,12 +185,14 @@ export async function drawPicture(parts: DrawParts, job: DrawJob): Promise<Flown
   const drawMs = performance.now() - startedAt;
   const read = await readReply(parts, sent, job, hold);
   parts.metrics.upstreamEnded(model.id, read.outcome, drawMs / 1000);
-  const charge = chargeFor(read, job, hold);
-  settle(parts, hold, charge);
+  const charge = chargeFor(read, target, job, hold);
+  const written = settle(parts, hold, charge);
   alarmOfExcess(parts, hold, charge.nanos);
   noteProhibited(parts, caller, read.answer);
-  if (read.error !== null) throw charge.nanos > 0 ? read.error.costing(charge.nanos) : read.error;
-
+  if (read.error !== null) {
+    const error = charge.nanos > 0 ? read.error.costing(charge.nanos) : read.error;
+    return { judged: { ...read, error }, drawn: null, letGo: loan.giveBack, written };
+  }
   const drawn: Drawn = {
     answer: read.answer,
     picture: read.picture,
@@ -149,8 +203,7 @@ export async function drawPicture(parts: DrawParts, job: DrawJob): Promise<Flown
     drawnAt: parts.now(),
     drawMs,
   };
-  const stored = await keep(parts, job, drawn);
-  return { drawn, hit: null, stored, elsewhere: false, letGo: loan.giveBack };
+  return { judged: read, drawn, letGo: loan.giveBack, written };
 }
 
 function cancelled(): GatewayError {
@@ -164,7 +217,7 @@ async function readReply(parts: DrawParts, sent: Sent, { draw, model }: DrawJob,
     return await judge(parts.dialect, sent, draw, parts.regions);
   } catch (error) {
     parts.metrics.upstreamEnded(model.id, 'parse', 0);
-    settle(parts, hold, unknown(hold, { pictures: 0, tokens: 0 }));
+    void settle(parts, hold, unknown(hold, { pictures: 0, tokens: 0 }));
     throw error;
   }
 }
@@ -182,7 +235,7 @@ function unknown({ worstNanos }: Hold, made: Made): Charge {
   return { nanos: worstNanos, released: false, outcome: 'unknown', made };
 }
 
-function chargeFor({ charge, answer, error }: Judged, { target, model, draw }: DrawJob, hold: Hold): Charge {
+function chargeFor({ charge, answer, error }: Judged, target: Target, { model, draw }: DrawJob, hold: Hold): Charge {
   const outcome = error?.failure ?? 'ok';
   const weight = answer === null ? null : weighAnswer(answer, draw);
   const made = { pictures: error === null ? (weight?.pictures ?? 0) : 0, tokens: answer?.usage.total ?? 0 };
@@ -194,11 +247,11 @@ function chargeFor({ charge, answer, error }: Judged, { target, model, draw }: D
 }
 
 /** The answer does not wait for the ledger's disk: until the settlement is written the whole hold counts as spent. */
-function settle({ metrics, state, log }: DrawParts, { id, model, tenant }: Hold, charge: Charge): void {
+function settle({ metrics, state, log }: DrawParts, { id, model, tenant }: Hold, charge: Charge): Promise<void> {
   const { nanos, released, outcome, made } = charge;
   if (nanos > 0) metrics.spent(model, tenant, nanos);
   const written = released ? state.release(id, outcome) : state.settle(id, nanos, outcome, made);
-  written.catch((error: unknown) =>
+  return written.catch((error: unknown) =>
     log.fault('ledger: settlement not written; the hold is charged in full', error, { hold: id }),
   );
 }

@@ -1,5 +1,7 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Outcome } from './errors.ts';
+import { upstreamMetrics } from './metrics/upstreams.ts';
+import type { UpstreamMetrics } from './metrics/upstreams.ts';
 import { tenantLabels } from './metrics/tenant-label.ts';
 
 /** From a hit of 2 ms to a picture of 3 minutes. */
@@ -60,7 +62,7 @@ export interface BudgetReading {
 const BUDGET_LABELS = ['level', 'owner', 'per', 'time_zone', 'models'] as const;
 
 /** Every series of the gateway. Labels come from closed sets only: routes, configured models, tenants, unions. */
-export interface Metrics {
+export interface Metrics extends UpstreamMetrics {
   http(route: string, method: string, status: number, outcome: Outcome, seconds: number, ownSeconds: number): void;
   bytes(direction: 'in' | 'out', count: number): void;
   /** `tier`: where a hit was found. What no tier can answer is counted on the first, which is always there. */
@@ -73,8 +75,6 @@ export interface Metrics {
   evicted(tier: string, reason: string): void;
   /** What became of a link to a picture, or of the wish for one. */
   link(event: string): void;
-  upstreamStarted(model: string): void;
-  upstreamEnded(model: string, outcome: UpstreamOutcome, seconds: number): void;
   spent(model: string, tenant: string, nanos: number): void;
   /** `seconds`: how long the picture took that nobody had to wait for. */
   saved(model: string, tenant: string, nanos: number, seconds: number): void;
@@ -180,19 +180,6 @@ export function createMetrics({ version, simulator, store, gauges }: MetricsOpti
     'Links to pictures: made, not made and why, served, refused and why.',
     'event',
   );
-  const upstream = counter(
-    'plantain_upstream_requests_total',
-    'Calls to upstreams, by what became of them.',
-    'model',
-    'outcome',
-  );
-  const upstreamSeconds = histogram(
-    'plantain_upstream_duration_seconds',
-    'Time an upstream took to answer whole.',
-    SECONDS,
-    'model',
-  );
-  const inflight = gauge('plantain_upstream_inflight', 'Calls to upstreams in the air.', 'model');
   const spend = counter('plantain_spend_usd_total', 'Dollars settled; the ledger is the truth.', 'model', 'tenant');
   const saved = counter(
     'plantain_saved_usd_total',
@@ -290,12 +277,7 @@ export function createMetrics({ version, simulator, store, gauges }: MetricsOpti
     leaseTroubled: (trouble) => leaseTroubles.inc({ trouble }),
     evicted: (tier, reason) => evictions.inc({ tier, reason }),
     link: (event) => links.inc({ event }),
-    upstreamStarted: (model) => inflight.inc({ model }),
-    upstreamEnded(model, outcome, seconds) {
-      inflight.dec({ model });
-      upstream.inc({ model, outcome });
-      upstreamSeconds.observe({ model }, seconds);
-    },
+    ...upstreamMetrics({ counter, gauge, histogram }, SECONDS),
     spent: (model, tenant, nanos) => spend.inc({ model, tenant: label(tenant) }, nanos / 1e9),
     saved(model, tenant, nanos, seconds) {
       saved.inc({ model, tenant: label(tenant) }, nanos / 1e9);

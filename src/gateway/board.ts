@@ -45,7 +45,7 @@ export function board(
       const letGo = retainBody();
       try {
         const { user } = request;
-        const job = { ...planned, model, target, caller, user, tags, givenUp, lease };
+        const job = { ...planned, model, caller, user, tags, givenUp, lease };
         return await drawPicture(parts, { ...job, reserve: ticket.take });
       } finally {
         ticket.close();

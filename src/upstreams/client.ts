@@ -10,7 +10,7 @@ export interface UpstreamOptions {
   /** Scheme, host and optional path prefix, without a trailing slash. */
   readonly baseUrl: string;
   readonly auth: 'x-goog-api-key' | 'bearer';
-  /** Used in turn. */
+  /** None of them is ever told to anybody, whatever the upstream says of it. */
   readonly keys: readonly [string, ...string[]];
   /** The largest reply that is read, in bytes. */
   readonly replyBytes: number;
@@ -36,6 +36,8 @@ export interface Upstream {
 
 export interface SendOptions {
   readonly abandonAfterMs: number;
+  /** One of the upstream's keys. */
+  readonly key: string;
   /** Called once when a reply begins, before its body is read: back-pressure for bytes in flight. */
   readonly admit: (bytes: number, signal: AbortSignal) => Promise<() => void>;
   /** Copies received bytes to where those of a long reply stay; the words are views on that. */
@@ -67,11 +69,8 @@ export function createUpstream({ id, baseUrl, auth, keys, replyBytes }: Upstream
     pipelining: 1,
     allowH2: false,
   });
-  let turn = 0;
-  const credential = (): Record<string, string> => {
-    const key = keys[turn++ % keys.length] ?? keys[0];
-    return auth === 'bearer' ? { authorization: `Bearer ${key}` } : { 'x-goog-api-key': key };
-  };
+  const credential = (key: string): Record<string, string> =>
+    auth === 'bearer' ? { authorization: `Bearer ${key}` } : { 'x-goog-api-key': key };
 
   async function generate(model: string, body: Spliced, options: SendOptions): Promise<Sent> {
     const { abandonAfterMs, admit, keep, givenUp } = options;
@@ -87,7 +86,7 @@ export function createUpstream({ id, baseUrl, auth, keys, replyBytes }: Upstream
         path: `${prefix}/v1beta/models/${encodeURIComponent(model)}:generateContent`,
         method: 'POST',
         headers: {
-          ...credential(),
+          ...credential(options.key),
           'content-type': 'application/json',
           'content-length': String(body.byteLength),
           accept: 'application/json',

@@ -10,6 +10,7 @@ import { BUILT_IN_MODELS } from '../../src/image/model.ts';
 import { createLog } from '../../src/log.ts';
 import { createMetrics } from '../../src/metrics.ts';
 import { KeyPauses } from '../../src/tenants/pause.ts';
+import { UpstreamHealth } from '../../src/upstreams/health.ts';
 import { Regions } from '../../src/wire/regions.ts';
 import { draw } from '../cache/samples.ts';
 import { idleBookkeeping } from '../support/idle-bookkeeping.ts';
@@ -48,6 +49,8 @@ function parts(): { readonly parts: DrawParts; readonly done: string[] } {
             },
             sizeNames: {},
             abandonAfterMs: () => 1_000,
+            answerWithinMs: () => 1_000,
+            health: new UpstreamHealth(['key'], { opened: none, closed: none }),
           },
         ],
       ]),
@@ -77,8 +80,7 @@ function job(reserve: () => Promise<void>, givenUp: AbortSignal): Parameters<typ
       onlyIfCached: false,
       bypass: 'never',
     },
-    model,
-    target: { upstream: 'vendor', model: model.id, price: { perImageUsd: 0.05 } },
+    model: { ...model, targets: [{ upstream: 'vendor', model: model.id, price: { perImageUsd: 0.05 } }] },
     caller: { tenant: { id: 'acme', models: null, budgets: [], limits: null, cache }, keyId: 'k1' },
     user: null,
     tags: {},

@@ -263,7 +263,10 @@ async function openUpstream(
   closers.push(() => client.close());
   return {
     client,
-    health: new UpstreamHealth(keys, {
+    health: new UpstreamHealth({
+      keys,
+      repeats: config.repeats,
+      spares: config.breaker,
       opened: (model) => metrics.breaker(id, model, true),
       closed: (model) => metrics.breaker(id, model, false),
     }),

@@ -116,6 +116,10 @@ export interface UpstreamConfig {
   readonly sizeNames: Readonly<Partial<Record<Tier, string>>>;
   /** The largest reply that is read. */
   readonly replyBytes: number;
+  /** How often a call that cannot have cost anything is made again, before the next target is asked. */
+  readonly repeats: number;
+  /** Whether it is left alone while it fails, and its keys rest when they are refused. */
+  readonly breaker: boolean;
 }
 
 /** Milliseconds, for all tiers or by tier. */

@@ -25,6 +25,8 @@ export const BUILT_IN_SIMULATOR: UpstreamConfig = {
   abandonAfterMs: 300_000,
   sizeNames: {},
   replyBytes: 96 << 20,
+  repeats: 2,
+  breaker: true,
 };
 
 export function readUpstreams(
@@ -48,8 +50,9 @@ export function readUpstreams(
     if (typeof keys === 'string') skipped.push({ id: file.id, reason: keys });
     else if (keys.length === 0) report.leftOut('upstreams');
     else {
-      const { id, kind, auth, answerWithinMs, abandonAfterMs, sizeNames = {}, replyBytes } = file;
-      usable.push({ id, kind, baseUrl, auth, keys, answerWithinMs, abandonAfterMs, sizeNames, replyBytes });
+      const { id, kind, auth, answerWithinMs, abandonAfterMs, sizeNames = {}, replyBytes, repeats, breaker } = file;
+      const patience = { answerWithinMs, abandonAfterMs, repeats, breaker };
+      usable.push({ id, kind, baseUrl, auth, keys, ...patience, sizeNames, replyBytes });
     }
   }
   return { usable, skipped };

@@ -5,6 +5,7 @@ import { backOffMs } from '../upstreams/retry.ts';
 import type { DrawUpstream } from '../draw.ts';
 import type { Judged } from './judge.ts';
 import { healthOf, remedyFor } from './remedy.ts';
+import type { Remedy } from './remedy.ts';
 
 /** One call to be made: whom, by which key. */
 export interface Attempt {
@@ -29,8 +30,6 @@ export interface AttemptsOptions {
   readonly random: () => number;
 }
 
-/** Of one target, beside the first. */
-const MOST_REPEATED = 2;
 /** A rest that is asked for without saying how long. */
 const USUAL_REST_MS = 2_000;
 const REFUSED_REST_MS = 300_000;
@@ -90,7 +89,7 @@ export class Attempts {
     const isWell = healthOf(judged);
     if (isWell !== null) upstream.health.breaker(target.model).tell(isWell, now());
     if (judged.error === null) keys.wake(key, target.model);
-    const remedy = remedyFor(judged);
+    const remedy = applied(remedyFor(judged), upstream);
     if (judged.error === null || remedy === 'none') return false;
     const { error } = judged;
     this.#failure = error;
@@ -144,8 +143,8 @@ export class Attempts {
     return !targets.slice(this.#index + 1).some(({ upstream }) => upstreams.has(upstream));
   }
 
-  #mayRepeat({ health: { retries } }: DrawUpstream): boolean {
-    if (this.#repeated >= MOST_REPEATED || !retries.spend(this.#options.now())) return false;
+  #mayRepeat({ health: { retries, repeats } }: DrawUpstream): boolean {
+    if (this.#repeated >= repeats || !retries.spend(this.#options.now())) return false;
     this.#repeated += 1;
     return true;
   }
@@ -162,6 +161,12 @@ export class Attempts {
       throw this.#failure ?? new GatewayError('upstream_failed', 'The picture was given up before it was drawn.');
     }
   }
+}
+
+/** Where keys never rest, what one of them was refused for a while is a passing trouble of the target. */
+function applied(remedy: Remedy, { health }: DrawUpstream): Remedy {
+  if (health.spares) return remedy;
+  return remedy === 'rest_for_model' ? 'repeat' : remedy === 'rest' ? 'elsewhere' : remedy;
 }
 
 function unusable({ upstream }: Target): GatewayError {

@@ -2,7 +2,9 @@ import { Window } from './window.ts';
 
 export type BreakerState = 'closed' | 'open' | 'half_open';
 
-export interface BreakerEvents {
+export interface BreakerOptions {
+  /** Off, it lets everybody through. */
+  readonly isOn: boolean;
   /** Told once when it opens, and once when it has closed again. */
   readonly opened: () => void;
   readonly closed: () => void;
@@ -21,13 +23,13 @@ const PROBE_EVERY_MS = 1_000;
  * A call that came to no picture is none that failed: only what says that the target itself is ill counts.
  */
 export class TargetBreaker {
-  readonly #events: BreakerEvents;
+  readonly #options: BreakerOptions;
   readonly #calls = new Window(WINDOW_MS, ['good', 'failed']);
   #openedAt: number | null = null;
   #probedAt = Number.NEGATIVE_INFINITY;
 
-  constructor(events: BreakerEvents) {
-    this.#events = events;
+  constructor(options: BreakerOptions) {
+    this.#options = options;
   }
 
   state(nowMs: number): BreakerState {
@@ -46,6 +48,7 @@ export class TargetBreaker {
 
   /** What became of a call that was admitted. */
   tell(isGood: boolean, nowMs: number): void {
+    if (!this.#options.isOn) return;
     this.#calls.add(isGood ? 'good' : 'failed', nowMs);
     if (this.#openedAt !== null) {
       if (isGood) this.#close();
@@ -55,7 +58,7 @@ export class TargetBreaker {
     const { good, failed } = this.#calls.sums(nowMs);
     if (good + failed < LEAST_CALLS || failed < MOST_FAILED * (good + failed)) return;
     this.#openedAt = nowMs;
-    this.#events.opened();
+    this.#options.opened();
   }
 
   /** Milliseconds until the next probe may pass; 0: now. */
@@ -66,6 +69,6 @@ export class TargetBreaker {
   #close(): void {
     this.#openedAt = null;
     this.#calls.clear();
-    this.#events.closed();
+    this.#options.closed();
   }
 }

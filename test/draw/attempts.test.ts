@@ -14,7 +14,10 @@ function house(targets: readonly string[], keys: Record<string, readonly [string
   const told: string[] = [];
   const upstreams = new Map(
     targets.map((id) => {
-      const health = new UpstreamHealth(keys[id] ?? [`${id}-key`], {
+      const health = new UpstreamHealth({
+        keys: keys[id] ?? [`${id}-key`],
+        repeats: 2,
+        spares: true,
         opened: () => void told.push(`${id} opened`),
         closed: () => void told.push(`${id} closed`),
       });
@@ -54,7 +57,11 @@ const REFUSED_CONNECTION = failed('not_sent', 'unavailable');
 const OVERLOADED = failed('http_5xx', 'upstream_busy', { code: 'upstream_capacity' });
 const RATE_LIMITED = failed('http_429', 'upstream_busy', { code: 'upstream_busy', retryAfterSeconds: 40 });
 const REVOKED = failed('http_4xx', 'unavailable', { code: 'upstream_credentials' });
-const EMPTY_ACCOUNT = failed('http_4xx', 'upstream_quota', { code: 'upstream_quota', retryAfterSeconds: 3600, retry: false });
+const EMPTY_ACCOUNT = failed('http_4xx', 'upstream_quota', {
+  code: 'upstream_quota',
+  retryAfterSeconds: 3600,
+  retry: false,
+});
 
 /** Who is asked when each call comes to the same, in order; and what is told in the end. */
 async function allOf(attempts: Attempts, judged: Judged, most = 20): Promise<{ asked: string[]; error: unknown }> {

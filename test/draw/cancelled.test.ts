@@ -50,7 +50,7 @@ function parts(): { readonly parts: DrawParts; readonly done: string[] } {
             sizeNames: {},
             abandonAfterMs: () => 1_000,
             answerWithinMs: () => 1_000,
-            health: new UpstreamHealth(['key'], { opened: none, closed: none }),
+            health: new UpstreamHealth({ keys: ['key'], repeats: 0, spares: false, opened: none, closed: none }),
           },
         ],
       ]),

@@ -62,6 +62,9 @@ export async function startFleet({
         keyFrom: 'VENDOR_KEY',
         answerWithinMs: 20_000,
         abandonAfterMs: 20_000,
+        // Each call stands for itself: what is done after one that failed has stories of its own.
+        repeats: 0,
+        breaker: false,
         ...upstream,
       },
     ],

@@ -69,6 +69,9 @@ export async function startGateway(options: TestGatewayOptions = {}): Promise<Te
           keyFrom: 'VENDOR_KEY',
           answerWithinMs: 20_000,
           abandonAfterMs: 30_000,
+          // Each call stands for itself: what is done after one that failed has stories of its own.
+          repeats: 0,
+          breaker: false,
           ...options.upstream,
         },
       ],

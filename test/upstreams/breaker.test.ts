@@ -3,7 +3,11 @@ import { TargetBreaker } from '../../src/upstreams/breaker.ts';
 
 function make(): { breaker: TargetBreaker; told: string[] } {
   const told: string[] = [];
-  const breaker = new TargetBreaker({ opened: () => void told.push('opened'), closed: () => void told.push('closed') });
+  const breaker = new TargetBreaker({
+    isOn: true,
+    opened: () => void told.push('opened'),
+    closed: () => void told.push('closed'),
+  });
   return { breaker, told };
 }
 

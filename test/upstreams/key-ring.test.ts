@@ -14,10 +14,7 @@ describe('the keys of an upstream', () => {
   test('rest for a model alone, or for all', () => {
     const ring = new KeyRing(['a', 'b']);
     rest(ring, 'a', 'pro', 1_000);
-    expect([picks(ring, 2, 'pro'), picks(ring, 2, 'flash').toSorted()]).toEqual([
-      ['b', 'b'],
-      ['a', 'b'],
-    ]);
+    expect([picks(ring, 2, 'pro'), new Set(picks(ring, 2, 'flash'))]).toEqual([['b', 'b'], new Set(['a', 'b'])]);
     expect(ring.resting('pro', 0)).toBeNull();
     rest(ring, 'b', null, 500);
     expect([picks(ring, 1, 'pro'), ring.resting('pro', 0), ring.restingKeys(0)]).toEqual([

@@ -1,6 +1,6 @@
 import { Type } from 'typebox';
 import type { Static } from 'typebox';
-import { address, byTier, bytes, deadline, id, list, MINUTE_MS, object, text, variable } from './terms.ts';
+import { address, byTier, bytes, deadline, id, integer, list, MINUTE_MS, object, text, variable } from './terms.ts';
 
 export const upstream = object({
   id: id('Its name here: in targets, metrics and logs.'),
@@ -24,6 +24,18 @@ export const upstream = object({
     byTier(text('^[A-Za-z0-9._-]{1,32}$', 'must be a word', 'Their spelling.'), 'Tiers it spells in its own way.'),
   ),
   replyBytes: bytes(96 << 20, 'The largest reply that is read.'),
+  repeats: integer(
+    0,
+    5,
+    'How often a call that cannot have cost anything is made again, before the next target is asked.',
+    {
+      default: 2,
+    },
+  ),
+  breaker: Type.Boolean({
+    default: true,
+    description: 'Whether it is left alone while it fails, and its keys rest when they are refused.',
+  }),
 });
 
 export type UpstreamFile = Static<typeof upstream>;

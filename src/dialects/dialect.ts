@@ -41,13 +41,23 @@ export interface Route {
 export interface Events {
   /** When the 200 goes out. */
   begin(): readonly StreamEvent[];
-  /** A draft that the vendor has sent, in the order they come. */
+  /** A draft that the vendor has sent, in the order they come: checked, and not above `delivery.stream.drafts` of each picture. */
   draft(picture: Picture): readonly StreamEvent[];
+  /**
+   * For a dialect that has the vendor's own words: what it sent of its thinking, text or picture, as it came. Where this
+   * is there, `draft` is not called. It is told of all the thoughts of an answer before `finish`, or of none.
+   */
+  thought?(words: JsonObject): readonly StreamEvent[];
   /** The whole answer, checked and settled; the arguments are those of `renderAnswer`. */
   finish(delivered: readonly Delivered[], costNanos: number): readonly StreamEvent[];
-  /** A failure after the 200. Before it there is an ordinary error. */
+  /** A failure after the 200, or one that `renderError` answers with 200. Any other before it is an ordinary error. */
   fail(error: GatewayError): readonly StreamEvent[];
+  /** How the events are written down; absent: `lf`. */
+  readonly framing?: Framing;
 }
+
+/** Server-sent events with line feeds or as Google sends them, or one JSON array with the data of each event for an element. */
+export type Framing = 'lf' | 'crlf' | 'array';
 
 /** https://html.spec.whatwg.org/multipage/server-sent-events.html */
 export interface StreamEvent {
@@ -72,6 +82,8 @@ export interface Call {
   readonly pathModel: string | null;
   /** Unix milliseconds. */
   readonly receivedAt: number;
+  /** Google's query parameter of that name: https://cloud.google.com/apis/docs/system-parameters */
+  readonly alt?: string | null;
 }
 
 export interface Delivered {

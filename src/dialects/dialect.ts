@@ -2,6 +2,7 @@ import type { GatewayError } from '../errors.ts';
 import type { Answer, Drawn, Picture } from '../image/answer.ts';
 import type { Model } from '../image/model.ts';
 import type { Draw, ImageRequest } from '../image/request.ts';
+import type { FramingName } from '../wire/framing.ts';
 import type { Json, JsonObject } from '../wire/json.ts';
 import type { LongString } from '../wire/long-string.ts';
 
@@ -35,6 +36,8 @@ export interface Route {
   readonly isUsual: boolean;
   /** Throws GatewayError naming the field, what is allowed and what to do. */
   parseRequest(body: JsonObject, call: Call): ImageRequest;
+  /** Whether its failures come in a list of one; absent: they never do. */
+  listsErrors?(call: Call): boolean;
 }
 
 /** One answer told bit by bit. What each verb returns is sent in that order; `finish` or `fail` is the last. */
@@ -53,11 +56,8 @@ export interface Events {
   /** A failure after the 200, or one that `renderError` answers with 200. Any other before it is an ordinary error. */
   fail(error: GatewayError): readonly StreamEvent[];
   /** How the events are written down; absent: `lf`. */
-  readonly framing?: Framing;
+  readonly framing?: FramingName;
 }
-
-/** Server-sent events with line feeds or as Google sends them, or one JSON array with the data of each event for an element. */
-export type Framing = 'lf' | 'crlf' | 'array';
 
 /** https://html.spec.whatwg.org/multipage/server-sent-events.html */
 export interface StreamEvent {
@@ -96,12 +96,25 @@ export interface Delivered {
 /** A dialect that upstreams speak too. */
 export interface UpstreamDialect {
   renderRequest(draw: Draw, sizeNames?: SizeNames): JsonObject;
+  /**
+   * The pieces of a streamed reply as the words it would have been in one; null when its end is missing. Nothing that came
+   * before the end may be taken for the count of what is billed.
+   */
+  joinPieces(pieces: readonly Json[]): JsonObject | null;
+  /** The parts of one piece that tell of the vendor's thinking, each as a piece of its own. */
+  thoughtsOf(piece: Json): readonly ThoughtPiece[];
   /** Throws GatewayError when the words are no answer at all: `upstream_failed`, or what an error in a 200 says. */
   parseAnswer(words: JsonObject): Answer;
   /** `words`: the reply's body, null when it was no JSON. `retryAfter`: the reply's header of that name. */
   parseError(status: number, words: Json, retryAfter?: string | null): GatewayError;
   /** The answer with that picture labelled as what its bytes are. `data`: as in the answer's part. */
   relabel(answer: Answer, data: LongString | string, mimeType: string): Answer;
+}
+
+export interface ThoughtPiece {
+  readonly words: JsonObject;
+  /** Set where it is a picture. */
+  readonly data: LongString | string | null;
 }
 
 /** How an upstream spells a tier, where it is not as Google does: `{ "512": "0.5K" }`. */

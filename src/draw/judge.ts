@@ -8,6 +8,7 @@ import type { UpstreamOutcome } from '../metrics.ts';
 import type { Sent } from '../upstreams/client.ts';
 import { Base64Error, readBase64 } from '../wire/base64.ts';
 import { isObject } from '../wire/json.ts';
+import type { LongString } from '../wire/long-string.ts';
 import type { Regions } from '../wire/regions.ts';
 
 /** A reply judged: what it says, what it may have cost, and the picture in it or the reason why there is none. */
@@ -34,9 +35,11 @@ export async function judge(dialect: UpstreamDialect, sent: Sent, draw: Draw, re
     const outcome = sent.status === 429 ? 'http_429' : sent.status >= 500 ? 'http_5xx' : 'http_4xx';
     return failed(outcome, 'nothing', dialect.parseError(sent.status, sent.words, sent.retryAfter));
   }
+  const words = Array.isArray(sent.words) ? dialect.joinPieces(sent.words) : sent.words;
+  if (words === null) return failed('truncated', 'worst', brokenOff());
   let answer: Answer;
   try {
-    answer = dialect.parseAnswer(isObject(sent.words) ? sent.words : {});
+    answer = dialect.parseAnswer(isObject(words) ? words : {});
   } catch (error) {
     if (!(error instanceof GatewayError)) throw error;
     // An error in a 200 is a refusal like any other, unless it tells of work that was begun.
@@ -56,6 +59,12 @@ export async function judge(dialect: UpstreamDialect, sent: Sent, draw: Draw, re
   const { picture, part } = chosen;
   const labelled = dialect.relabel(answer, part.data, picture.info.mimeType);
   return { outcome: 'ok', charge: 'actual', error: null, answer: labelled, picture };
+}
+
+function brokenOff(): GatewayError {
+  const message =
+    'The upstream broke off its answer after it had begun. The picture may have been paid for, so it is not asked for again by itself.';
+  return new GatewayError('upstream_failed', message, { retry: false });
 }
 
 function noPicture(answer: Answer): GatewayError {
@@ -94,8 +103,11 @@ async function choose(
   );
 }
 
-/** Nobody needs the decoded bytes after this. */
-async function check({ data }: PicturePart, regions: Regions): Promise<Picture | null> {
+/** Null where it is not a whole picture. Nobody needs the decoded bytes after this. */
+export async function check(
+  { data }: { readonly data: LongString | string },
+  regions: Regions,
+): Promise<Picture | null> {
   try {
     return await regions.during(async (take) => {
       const { bytes, canonical } = await readBase64(data, take);

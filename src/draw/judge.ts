@@ -64,7 +64,7 @@ export async function judge(dialect: UpstreamDialect, sent: Sent, draw: Draw, re
 function brokenOff(): GatewayError {
   const message =
     'The upstream broke off its answer after it had begun. The picture may have been paid for, so it is not asked for again by itself.';
-  return new GatewayError('upstream_failed', message, { retry: false });
+  return new GatewayError('upstream_failed', message, { code: 'upstream_bad_response', retry: false });
 }
 
 function noPicture(answer: Answer): GatewayError {

@@ -170,7 +170,7 @@ export interface WrittenEvent {
 /** The bytes of one event. Long strings go out as they are: JSON has no line end inside of strings. */
 export function writeEvent({ name, data }: WrittenEvent, newline: Newline): Spliced {
   const lines = typeof data === 'string' ? data.split(/\r\n|\r|\n/) : null;
-  const json = lines === null ? splice(data as JsonObject) : null;
+  const json = lines === null ? splice(data) : null;
   const head = name === null ? '' : `event: ${name}${newline}`;
   const chunks =
     json === null

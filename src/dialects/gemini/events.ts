@@ -18,7 +18,11 @@ export function renderEvents(_request: ImageRequest, call: Call): Events {
       return [event(words)];
     },
     finish: (delivered: readonly Delivered[]) => splitWords(renderAnswer(delivered), hasThought).map(event),
-    fail: (error: GatewayError) => [event(renderError(error, call).body)],
+    fail(error: GatewayError) {
+      const { status, body } = renderError(error, call);
+      // What the vendor answered without a picture is an answer, in pieces like any other.
+      return (status === 200 ? splitWords(body, hasThought) : [body]).map(event);
+    },
   };
 }
 

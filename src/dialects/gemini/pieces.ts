@@ -115,15 +115,18 @@ export function splitWords(words: JsonObject, skipThoughts: boolean): readonly J
   const [candidate, ...others] = candidatesOf(words);
   if (candidate === undefined || others.length > 0 || !isObject(candidate.content)) return [words];
   const { finishReason, content, ...fields } = candidate;
-  const { parts: _, ...more } = content as JsonObject;
-  const told = partsOf(candidate.content).filter((part) => !(skipThoughts && isObject(part) && part.thought === true));
-  if (told.length === 0) return [words];
-  return told.map((part, place) => {
-    const isEnd = place === told.length - 1;
+  const { parts: _, ...more } = content;
+  const parts = partsOf(candidate.content);
+  if (parts.length === 0) return [words];
+  const untold = parts.filter((part) => !(skipThoughts && isObject(part) && part.thought === true));
+  // Where thoughts are all there is, their end is still to be told.
+  const each: readonly (Json | null)[] = untold.length === 0 ? [null] : untold;
+  return each.map((part, place) => {
+    const isEnd = place === each.length - 1;
     const ended: JsonObject = { ...(finishReason !== undefined && { finishReason }), ...fields };
     const index = candidate.index ?? 0;
     return {
-      candidates: [{ content: { parts: [part], ...more }, ...(isEnd ? ended : { index }) }],
+      candidates: [{ content: { ...(part !== null && { parts: [part] }), ...more }, ...(isEnd ? ended : { index }) }],
       ...rest,
       ...(isEnd && usageMetadata !== undefined && { usageMetadata }),
     };

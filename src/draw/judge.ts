@@ -1,14 +1,12 @@
 import type { UpstreamDialect } from '../dialects/dialect.ts';
 import { GatewayError } from '../errors.ts';
 import type { Answer, AnswerPart, Picture } from '../image/answer.ts';
-import { checkPicture, PictureError } from '../image/picture.ts';
+import { checkedPicture } from '../image/checked.ts';
 import type { Draw } from '../image/request.ts';
 import { bestFit } from '../image/size.ts';
 import type { UpstreamOutcome } from '../metrics.ts';
 import type { Sent } from '../upstreams/client.ts';
-import { Base64Error, readBase64 } from '../wire/base64.ts';
 import { isObject } from '../wire/json.ts';
-import type { LongString } from '../wire/long-string.ts';
 import type { Regions } from '../wire/regions.ts';
 
 /** A reply judged: what it says, what it may have cost, and the picture in it or the reason why there is none. */
@@ -90,7 +88,7 @@ async function choose(
   const whole: { readonly part: PicturePart; readonly picture: Picture }[] = [];
   for (const part of answer.parts) {
     if (part.kind !== 'picture' || part.thought) continue;
-    const picture = await check(part, regions);
+    const picture = await checkedPicture(part.data, regions);
     if (picture !== null) whole.push({ part, picture });
   }
   return (
@@ -101,20 +99,4 @@ async function choose(
       )
     ] ?? null
   );
-}
-
-/** Null where it is not a whole picture. Nobody needs the decoded bytes after this. */
-export async function check(
-  { data }: { readonly data: LongString | string },
-  regions: Regions,
-): Promise<Picture | null> {
-  try {
-    return await regions.during(async (take) => {
-      const { bytes, canonical } = await readBase64(data, take);
-      return { data: canonical, info: await checkPicture(bytes) };
-    });
-  } catch (error) {
-    if (error instanceof PictureError || error instanceof Base64Error) return null;
-    throw error;
-  }
 }

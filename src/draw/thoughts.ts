@@ -1,8 +1,8 @@
 import type { UpstreamDialect } from '../dialects/dialect.ts';
 import type { Thought } from '../image/answer.ts';
+import { checkedPicture } from '../image/checked.ts';
 import type { Json } from '../wire/json.ts';
 import type { Regions } from '../wire/regions.ts';
-import { check } from './judge.ts';
 
 /** Hands on what an upstream tells of its thinking, in its order, with its drafts checked. */
 export class Thoughts {
@@ -21,7 +21,7 @@ export class Thoughts {
   readonly hear = (piece: Json): void => {
     for (const { words, data } of this.#dialect.thoughtsOf(piece))
       this.#told = this.#told.then(async () => {
-        this.#tell({ words, draft: data === null ? null : await check({ data }, this.#regions) });
+        this.#tell({ words, draft: data === null ? null : await checkedPicture(data, this.#regions) });
       });
     // Whoever waits for all of it hears of a fault.
     this.#told.catch(() => undefined);

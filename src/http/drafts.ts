@@ -1,8 +1,8 @@
 import type { Events, StreamEvent } from '../dialects/dialect.ts';
-import { check } from '../draw/judge.ts';
 import type { GatewayParts, Served } from '../gateway.ts';
 import type { Planned } from '../gateway/plan.ts';
 import type { Picture, Thought } from '../image/answer.ts';
+import { checkedPicture } from '../image/checked.ts';
 import type { Caller } from '../tenants/authenticate.ts';
 
 /** What a caller hears of its pictures while they are drawn, or, of those that were drawn long ago, before it has them. */
@@ -56,7 +56,7 @@ export class Drafts {
       if (this.#counts.has(place)) continue;
       for (const part of drawn.answer.parts) {
         if (part.kind !== 'picture' || !part.thought) continue;
-        const draft = await check(part, this.#parts.regions);
+        const draft = await checkedPicture(part.data, this.#parts.regions);
         if (draft !== null) events.push(...(await this.#show(place, draft)));
       }
     }

@@ -97,9 +97,8 @@ export async function serveStream(
       trailers: () => trailersOf(end, facts),
       readyAt: () => outbox.endedAt,
     },
-    delivered: (ok) => {
-      if (end !== null && 'served' in end) end.served.delivered(ok);
-    },
+    // The work may outlast a reply that could not be sent.
+    delivered: (ok) => void work.then((ended) => void ('served' in ended && ended.served.delivered(ok))),
   };
 }
 

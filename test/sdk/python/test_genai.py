@@ -183,7 +183,6 @@ class Errors(unittest.TestCase):
 
     def test_what_is_not_served_yet_is_a_404(self):
         for call in [
-            lambda: list(AI.models.generate_content_stream(model=FLASH, contents="x")),
             lambda: AI.models.count_tokens(model=FLASH, contents="x"),
             lambda: list(AI.files.list()),
         ]:

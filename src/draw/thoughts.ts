@@ -1,4 +1,4 @@
-import type { UpstreamDialect } from '../dialects/dialect.ts';
+import type { ThoughtPiece, UpstreamDialect } from '../dialects/dialect.ts';
 import type { Thought } from '../image/answer.ts';
 import { checkedPicture } from '../image/checked.ts';
 import type { Json } from '../wire/json.ts';
@@ -19,13 +19,17 @@ export class Thoughts {
 
   /** One piece of the reply. */
   readonly hear = (piece: Json): void => {
-    for (const { words, data } of this.#dialect.thoughtsOf(piece))
-      this.#told = this.#told.then(async () => {
-        this.#tell({ words, draft: data === null ? null : await checkedPicture(data, this.#regions) });
-      });
-    // Whoever waits for all of it hears of a fault.
-    this.#told.catch(() => undefined);
+    for (const thought of this.#dialect.thoughtsOf(piece)) {
+      this.#told = this.#say(this.#told, thought);
+      // Whoever waits for all of it hears of a fault.
+      this.#told.catch(() => undefined);
+    }
   };
+
+  async #say(before: Promise<void>, { words, data }: ThoughtPiece): Promise<void> {
+    await before;
+    this.#tell({ words, draft: data === null ? null : await checkedPicture(data, this.#regions) });
+  }
 
   /** Resolves when all that was heard has been told. */
   async all(): Promise<void> {

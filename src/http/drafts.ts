@@ -30,17 +30,21 @@ export class Drafts {
     this.#tell = tell;
   }
 
-  readonly hear = (place: number, { words, draft }: Thought): void => {
-    this.#said = this.#said.then(async () => {
-      try {
-        if (this.#events.thought !== undefined) this.#tell(this.#events.thought(words));
-        else if (draft !== null) this.#tell(await this.#show(place, draft));
-      } catch (error) {
-        // The picture itself may come all the same.
-        this.#parts.log.fault('stream: a draft could not be told', error);
-      }
-    });
+  readonly hear = (place: number, thought: Thought): void => {
+    this.#said = this.#say(this.#said, place, thought);
   };
+
+  /** One after the other: a draft may have to be made into another format first. */
+  async #say(before: Promise<void>, place: number, { words, draft }: Thought): Promise<void> {
+    await before;
+    try {
+      if (this.#events.thought !== undefined) this.#tell(this.#events.thought(words));
+      else if (draft !== null) this.#tell(await this.#show(place, draft));
+    } catch (error) {
+      // The picture itself may come all the same.
+      this.#parts.log.fault('stream: a draft could not be told', error);
+    }
+  }
 
   /** Resolves when all that was heard has been told. */
   told(): Promise<void> {

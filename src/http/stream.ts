@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Events, StreamEvent } from '../dialects/dialect.ts';
 import { GatewayError } from '../errors.ts';
 import { servePlanned } from '../gateway.ts';
@@ -62,25 +63,30 @@ export async function serveStream(
   const letGoOfBody = incoming.retainBody();
   const work = endOf(parts, { ...incoming, follow: drafts.hear }, planned, facts, drafts).finally(letGoOfBody);
 
-  const patience = setTimeout(begin, patienceMs);
-  const first = await Promise.race([work, begun.promise.then(() => null)]);
-  clearTimeout(patience);
+  const first = await earliest(work, begun.promise, patienceMs);
   if (first !== null && 'error' in first) {
     const { error } = first;
     // Where a failure is an answer, such as a refusal, it is told like one.
     if (!(error instanceof GatewayError) || dialect.renderError(error, call).status >= 400) throw error;
   }
+  begin();
 
-  let end: End | null = null;
-  void work.then((ended) => {
-    begin();
-    end = toldTo(outbox, events, ended);
-    if ('error' in end) {
-      outbox.push(events.fail(noteFailure(end.error, facts, parts.gateway.log)));
-      countDenied(facts, parts.gateway.metrics);
+  let late: Readonly<Record<string, string>> = {};
+  const tellEnd = async (): Promise<void> => {
+    try {
+      const end = toldTo(outbox, events, await work);
+      if ('error' in end) {
+        outbox.push(events.fail(noteFailure(end.error, facts, parts.gateway.log)));
+        countDenied(facts, parts.gateway.metrics);
+      }
+      late = lateHeaders(end, facts);
+    } catch (error) {
+      parts.gateway.log.fault('stream: its end could not be told', error);
+    } finally {
+      outbox.end();
     }
-    outbox.end();
-  });
+  };
+  void tellEnd();
   const isKnown = first !== null && 'served' in first;
   const early = isKnown ? first.headers : { ...earlyHeaders(planned, facts), trailer: LATE.join(', ') };
   return {
@@ -94,12 +100,26 @@ export async function serveStream(
         'x-accel-buffering': 'no',
       },
       pieces: outbox.pieces(silenceMs),
-      trailers: () => trailersOf(end, facts),
+      trailers: () => late,
       readyAt: () => outbox.endedAt,
     },
     // The work may outlast a reply that could not be sent.
-    delivered: (ok) => void work.then((ended) => void ('served' in ended && ended.served.delivered(ok))),
+    delivered: (ok) => void deliver(work, ok),
   };
+}
+
+/** The end of the work, or null when something was told before it, or nothing for so long. */
+async function earliest(work: Promise<End>, begun: Promise<void>, patienceMs: number): Promise<End | null> {
+  const over = new AbortController();
+  const patience = sleep(patienceMs, null, { signal: over.signal }).catch(() => null);
+  const first = await Promise.race([work, begun, patience]);
+  over.abort();
+  return first ?? null;
+}
+
+async function deliver(work: Promise<End>, ok: boolean): Promise<void> {
+  const end = await work;
+  if ('served' in end) end.served.delivered(ok);
 }
 
 /** To the end of the work, when all drafts have been told. Never rejects. */
@@ -140,8 +160,8 @@ function toldTo(outbox: Outbox, events: Events, end: End): End {
   }
 }
 
-function trailersOf(end: End | null, { costUsd }: Facts): Record<string, string> {
-  if (end === null) return {};
+/** What could not be told in headers. */
+function lateHeaders(end: End, { costUsd }: Facts): Record<string, string> {
   if ('error' in end) return costUsd === null ? {} : { 'x-plantain-cost-usd': costUsd };
   return Object.fromEntries(Object.entries(end.headers).filter(([name]) => LATE.includes(name)));
 }

@@ -46,10 +46,11 @@ function joinContents(before: Json | undefined, content: Json | undefined): Json
   const one = isObject(before) ? before : {};
   const other = isObject(content) ? content : {};
   const parts = [...partsOf(one), ...partsOf(other)];
-  return { ...(parts.length > 0 && { parts: joinTexts(parts) }), ...without(one), ...without(other) };
+  return { ...(parts.length > 0 && { parts: joinTexts(parts) }), ...withoutParts(one), ...withoutParts(other) };
 }
 
-function without({ parts: _, ...rest }: JsonObject): JsonObject {
+function withoutParts(content: JsonObject): JsonObject {
+  const { parts: _, ...rest } = content;
   return rest;
 }
 
@@ -89,7 +90,7 @@ export function thoughtsOf(piece: Json): readonly ThoughtPiece[] {
   if (!isObject(piece)) return [];
   const { candidates: _, ...rest } = piece;
   return candidatesOf(piece).flatMap(({ content, index = 0 }) => {
-    const { parts: __, ...more } = isObject(content) ? content : {};
+    const more = withoutParts(isObject(content) ? content : {});
     const thoughts = isObject(content)
       ? partsOf(content).filter((part) => isObject(part) && part.thought === true)
       : [];
@@ -111,11 +112,11 @@ function dataOf(part: Json): LongString | string | null {
  * with the last. `skipThoughts`: those were told already. What is no ordinary reply is one piece.
  */
 export function splitWords(words: JsonObject, skipThoughts: boolean): readonly JsonObject[] {
-  const { candidates, usageMetadata, ...rest } = words;
+  const { candidates: _, usageMetadata, ...rest } = words;
   const [candidate, ...others] = candidatesOf(words);
   if (candidate === undefined || others.length > 0 || !isObject(candidate.content)) return [words];
   const { finishReason, content, ...fields } = candidate;
-  const { parts: _, ...more } = content;
+  const more = withoutParts(content);
   const parts = partsOf(candidate.content);
   if (parts.length === 0) return [words];
   const untold = parts.filter((part) => !(skipThoughts && isObject(part) && part.thought === true));

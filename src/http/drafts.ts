@@ -3,6 +3,7 @@ import type { GatewayParts, Served } from '../gateway.ts';
 import type { Planned } from '../gateway/plan.ts';
 import type { Picture, Thought } from '../image/answer.ts';
 import { checkedPicture } from '../image/checked.ts';
+import type { LongString } from '../wire/long-string.ts';
 import type { Caller } from '../tenants/authenticate.ts';
 
 /** What a caller hears of its pictures while they are drawn, or, of those that were drawn long ago, before it has them. */
@@ -60,11 +61,20 @@ export class Drafts {
       if (this.#counts.has(place)) continue;
       for (const part of drawn.answer.parts) {
         if (part.kind !== 'picture' || !part.thought) continue;
-        const draft = await checkedPicture(part.data, this.#parts.regions);
-        if (draft !== null) events.push(...(await this.#show(place, draft)));
+        events.push(...(await this.#showOf(place, part.data)));
       }
     }
     return events;
+  }
+
+  async #showOf(place: number, data: LongString | string): Promise<readonly StreamEvent[]> {
+    try {
+      const draft = await checkedPicture(data, this.#parts.regions);
+      return draft === null ? [] : await this.#show(place, draft);
+    } catch (error) {
+      this.#parts.log.fault('stream: a draft could not be told', error);
+      return [];
+    }
   }
 
   get #most(): number {

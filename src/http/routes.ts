@@ -3,8 +3,9 @@ import { readIdempotencyKey } from '../cache/idempotency.ts';
 import { parseCacheControl } from '../cache/policy.ts';
 import type { Call, Dialect, Route } from '../dialects/dialect.ts';
 import { GatewayError } from '../errors.ts';
-import { serve } from '../gateway.ts';
-import type { Incoming } from '../gateway.ts';
+import { servePlanned } from '../gateway.ts';
+import type { Incoming, Served } from '../gateway.ts';
+import { planRequest } from '../gateway/plan.ts';
 import { authenticate, readCredentials } from '../tenants/authenticate.ts';
 import type { Caller } from '../tenants/authenticate.ts';
 import { readTags } from '../tenants/tags.ts';
@@ -21,6 +22,7 @@ import type { RequestLimits } from './rate-limit.ts';
 import { notAllowed } from './refusals.ts';
 import { renderPictures } from './served.ts';
 import type { Handler, ServerParts } from './server.ts';
+import { serveStream } from './stream.ts';
 
 export type Mount = (route: string, dialect: Dialect | null, handler: Handler) => RouteHandlerMethod;
 export type Request = Parameters<Handler>[0];
@@ -58,6 +60,8 @@ export function registerRoutes(app: FastifyInstance, parts: RouteParts, mount: M
 
 function drawHandler(parts: RouteParts, dialect: Dialect, route: Route): Handler {
   return async (request, facts, source) => {
+    const call = callOf(facts, splitMethod(wildcard(request))?.model ?? null, altOf(request));
+    facts.listsErrors = route.listsErrors?.(call) ?? false;
     await identify(parts, request, facts, dialect);
     const wish = dialect.native ? null : pictureWish(request.headers.accept);
     const directives = parseCacheControl(request.headers['cache-control']);
@@ -67,7 +71,6 @@ function drawHandler(parts: RouteParts, dialect: Dialect, route: Route): Handler
     // Not every dialect has tasks: a preference may be passed over.
     const later = preferences.respondAsync && dialect.tasks.length > 0;
     if (later) checkLater(directives, wish !== null);
-    const call = callOf(facts, splitMethod(wildcard(request))?.model ?? null);
     const limits = { bytes: parts.bodyBytes, budget: parts.budget, pace: USUAL_PACE };
     const body = await readJsonBody(source, limits);
     facts.bytesIn = body.byteLength;
@@ -90,10 +93,11 @@ function drawHandler(parts: RouteParts, dialect: Dialect, route: Route): Handler
         retainBody: body.retain,
         trace: facts,
         watch: null,
+        follow: null,
       };
       const served = later
         ? await serveLater(parts, incoming, facts, preferences)
-        : await serve(parts.gateway, incoming);
+        : await serveNow(parts, incoming, facts);
       if ('reply' in served) return served;
       const loan = parts.gateway.regions.lend();
       const delivered = (ok: boolean): void => {
@@ -111,6 +115,15 @@ function drawHandler(parts: RouteParts, dialect: Dialect, route: Route): Handler
       letGo();
     }
   };
+}
+
+/** In one piece, or bit by bit for who asks for that. */
+async function serveNow(parts: RouteParts, incoming: Incoming, facts: Facts): Promise<Served | Answered> {
+  const planned = await planRequest(parts.gateway, incoming, 'claim');
+  const { delivery } = planned.request;
+  const events = delivery.stream === null ? undefined : incoming.dialect.renderEvents?.(planned.request, incoming.call);
+  if (events === undefined) return servePlanned(parts.gateway, incoming, planned);
+  return serveStream(parts, incoming, planned, facts, events);
 }
 
 function listHandler(parts: RouteParts): Handler {
@@ -150,8 +163,13 @@ export async function identify(parts: RouteParts, request: Request, facts: Facts
   return facts.caller;
 }
 
-export function callOf({ requestId, receivedAt }: Facts, pathModel: string | null): Call {
-  return { requestId, pathModel, receivedAt };
+export function callOf({ requestId, receivedAt }: Facts, pathModel: string | null, alt: string | null = null): Call {
+  return { requestId, pathModel, receivedAt, alt };
+}
+
+function altOf(request: Request): string | null {
+  const query = new URLSearchParams(splitUrl(request.url).query);
+  return query.get('alt') ?? query.get('$alt');
 }
 
 function wildcard(request: Request): string {

@@ -1,7 +1,6 @@
 import {
   invalidValue,
   missingField,
-  readBoolean,
   readInteger,
   readOneOf,
   readString,
@@ -98,13 +97,5 @@ function refuseWhatIsNotThere(own: Fields): void {
       'Gemini draws no transparent background; send opaque or auto.',
       'unsupported_value',
     );
-  }
-  const stream = take(own, 'stream', readBoolean);
-  if (stream?.value === true) {
-    throw unsupportedField(stream.path, 'this version answers whole; leave it out or send false.', 'unsupported_value');
-  }
-  const partial = take(own, 'partial_images', (value, path) => readInteger(value, path, { min: 0, max: 3 }));
-  if (partial !== null && partial.value > 0) {
-    throw unsupportedField(partial.path, 'this version answers whole; leave it out or send 0.', 'unsupported_value');
   }
 }

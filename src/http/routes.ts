@@ -59,7 +59,7 @@ export function registerRoutes(app: FastifyInstance, parts: RouteParts, mount: M
 function drawHandler(parts: RouteParts, dialect: Dialect, route: Route): Handler {
   return async (request, facts, source) => {
     await identify(parts, request, facts, dialect);
-    const wish = dialect.native ? null : pictureWish(request.headers.accept);
+    const wish = dialect.bare === true ? pictureWish(request.headers.accept) : null;
     const directives = parseCacheControl(request.headers['cache-control']);
     const idempotencyKey = readIdempotencyKey(request.headers['idempotency-key']);
     const tags = readTags(request.headers['x-plantain-tags']);

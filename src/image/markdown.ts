@@ -51,6 +51,7 @@ export function readMarkdown(value: LongString | string, path: string): readonly
 /** Where the picture begins whose description ends at `end`; -1: it is a link. */
 function markBefore(whole: LongString, start: number, end: number): number {
   const from = Math.max(start, end - LONGEST_DESCRIPTION);
-  const mark = whole.slice(from, end).beginning(LONGEST_DESCRIPTION).lastIndexOf('![');
-  return mark < 0 ? -1 : from + mark;
+  const before = whole.slice(from, end).beginning(LONGEST_DESCRIPTION);
+  const mark = before.lastIndexOf('![');
+  return mark < 0 || before.includes('](', mark) ? -1 : from + mark;
 }

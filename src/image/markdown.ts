@@ -39,7 +39,8 @@ export function readMarkdown(value: LongString | string, path: string): readonly
     if (mark >= 0 && PICTURE_URL.test(address.beginning(LONGEST_HEADER))) {
       take(mark);
       const title = address.indexOf(' ');
-      found.push(readDataUrl(title < 0 ? address : address.slice(0, title), path));
+      const url = title < 0 ? address : address.slice(0, title);
+      found.push(readDataUrl(typeof value === 'string' ? url.text() : url, path));
       done = close + 1;
     }
     at = whole.indexOf(ADDRESS, close);

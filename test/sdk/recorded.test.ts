@@ -20,6 +20,9 @@ afterAll(() => gateway.close());
 /** The reply as far as any client reads it. */
 interface Reply {
   readonly data?: readonly { readonly b64_json?: string }[];
+  readonly choices?: readonly {
+    readonly message: { readonly images?: readonly { readonly image_url: { readonly url: string } }[] };
+  }[];
   readonly object?: string;
   readonly id?: string;
   readonly models?: readonly unknown[];
@@ -46,7 +49,9 @@ async function replay({ line, headers, body }: Recorded): Promise<{ readonly sta
   return { status: incoming.statusCode ?? 0, reply: JSON.parse(Buffer.concat(chunks).toString()) as Reply };
 }
 
-function picturesIn({ data, candidates }: Reply): readonly (string | undefined)[] {
+function picturesIn({ data, choices, candidates }: Reply): readonly (string | undefined)[] {
+  if (choices !== undefined)
+    return choices.flatMap(({ message }) => message.images?.map(({ image_url }) => image_url.url.split(',')[1]));
   if (data !== undefined) return data.map(({ b64_json }) => b64_json);
   const parts = candidates?.flatMap(({ content }) => content.parts) ?? [];
   return parts.flatMap(({ thought, inlineData }) => (inlineData && thought !== true ? [inlineData.data] : []));
@@ -74,7 +79,7 @@ describe.each([
       const names = expected.dialect === 'openai' ? (reply.data ?? [reply.id]) : (reply.models ?? [reply.name]);
       expect(names.filter(Boolean)).toHaveLength(expected.models);
     } else {
-      expect(expected.dialect === 'openai' ? reply.data : reply.candidates).toBeDefined();
+      expect(expected.dialect === 'openai' ? (reply.data ?? reply.choices) : reply.candidates).toBeDefined();
       expect(await Promise.all(picturesIn(reply).map(sizeIn))).toEqual(expected.pictures);
     }
   });

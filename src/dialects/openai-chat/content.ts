@@ -11,6 +11,12 @@ import { LongString } from '../../wire/long-string.ts';
 /** Where the names go of what is not passed on. */
 export type PassOver = (path: string) => void;
 
+export interface Placed {
+  readonly part: Part;
+  /** `messages[0].content[1]` */
+  readonly path: string;
+}
+
 const KINDS = {
   text: 'text',
   input_text: 'text',
@@ -29,22 +35,29 @@ const KINDS = {
 const ALLOWED = 'text, image_url, file or refusal';
 
 /** A string, or a list of parts. What is empty says nothing. */
-export function parseContent(value: Json, path: string, passOver: PassOver): readonly Part[] {
+export function parseContent(value: Json, path: string, passOver: PassOver): readonly Placed[] {
   if (value === null) return [];
-  if (typeof value === 'string' || value instanceof LongString) return readText(value, path);
+  if (typeof value === 'string' || value instanceof LongString) return placed(readText(value, path), path);
   if (!Array.isArray(value)) throw invalidValue(path, 'a string, a list of content parts, or null');
-  return value.flatMap((item, index) => parsePart(item, `${path}[${index}]`, passOver));
+  return value.flatMap((item, index) => {
+    const at = `${path}[${index}]`;
+    return placed(parsePart(item, at, passOver), at);
+  });
 }
 
 /** The pictures of an answer that is sent back: as this path writes them, and flatter. */
-export function parseImages(value: Json, path: string, passOver: PassOver): readonly Part[] {
+export function parseImages(value: Json, path: string, passOver: PassOver): readonly Placed[] {
   if (value === null) return [];
   if (!Array.isArray(value))
     throw invalidValue(path, 'a list such as [{"type":"image_url","image_url":{"url":"data:…"}}]');
   return value.map((item, index) => {
     const at = `${path}[${index}]`;
-    return isObject(item) ? parsePicture(item, at, passOver) : readPicture(item, at);
+    return { part: isObject(item) ? parsePicture(item, at, passOver) : readPicture(item, at), path: at };
   });
+}
+
+function placed(parts: readonly Part[], path: string): readonly Placed[] {
+  return parts.map((part) => ({ part, path }));
 }
 
 function parsePart(value: Json, path: string, passOver: PassOver): readonly Part[] {

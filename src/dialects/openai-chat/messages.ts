@@ -1,9 +1,9 @@
 import { invalidValue, readObject, readOneOf, unsupportedField } from '../../image/fields.ts';
 import { listed } from '../../image/native/extras.ts';
-import type { Part, Turn } from '../../image/request.ts';
-import type { Json, JsonObject } from '../../wire/json.ts';
+import type { Turn } from '../../image/request.ts';
+import type { Json } from '../../wire/json.ts';
 import { parseContent, parseImages } from './content.ts';
-import type { PassOver } from './content.ts';
+import type { PassOver, Placed } from './content.ts';
 
 // https://platform.openai.com/docs/api-reference/chat/create#chat-create-messages
 
@@ -12,6 +12,8 @@ export interface Conversation {
   readonly system: Turn | null;
   /** Where that stood which was not passed on. */
   readonly passedOver: readonly string[];
+  /** As `ImageRequest.places`. */
+  readonly places: ReadonlyMap<string, string>;
 }
 
 /** Results of functions are told by whoever called them. */
@@ -54,23 +56,37 @@ export function parseMessages(value: Json, path: string): Conversation {
   if (value.length > MOST_PARTS) throw tooMany;
   const passedOver: string[] = [];
   const passOver: PassOver = (path) => passedOver.push(path);
-  const instructions: Part[] = [];
-  const turns: { readonly role: Turn['role']; readonly parts: Part[]; readonly more: JsonObject }[] = [];
+  const instructions: Placed[] = [];
+  const turns: { readonly role: Turn['role']; readonly said: Placed[] }[] = [];
   let count = 0;
   for (const [index, item] of value.entries()) {
-    const { speaker, parts } = parseMessage(item, `${path}[${index}]`, passOver);
-    count += parts.length;
+    const { speaker, said } = parseMessage(item, `${path}[${index}]`, passOver);
+    count += said.length;
     if (count > MOST_PARTS) throw tooMany;
-    if (parts.length === 0) continue;
+    if (said.length === 0) continue;
     const last = turns.at(-1);
-    if (speaker === 'system') instructions.push(...parts);
-    else if (last?.role === speaker) last.parts.push(...parts);
-    else turns.push({ role: speaker, parts: [...parts], more: {} });
+    if (speaker === 'system') instructions.push(...said);
+    else if (last?.role === speaker) last.said.push(...said);
+    else turns.push({ role: speaker, said: [...said] });
   }
   if (turns.length === 0)
     throw invalidValue(path, 'a conversation with something to draw: a message of the user with a text or a picture');
-  const system = instructions.length === 0 ? null : { role: 'user' as const, parts: instructions, more: {} };
-  return { turns, system, passedOver };
+  const turnOf = (role: Turn['role'], said: readonly Placed[]): Turn => ({
+    role,
+    parts: said.map(({ part }) => part),
+    more: {},
+  });
+  return {
+    turns: turns.map(({ role, said }) => turnOf(role, said)),
+    system: instructions.length === 0 ? null : turnOf('user', instructions),
+    passedOver,
+    places: new Map([
+      ['contents', path],
+      ...turns.flatMap(({ said }, turn) =>
+        said.map((each, index): [string, string] => [`contents[${turn}].parts[${index}]`, each.path]),
+      ),
+    ]),
+  };
 }
 
 function parseMessage(value: Json, path: string, passOver: PassOver) {
@@ -78,12 +94,12 @@ function parseMessage(value: Json, path: string, passOver: PassOver) {
   const role = readOneOf(message.role ?? null, `${path}.role`, ROLES);
   const speaker = SPEAKERS[role];
   const content = parseContent(message.content ?? null, `${path}.content`, passOver);
-  const parts = [...content, ...parseImages(message.images ?? null, `${path}.images`, passOver)];
-  if (content.length === 0) parts.unshift(...parseContent(message.refusal ?? null, `${path}.refusal`, passOver));
-  const picture = parts.findIndex(({ kind }) => kind === 'picture');
-  if (speaker === 'system' && picture >= 0)
+  const said = [...content, ...parseImages(message.images ?? null, `${path}.images`, passOver)];
+  if (content.length === 0) said.unshift(...parseContent(message.refusal ?? null, `${path}.refusal`, passOver));
+  const picture = said.find(({ part }) => part.kind === 'picture');
+  if (speaker === 'system' && picture !== undefined)
     throw unsupportedField(
-      `${path}.content`,
+      picture.path,
       'instructions are text; send the picture in a message of the user.',
       'unsupported_value',
     );
@@ -92,7 +108,7 @@ function parseMessage(value: Json, path: string, passOver: PassOver) {
     const isEmpty = field === null || (Array.isArray(field) && field.length === 0);
     if (!isEmpty && !KNOWN.has(name) && !(isResult && OF_RESULTS.has(name))) passOver(`${path}.${name}`);
   }
-  return { speaker, parts };
+  return { speaker, said };
 }
 
 /** One sentence for all of it. */

@@ -42,6 +42,11 @@ describe('what the SDKs send', () => {
         },
       ],
       system: null,
+      places: new Map([
+        ['contents', 'messages'],
+        ['contents[0].parts[0]', 'messages[0].content[0]'],
+        ['contents[0].parts[1]', 'messages[0].content[1]'],
+      ]),
       modalities: ['IMAGE', 'TEXT'],
       shape: {
         ratio: '16:9',
@@ -261,7 +266,7 @@ describe('what a conversation cannot hold', () => {
     [
       'instructions with a picture',
       [{ role: 'system', content: [{ type: 'image_url', image_url: { url: PNG } }] }, user('x')],
-      'messages[0].content',
+      'messages[0].content[0]',
       'unsupported_value',
     ],
     ['more than anybody says', Array(5000).fill(user('x')), 'messages', 'invalid_value'],

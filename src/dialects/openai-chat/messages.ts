@@ -1,9 +1,10 @@
+import { converse } from '../../image/conversation.ts';
+import type { PassOver, Said } from '../../image/conversation.ts';
 import { invalidValue, readObject, readOneOf, unsupportedField } from '../../image/fields.ts';
 import { listed } from '../../image/native/extras.ts';
 import type { Turn } from '../../image/request.ts';
 import type { Json } from '../../wire/json.ts';
 import { parseContent, parseImages } from './content.ts';
-import type { PassOver, Placed } from './content.ts';
 
 // https://platform.openai.com/docs/api-reference/chat/create#chat-create-messages
 
@@ -42,54 +43,17 @@ const KNOWN = new Set([
 /** What it is that a function's result is an answer to. */
 const OF_RESULTS = new Set(['tool_call_id', 'name']);
 
-/** A long conversation has some hundred; reading more takes time that others wait for. */
-const MOST_PARTS = 4096;
-
-/**
- * A conversation as Gemini has it: system messages apart, wherever they stood, and turns that alternate. Messages without
- * content are left out. Pictures of earlier answers become the model's own.
- */
+/** Pictures of earlier answers become the model's own. */
 export function parseMessages(value: Json, path: string): Conversation {
   const expected = 'a list of messages, such as [{"role":"user","content":"a fox in snow"}]';
   if (!Array.isArray(value) || value.length === 0) throw invalidValue(path, expected);
-  const tooMany = invalidValue(path, `shorter: all messages together have at most ${MOST_PARTS} parts`);
-  if (value.length > MOST_PARTS) throw tooMany;
   const passedOver: string[] = [];
   const passOver: PassOver = (path) => passedOver.push(path);
-  const instructions: Placed[] = [];
-  const turns: { readonly role: Turn['role']; readonly said: Placed[] }[] = [];
-  let count = 0;
-  for (const [index, item] of value.entries()) {
-    const { speaker, said } = parseMessage(item, `${path}[${index}]`, passOver);
-    count += said.length;
-    if (count > MOST_PARTS) throw tooMany;
-    if (said.length === 0) continue;
-    const last = turns.at(-1);
-    if (speaker === 'system') instructions.push(...said);
-    else if (last?.role === speaker) last.said.push(...said);
-    else turns.push({ role: speaker, said: [...said] });
-  }
-  if (turns.length === 0)
-    throw invalidValue(path, 'a conversation with something to draw: a message of the user with a text or a picture');
-  const turnOf = (role: Turn['role'], said: readonly Placed[]): Turn => ({
-    role,
-    parts: said.map(({ part }) => part),
-    more: {},
-  });
-  return {
-    turns: turns.map(({ role, said }) => turnOf(role, said)),
-    system: instructions.length === 0 ? null : turnOf('user', instructions),
-    passedOver,
-    places: new Map([
-      ['contents', path],
-      ...turns.flatMap(({ said }, turn) =>
-        said.map((each, index): [string, string] => [`contents[${turn}].parts[${index}]`, each.path]),
-      ),
-    ]),
-  };
+  const conversation = converse(value, path, (index) => parseMessage(value[index]!, `${path}[${index}]`, passOver));
+  return { ...conversation, passedOver };
 }
 
-function parseMessage(value: Json, path: string, passOver: PassOver) {
+function parseMessage(value: Json, path: string, passOver: PassOver): Said {
   const message = readObject(value, path);
   const role = readOneOf(message.role ?? null, `${path}.role`, ROLES);
   const speaker = SPEAKERS[role];
@@ -108,7 +72,7 @@ function parseMessage(value: Json, path: string, passOver: PassOver) {
     const isEmpty = field === null || (Array.isArray(field) && field.length === 0);
     if (!isEmpty && !KNOWN.has(name) && !(isResult && OF_RESULTS.has(name))) passOver(`${path}.${name}`);
   }
-  return { speaker, said };
+  return { speaker, parts: said.map(({ part }) => part), paths: said.map(({ path }) => path) };
 }
 
 /** One sentence for all of it. */

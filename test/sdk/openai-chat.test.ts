@@ -222,7 +222,7 @@ describe('failures', () => {
   });
 
   test('more pictures than the model takes are a BadRequestError that says how many it does', async () => {
-    const content = Array(15).fill({ type: 'image_url', image_url: { url: urlOf(PNG) } });
+    const content = Array.from({ length: 15 }, () => ({ type: 'image_url', image_url: { url: urlOf(PNG) } }));
     const { error } = await failure('x', { messages: [{ role: 'user', content }] });
     expect(error).toMatchObject({ param: 'messages', code: 'too_many_images' });
     expect(error.message).toMatch(/messages.*at most 14/);

@@ -11,6 +11,8 @@ export interface Dialect {
   readonly name: DialectName;
   /** It answers with the vendor's own words, and so never with a rendition. */
   readonly native: boolean;
+  /** Whether an answer may be the bytes of one picture and nothing else (`Accept: image/*`); absent: what surrounds it is part of it. */
+  readonly bare?: boolean;
   /** Where pictures are asked for, by POST. */
   readonly routes: readonly Route[];
   /** Where the tasks are asked for that `Prefer: respond-async` makes of its requests, the vendor's base first; empty: it has none, and passes that over. */
@@ -84,6 +86,8 @@ export interface Call {
   readonly receivedAt: number;
   /** Google's query parameter of that name: https://cloud.google.com/apis/docs/system-parameters */
   readonly alt?: string | null;
+  /** The house's id of the model routed to, for a failure that came after that. */
+  readonly model?: string | null;
 }
 
 export interface Delivered {

@@ -63,7 +63,7 @@ function drawHandler(parts: RouteParts, dialect: Dialect, route: Route): Handler
     const call = callOf(facts, splitMethod(wildcard(request))?.model ?? null, altOf(request));
     facts.listsErrors = route.listsErrors?.(call) ?? false;
     await identify(parts, request, facts, dialect);
-    const wish = dialect.native ? null : pictureWish(request.headers.accept);
+    const wish = dialect.bare === true ? pictureWish(request.headers.accept) : null;
     const directives = parseCacheControl(request.headers['cache-control']);
     const idempotencyKey = readIdempotencyKey(request.headers['idempotency-key']);
     const tags = readTags(request.headers['x-plantain-tags']);

@@ -12,6 +12,11 @@ export interface ImageRequest {
   readonly model: string | null;
   readonly turns: readonly Turn[];
   readonly system: Turn | null;
+  /**
+   * How the caller spells a place in Gemini's request, `contents[0].parts[1]`, where a failure may be about it that shows
+   * only later; absent: like that.
+   */
+  readonly places?: ReadonlyMap<string, string>;
   /** What may come back, sorted; the dialect fills in its default. */
   readonly modalities: readonly Modality[];
   readonly shape: AskedShape;
@@ -98,8 +103,10 @@ export interface Delivery {
   readonly compression: number | null;
   /** A link to the picture instead of its bytes. */
   readonly asLink: boolean;
-  /** Told bit by bit, with so many drafts at most; null: in one piece. */
-  readonly stream: { readonly drafts: number } | null;
+  /** Told bit by bit, with so many drafts at most and, where the dialect leaves that open, with what was used; null: in one piece. */
+  readonly stream: { readonly drafts: number; readonly tellsUsage?: boolean } | null;
+  /** Pictures stand in the text, as Markdown, for who reads nothing else; absent: beside it. */
+  readonly inText?: boolean;
   /** Told back to OpenAI callers who sent one. */
   readonly safetyIdentifier: string | null;
   /** One sentence for each thing that could not be honoured: `x-plantain-warning`. */

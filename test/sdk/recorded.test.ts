@@ -21,6 +21,9 @@ afterAll(() => gateway.close());
 /** The reply as far as any client reads it. */
 interface Reply {
   readonly data?: readonly { readonly b64_json?: string }[];
+  readonly choices?: readonly {
+    readonly message: { readonly images?: readonly { readonly image_url: { readonly url: string } }[] };
+  }[];
   readonly object?: string;
   readonly id?: string;
   readonly models?: readonly unknown[];
@@ -58,7 +61,9 @@ function gathered(text: string): Reply {
   return completed.length > 0 ? { data: completed } : { candidates: said };
 }
 
-function picturesIn({ data, candidates }: Reply): readonly (string | undefined)[] {
+function picturesIn({ data, choices, candidates }: Reply): readonly (string | undefined)[] {
+  if (choices !== undefined)
+    return choices.flatMap(({ message }) => message.images?.map(({ image_url }) => image_url.url.split(',')[1]));
   if (data !== undefined) return data.map(({ b64_json }) => b64_json);
   const parts = candidates?.flatMap(({ content }) => content.parts) ?? [];
   return parts.flatMap(({ thought, inlineData }) => (inlineData && thought !== true ? [inlineData.data] : []));
@@ -86,7 +91,7 @@ describe.each([
       const names = expected.dialect === 'openai' ? (reply.data ?? [reply.id]) : (reply.models ?? [reply.name]);
       expect(names.filter(Boolean)).toHaveLength(expected.models);
     } else {
-      expect(expected.dialect === 'openai' ? reply.data : reply.candidates).toBeDefined();
+      expect(expected.dialect === 'openai' ? (reply.data ?? reply.choices) : reply.candidates).toBeDefined();
       expect(await Promise.all(picturesIn(reply).map(sizeIn))).toEqual(expected.pictures);
     }
   });

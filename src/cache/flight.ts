@@ -134,7 +134,15 @@ export function refuse<T, W>(flight: Flight<T, W>, leader: Passenger<T, W>, erro
   flight.queue = flight.queue.filter((other) => other !== leader);
 }
 
-/** Nobody is aboard, is coming back, or has its answer. */
-export function isUnwanted<T, W>({ aboard, expected, landing, failed }: Flight<T, W>): boolean {
-  return aboard === 0 && !expected && landing === null && !failed;
+/** Nobody is aboard, is coming back, or has its answer, and it was not given up yet. */
+export function isUnwanted<T, W>({ aboard, expected, landing, failed, givenUp }: Flight<T, W>): boolean {
+  return aboard === 0 && !expected && landing === null && !failed && !givenUp.signal.aborted;
+}
+
+export async function settled<T>(lead: () => Promise<T>): Promise<{ value: T } | { error: unknown }> {
+  try {
+    return { value: await lead() };
+  } catch (error) {
+    return { error };
+  }
 }

@@ -1,5 +1,5 @@
 import { GatewayError } from '../errors.ts';
-import { handled, newFlight, refuse, tooManyDetached, isUnwanted } from './flight.ts';
+import { handled, isUnwanted, newFlight, refuse, settled, tooManyDetached } from './flight.ts';
 import type { Across, Flight, JoinOptions, Lead, OnDisconnect, Passenger, Role, Seat } from './flight.ts';
 import { endingOf, type Lease } from './leases.ts';
 import { Orphans } from './orphans.ts';
@@ -249,11 +249,12 @@ export class Flights<T, W = never> {
   #leaveAlone(flight: Flight<T, W>): void {
     if (flight.landing !== null || flight.failed) return;
     this.#setDetached(flight, true);
-    const mayGiveUp = (): boolean => isUnwanted(flight) && !flight.givenUp.signal.aborted;
-    if (!mayGiveUp()) return;
+    if (!isUnwanted(flight)) return;
     if (flight.lease === null) return this.#giveUp(flight);
     // Who waits on another instance would only have it drawn, and paid for, once more.
-    void flight.lease.isAwaited().then((isAwaited) => (!isAwaited && mayGiveUp() ? this.#giveUp(flight) : undefined));
+    void flight.lease
+      .isAwaited()
+      .then((isAwaited) => (!isAwaited && isUnwanted(flight) ? this.#giveUp(flight) : undefined));
   }
 
   /** Nobody finds it any more. Should it land all the same, who left it may still come for it. */
@@ -308,13 +309,5 @@ export class Flights<T, W = never> {
         if (!passenger.left) unfollow = flight.feed.follow(listener);
       },
     };
-  }
-}
-
-async function settled<T>(lead: () => Promise<T>): Promise<{ value: T } | { error: unknown }> {
-  try {
-    return { value: await lead() };
-  } catch (error) {
-    return { error };
   }
 }

@@ -161,7 +161,8 @@ async function dress(
   { delivery }: ImageRequest,
 ): Promise<ServedPicture> {
   const { drawn } = landed.flown;
-  const wish = { format, compression: delivery.compression, scope: landed.key.scope, ttlSeconds: keptFor(landed) };
+  const { compression, exact } = delivery;
+  const wish = { format, compression, exact, scope: landed.key.scope, ttlSeconds: keptFor(landed) };
   return { ...landed, drawn, picture: await renditions.of(drawn, wish) };
 }
 

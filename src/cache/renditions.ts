@@ -4,6 +4,7 @@ import { checkPicture, PictureError } from '../image/picture.ts';
 import type { PictureType } from '../image/picture.ts';
 import { needsRendition, transcode } from '../image/rendition.ts';
 import type { PictureFormat } from '../image/request.ts';
+import type { Pixels } from '../image/size.ts';
 import { decodeBase64, encodeBase64 } from '../wire/base64.ts';
 import type { LongString } from '../wire/long-string.ts';
 import { digestOf, digestOfBase64 } from './digest.ts';
@@ -12,10 +13,10 @@ import { readRenditionHead, writeRenditionHead } from './head.ts';
 import { keyName } from './key.ts';
 import type { Shelf } from './shelf.ts';
 
-/** Pictures in another format than the vendor sent: made off the event loop, once, and kept beside their source. */
+/** Pictures in another format, or of other pixels, than the vendor sent: made off the event loop, once, and kept beside their source. */
 export interface Renditions {
   /**
-   * The vendor's own bytes where no format is asked for, or the very one that came, and it is no wider than asked.
+   * The vendor's own bytes where no format is asked for, or the very one that came, and its pixels are those asked for.
    * Throws `unsupported` for what cannot be made.
    */
   of(source: Source, wish: RenditionWish): Promise<Picture>;
@@ -28,6 +29,8 @@ export interface RenditionWish {
   readonly compression: number | null;
   /** The most pixels it may be wide; absent: as it came. It is never enlarged. */
   readonly width?: number;
+  /** The very pixels it is to have; absent or null: those it has. */
+  readonly exact?: Pixels | null;
   /** Whose it is. */
   readonly scope: string;
   /** How long it may be kept. Zero or less: of a source that is not kept nothing is. */
@@ -93,11 +96,16 @@ export function createRenditions({ shelf, now }: RenditionsOptions): Renditions 
     async of(source, wish) {
       const { picture } = source;
       const { compression, scope, width = Infinity } = wish;
-      const isTooWide = picture.info.width > width;
-      const format = wish.format ?? (isTooWide ? ownFormat(picture.info.type) : null);
-      if (format === null || !(isTooWide || needsRendition(picture.info.type, { format, compression }))) return picture;
+      const { info } = picture;
+      const exact = wish.exact ?? null;
+      const isOff = exact !== null && (info.width !== exact.width || info.height !== exact.height);
+      const isTooWide = info.width > width;
+      const isReshaped = isOff || isTooWide;
+      const format = wish.format ?? (isReshaped ? ownFormat(info.type) : null);
+      if (format === null || !(isReshaped || needsRendition(info.type, { format, compression }))) return picture;
       const words = ['rendition 1', await digest(picture.data), format, String(compression)];
       if (isTooWide) words.push(`width ${width}`);
+      if (isOff) words.push(`exact ${exact.width}x${exact.height}`);
       const name = keyName({ scope, digest: await digestOf(words.map((word) => `${word}\n`)) });
       // Whoever shares a flight shares what is made of its picture too.
       const work = making.get(name) ?? make(name, source, wish, format).finally(() => making.delete(name));
@@ -107,7 +115,7 @@ export function createRenditions({ shelf, now }: RenditionsOptions): Renditions 
   };
 }
 
-/** That of a smaller copy. */
+/** That of a copy of other pixels. */
 function ownFormat(type: PictureType): PictureFormat {
   return type === 'jpeg' || type === 'webp' ? type : 'png';
 }
@@ -115,12 +123,13 @@ function ownFormat(type: PictureType): PictureFormat {
 async function reencode(
   { data, info }: Picture,
   format: PictureFormat,
-  { compression, width }: RenditionWish,
+  { compression, width, exact = null }: RenditionWish,
 ): Promise<Picture> {
   try {
     const bytes = await transcode(await decodeBase64(data), {
       format,
       compression,
+      exact,
       ...(width !== undefined && { width }),
     });
     return { data: await encodeBase64(bytes), info: await checkPicture(bytes) };

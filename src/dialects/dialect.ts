@@ -2,6 +2,7 @@ import type { GatewayError } from '../errors.ts';
 import type { Answer, Drawn, Picture } from '../image/answer.ts';
 import type { Model } from '../image/model.ts';
 import type { Draw, ImageRequest } from '../image/request.ts';
+import type { FormPart } from '../wire/form.ts';
 import type { Json, JsonObject } from '../wire/json.ts';
 import type { LongString } from '../wire/long-string.ts';
 
@@ -35,6 +36,8 @@ export interface Route {
   readonly isUsual: boolean;
   /** Throws GatewayError naming the field, what is allowed and what to do. */
   parseRequest(body: JsonObject, call: Call): ImageRequest;
+  /** A form as the JSON body that says the same, files as base64; absent: the path takes JSON alone. Throws GatewayError naming the field. */
+  readonly fromForm?: (parts: readonly FormPart[]) => JsonObject;
 }
 
 /** One answer told bit by bit. What each verb returns is sent in that order; `finish` or `fail` is the last. */

@@ -11,7 +11,7 @@ import { readTags } from '../tenants/tags.ts';
 import { splice } from '../wire/json.ts';
 import type { JsonObject } from '../wire/json.ts';
 import { pictureWish } from './accept.ts';
-import { readJsonBody, USUAL_PACE } from './body.ts';
+import { readBody, USUAL_PACE } from './body.ts';
 import { commonHeaders } from './exchange.ts';
 import type { Answered, Facts } from './exchange.ts';
 import { checkLater, serveLater } from './later.ts';
@@ -69,7 +69,7 @@ function drawHandler(parts: RouteParts, dialect: Dialect, route: Route): Handler
     if (later) checkLater(directives, wish !== null);
     const call = callOf(facts, splitMethod(wildcard(request))?.model ?? null);
     const limits = { bytes: parts.bodyBytes, budget: parts.budget, pace: USUAL_PACE };
-    const body = await readJsonBody(source, limits);
+    const body = await readBody(source, limits, route.fromForm ?? null);
     facts.bytesIn = body.byteLength;
     const letGo = body.retain();
     try {

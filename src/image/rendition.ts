@@ -49,20 +49,27 @@ export function needsRendition(type: PictureType, want: Pick<Delivery, 'format' 
  * the very bytes that are converted: the caller has to say so. Of an animation the first frame remains, and
  * transparency becomes white in JPEG.
  *
- * `width`: the most pixels it may be wide, in its proportions. It is never enlarged.
+ * `width`: the most pixels it may be wide, in its proportions. It is never enlarged. `exact`: the pixels it has in the
+ * end: scaled until it covers them, and cropped around its middle.
  *
  * Decoding is strict and full, off the event loop: a picture that is broken anywhere rejects with PictureError.
  * Rejects with GatewayError `unavailable` when too many wait.
  */
 export async function transcode(
   bytes: Uint8Array,
-  want: { readonly format: PictureFormat; readonly compression: number | null; readonly width?: number },
+  want: {
+    readonly format: PictureFormat;
+    readonly compression: number | null;
+    readonly width?: number;
+    readonly exact?: Pixels | null;
+  },
 ): Promise<Buffer> {
   // sharp also opens SVG, PDF and more, none of which comes near it.
   if (sniff(bytes) === null) throw new PictureError('the bytes are no picture of a known type');
   return inTurn(() => {
     const picture = sharp(bytes, { limitInputPixels: MAX_DECODED_PIXELS }).autoOrient().keepIccProfile().keepXmp();
-    if (want.width !== undefined) picture.resize({ width: want.width, withoutEnlargement: true });
+    if (want.exact) picture.resize({ ...want.exact, fit: 'cover' });
+    else if (want.width !== undefined) picture.resize({ width: want.width, withoutEnlargement: true });
     return encode(picture, want);
   });
 }

@@ -69,6 +69,8 @@ export interface PicturePart {
   readonly thought: boolean;
   readonly signature: Signature | null;
   readonly more: JsonObject;
+  /** The field it came in as the caller spelt it, for errors; absent: its place in Gemini's request. */
+  readonly named?: string;
 }
 
 /** A part the house does not read (fileData, functionCall, …), verbatim in canonical spelling. */
@@ -96,6 +98,8 @@ export interface Delivery {
   readonly format: PictureFormat | null;
   /** 0 to 100, for jpeg and webp. */
   readonly compression: number | null;
+  /** The very pixels it is cropped and scaled to; null: as it was drawn. */
+  readonly exact: Pixels | null;
   /** A link to the picture instead of its bytes. */
   readonly asLink: boolean;
   /** Told bit by bit, with so many drafts at most; null: in one piece. */
@@ -110,6 +114,7 @@ export interface Delivery {
 export const WHOLE: Delivery = {
   format: null,
   compression: null,
+  exact: null,
   asLink: false,
   stream: null,
   safetyIdentifier: null,

@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { GatewayError } from '../../src/errors.ts';
-import { readJsonBody, USUAL_PACE } from '../../src/http/body.ts';
+import { readBody, USUAL_PACE } from '../../src/http/body.ts';
 import type { BodyLimits, ReadBody } from '../../src/http/body.ts';
 import { createByteBudget } from '../../src/http/byte-budget.ts';
 import type { ByteBudget } from '../../src/http/byte-budget.ts';
@@ -36,7 +36,7 @@ async function send(
     const gone = new AbortController();
     response.once('close', () => gone.abort());
     const source = { raw, gone: gone.signal, broken: broken.signal, welcome: () => (welcomed = true) };
-    readJsonBody(source, { bytes: LIMIT, budget, pace: USUAL_PACE, ...limits }).then(read.resolve, (error: unknown) =>
+    readBody(source, { bytes: LIMIT, budget, pace: USUAL_PACE, ...limits }).then(read.resolve, (error: unknown) =>
       error instanceof GatewayError ? read.resolve(error) : read.reject(error),
     );
   });

@@ -2,7 +2,8 @@ import type { Dialect } from '../dialect.ts';
 import { renderAnswer } from './answer.ts';
 import { renderError } from './errors.ts';
 import { renderModel, renderModels } from './models.ts';
-import { parseRequest } from './request.ts';
+import { fromForm } from './form.ts';
+import { parseEdit, parseRequest, parseVariation } from './request.ts';
 
 // The second is Google's own base for OpenAI SDKs: its users change only the host.
 const BASES = ['/v1', '/v1beta/openai', ''];
@@ -11,7 +12,14 @@ const BASES = ['/v1', '/v1beta/openai', ''];
 export const openaiImages: Dialect = {
   name: 'openai-images',
   native: false,
-  routes: BASES.map((base) => ({ path: `${base}/images/generations`, isUsual: base === '/v1', parseRequest })),
+  routes: BASES.flatMap((base) => {
+    const isUsual = base === '/v1';
+    return [
+      { path: `${base}/images/generations`, isUsual, parseRequest },
+      { path: `${base}/images/edits`, isUsual, parseRequest: parseEdit, fromForm },
+      { path: `${base}/images/variations`, isUsual, parseRequest: parseVariation, fromForm },
+    ];
+  }),
   tasks: BASES.map((base) => `${base}/images/tasks`),
   // The one most clients speak, and so the one spoken to whoever cannot be told.
   recognises: () => true,

@@ -10,29 +10,52 @@ import {
 import { INT32, readConfig } from '../../image/native/config.ts';
 import type { NativeConfig } from '../../image/native/config.ts';
 import { gatherBody } from '../../image/native/extras.ts';
+import type { OwnFields } from '../../image/native/extras.ts';
 import { take } from '../../image/native/spelling.ts';
 import type { Fields } from '../../image/native/spelling.ts';
-import type { ImageRequest, Turn } from '../../image/request.ts';
+import type { ImageRequest, Part, Turn } from '../../image/request.ts';
 import { LEAST_SAFETY } from '../../image/safety.ts';
 import type { Json, JsonObject } from '../../wire/json.ts';
 import { LongString } from '../../wire/long-string.ts';
 import { readDelivery } from './delivery.ts';
-import { GENERATIONS } from './fields.ts';
+import { EDITS, GENERATIONS, VARIATIONS } from './fields.ts';
 import type { OwnName } from './fields.ts';
+import { readPictures } from './pictures.ts';
 import { readShape } from './shape.ts';
 
-// https://platform.openai.com/docs/api-reference/images/create
+// https://platform.openai.com/docs/api-reference/images
 
 const PROMPT_LENGTH = 32_000;
 /** JSON may spend twelve bytes on one character: `\ud83e\udd8a`. */
 const BYTES_PER_CHARACTER = 12;
 
+/** What a variation is asked for with: OpenAI's own takes no words. */
+const VARIATION =
+  'Draw another version of this picture: the same subject, style and mood, with a different composition and details.';
+
 export function parseRequest(body: JsonObject): ImageRequest {
-  const { own, places } = gatherBody(body, GENERATIONS);
+  return readRequest(body, GENERATIONS, (own) => [readPrompt(own)]);
+}
+
+/** https://platform.openai.com/docs/api-reference/images/createEdit */
+export function parseEdit(body: JsonObject): ImageRequest {
+  return readRequest(body, EDITS, (own) => [readPrompt(own), ...readPictures(own)]);
+}
+
+/** https://platform.openai.com/docs/api-reference/images/createVariation */
+export function parseVariation(body: JsonObject): ImageRequest {
+  return readRequest(body, VARIATIONS, (own) => [textPart(VARIATION), ...readPictures(own, { most: 1 })]);
+}
+
+function readRequest(
+  body: JsonObject,
+  fields: OwnFields<OwnName>,
+  readParts: (own: Fields) => readonly Part[],
+): ImageRequest {
+  const { own, places } = gatherBody(body, fields);
   const read = <T>(name: OwnName, reader: (value: Json, path: string) => T) => take(own, name, reader);
 
-  const prompt = read('prompt', readPrompt);
-  if (prompt === null) throw missingField('prompt', 'a string that says what to draw');
+  const parts = readParts(own);
   const model = read('model', readName)?.value ?? null;
   const count = read('n', (value, path) => readInteger(value, path, { min: 1, max: 10 }))?.value ?? 1;
   const moderation = read('moderation', (value, path) => readOneOf(value, path, ['low', 'auto']));
@@ -46,11 +69,11 @@ export function parseRequest(body: JsonObject): ImageRequest {
   checkSeeds(config, count);
   const user = read('user', readString)?.value ?? '';
   const shape = readShape(own, { ratio, tier }, places.warnings);
-  const delivery = readDelivery(own, places.warnings);
+  const delivery = readDelivery(own, shape, places.warnings);
   return {
     ...config,
     model,
-    turns: [promptTurn(prompt.value)],
+    turns: [{ role: 'user', parts, more: {} } satisfies Turn],
     system: null,
     modalities: ['IMAGE'],
     shape,
@@ -61,11 +84,17 @@ export function parseRequest(body: JsonObject): ImageRequest {
   };
 }
 
-function promptTurn(text: string): Turn {
-  return { role: 'user', parts: [{ kind: 'text', text, thought: false, signature: null, more: {} }], more: {} };
+function readPrompt(own: Fields): Part {
+  const prompt = take(own, 'prompt', readPromptText);
+  if (prompt === null) throw missingField('prompt', 'a string that says what to draw');
+  return textPart(prompt.value);
 }
 
-function readPrompt(value: Json, path: string): string {
+function textPart(text: string): Part {
+  return { kind: 'text', text, thought: false, signature: null, more: {} };
+}
+
+function readPromptText(value: Json, path: string): string {
   const expected = `a string of 1 to ${PROMPT_LENGTH} characters`;
   if (value instanceof LongString && value.byteLength > PROMPT_LENGTH * BYTES_PER_CHARACTER)
     throw invalidValue(path, expected);

@@ -38,10 +38,10 @@ export function nest(values: readonly Named[], repeats: (name: string) => boolea
   for (const { name, value } of values) {
     const [first = name, ...steps] = stepsOf(name);
     if (steps.length > DEEPEST) throw refused(name, `nests deeper than ${DEEPEST} levels`);
-    const isAgain = steps.length === 0 && repeats(first) && root.children.has(first);
+    const isAgain = repeats(first) && root.children.has(first);
     // The second of several makes a list of them, whether the first was spelt as one or not.
     if (isAgain) listOf(root, first);
-    place(root, first, isAgain ? [''] : steps, value, name);
+    place(root, first, isAgain && steps.length === 0 ? [''] : steps, value, name);
   }
   return new Map([...root.children].map(([name, node]) => [name, jsonOf(node)]));
 }

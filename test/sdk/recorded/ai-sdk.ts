@@ -76,14 +76,14 @@ export const AI_SDK: readonly Recorded[] = [
     line: EDITS,
     headers: aiSdk(BEARER, aiFormOne.type),
     body: aiFormOne.body,
-    expected: notServed('openai'),
+    expected: pictures('openai', '1024x1024'),
   },
   {
     name: 'AI SDK openai.image from several and a mask',
     line: EDITS,
     headers: aiSdk(BEARER, aiForm.type),
     body: aiForm.body,
-    expected: notServed('openai'),
+    expected: refused('openai', /^mask/),
   },
   {
     name: 'AI SDK openai-compatible chat',

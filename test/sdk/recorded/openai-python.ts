@@ -52,14 +52,14 @@ export const OPENAI_PYTHON: readonly Recorded[] = [
     line: EDITS,
     headers: openaiPython(pythonForm.type),
     body: pythonForm.body,
-    expected: notServed('openai'),
+    expected: refused('openai', /^mask/),
   },
   {
     name: 'openai-python images.create_variation of raw bytes',
     line: VARIATIONS,
     headers: openaiPython(pythonFormRaw.type),
     body: pythonFormRaw.body,
-    expected: notServed('openai'),
+    expected: pictures('openai', '1024x1024'),
   },
   {
     name: 'openai-python chat with extra_body',

@@ -135,7 +135,8 @@ async function reencode(
     return { data: await encodeBase64(bytes), info: await checkPicture(bytes) };
   } catch (error) {
     if (!(error instanceof PictureError)) throw error;
-    const message = `The picture came as ${info.type} and cannot be made into ${format}. Leave the format out to get it as it came.`;
-    throw new GatewayError('unsupported', message, { param: 'output_format', code: 'unsupported_value' }, error);
+    const param = exact === null ? 'output_format' : 'fit';
+    const message = `The picture came as ${info.type} and cannot be made into ${format}. Leave ${param} out to get it as it came.`;
+    throw new GatewayError('unsupported', message, { param, code: 'unsupported_value' }, error);
   }
 }

@@ -215,7 +215,8 @@ function notJson(error: JsonError): GatewayError {
 }
 
 function notForm({ reason, field, message }: FormError): GatewayError {
-  const words = field === null ? `The form cannot be read: ${message}.` : `The form cannot be read at ${shown(field)}: ${message}.`;
+  const words =
+    field === null ? `The form cannot be read: ${message}.` : `The form cannot be read at ${shown(field)}: ${message}.`;
   const failure = reason === 'part_too_large' ? 'too_large' : 'invalid_request';
   return new GatewayError(failure, words, { ...(field !== null && { param: shown(field) }), code: 'invalid_form' });
 }

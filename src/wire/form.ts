@@ -96,7 +96,7 @@ export class FormReader {
     return this.#byteLength;
   }
 
-  /** Throws FormError at the first mistake; the reader is of no use after that. The chunk is not kept. */
+  /** Throws FormError at the first mistake; the reader is of no use after that. Of a text the chunks are kept until it ends. */
   push(chunk: Uint8Array): void {
     this.#byteLength += chunk.length;
     if (this.#byteLength > this.#limits.bytes)
@@ -126,17 +126,9 @@ export class FormReader {
 
   /** Reads on from there. Null when more bytes must come first; what is left is then in `#rest`. */
   #step(bytes: Buffer, at: number): number | null {
-    switch (this.#state) {
-      case 'preamble':
-      case 'content':
-        return this.#readUpToDelimiter(bytes, at);
-      case 'delimiter':
-        return this.#readDelimiterEnd(bytes, at);
-      case 'header':
-        return this.#readHeader(bytes, at);
-      case 'epilogue':
-        return this.#wait(NONE);
-    }
+    if (this.#state === 'header') return this.#readHeader(bytes, at);
+    if (this.#state === 'delimiter') return this.#readDelimiterEnd(bytes, at);
+    return this.#state === 'epilogue' ? this.#wait(NONE) : this.#readUpToDelimiter(bytes, at);
   }
 
   #wait(rest: Uint8Array): null {

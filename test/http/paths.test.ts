@@ -123,8 +123,7 @@ describe('the path somebody meant', () => {
 });
 
 describe('a path of a vendor that this version does not serve', () => {
-  const NAMES =
-    'chat/completions completions responses messages embeddings files batches interactions';
+  const NAMES = 'chat/completions completions responses messages embeddings files batches interactions';
   test.each(NAMES.split(' '))('%s is known under every base', (name) => {
     for (const base of ['/v1', '/v1beta', '/v1beta/openai', ''])
       for (const [before, after] of [

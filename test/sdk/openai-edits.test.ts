@@ -94,7 +94,7 @@ describe('images.edit', () => {
     const image = await OpenAI.toFile(png, 'a.png');
     const reply = await edit({ prompt: 'x', image, n: 2, size: '1200x630', fit: 'exact', output_format: 'webp' });
     const pictures = await Promise.all((reply.data ?? []).map(({ b64_json }) => pictureIn(b64_json)));
-    expect(pictures).toMatchObject(Array(2).fill({ type: 'webp', width: 1200, height: 630 }));
+    expect(pictures).toMatchObject([1, 2].map(() => ({ type: 'webp', width: 1200, height: 630 })));
     expect(reply).toMatchObject({ size: '1200x630', output_format: 'webp' });
   });
 

@@ -33,7 +33,6 @@ function read(bytes: Buffer, sizes: readonly number[] = [bytes.length], limits: 
   let at = 0;
   for (let index = 0; at < bytes.length; index += 1) {
     const size = sizes[index % sizes.length]!;
-    // What was pushed may be overwritten afterwards, but not before the reader was told of the end of its part.
     reader.push(Buffer.from(bytes.subarray(at, at + size)));
     at += size;
   }
@@ -133,9 +132,17 @@ describe('a form', () => {
     ['a preamble and an epilogue', raw('hello', `--${B}`, HEAD, '', 'x', `--${B}--`, 'more', `--${B}`, 'y'), 'x'],
     ['white space after the boundary', raw(`--${B} \t`, HEAD, '', 'x', `--${B}--`), 'x'],
     ['a part without content or the line for it', raw(`--${B}`, HEAD, '', `--${B}--`), ''],
-    ['names in any case and a folded line', raw(`--${B}`, 'CONTENT-disposition: FORM-DATA;', ' NAME=a', '', 'x', `--${B}--`), 'x'],
+    [
+      'names in any case and a folded line',
+      raw(`--${B}`, 'CONTENT-disposition: FORM-DATA;', ' NAME=a', '', 'x', `--${B}--`),
+      'x',
+    ],
     ['JSON as a part', raw(`--${B}`, HEAD, 'Content-Type: application/json', '', '{}', `--${B}--`), '{}'],
-    ['a transfer encoding that changes nothing', raw(`--${B}`, HEAD, 'Content-Transfer-Encoding: binary', '', 'x', `--${B}--`), 'x'],
+    [
+      'a transfer encoding that changes nothing',
+      raw(`--${B}`, HEAD, 'Content-Transfer-Encoding: binary', '', 'x', `--${B}--`),
+      'x',
+    ],
   ])('with %s is read', (_what, bytes, text) => {
     expect(read(bytes)).toEqual([{ kind: 'text', name: 'a', text }]);
     expect(read(bytes, [1])).toEqual([{ kind: 'text', name: 'a', text }]);
@@ -158,7 +165,11 @@ describe('a form', () => {
     ['an open quote', raw(`--${B}`, 'Content-Disposition: form-data; name="a', '', 'x', `--${B}--`), /malformed/],
     ['a line that is no header', raw(`--${B}`, HEAD, 'what', '', 'x', `--${B}--`), /malformed header/],
     ['two dispositions', raw(`--${B}`, HEAD, HEAD, '', 'x', `--${B}--`), /twice/],
-    ['a form inside', raw(`--${B}`, HEAD, 'Content-Type: multipart/mixed; boundary=c', '', 'x', `--${B}--`), /within forms/],
+    [
+      'a form inside',
+      raw(`--${B}`, HEAD, 'Content-Type: multipart/mixed; boundary=c', '', 'x', `--${B}--`),
+      /within forms/,
+    ],
     ['base64', raw(`--${B}`, HEAD, 'Content-Transfer-Encoding: base64', '', 'eA==', `--${B}--`), /as they are/],
     ['another charset', raw(`--${B}`, HEAD, 'Content-Type: text/plain; charset=utf-16', '', 'x', `--${B}--`), /UTF-8/],
     ['text that is no UTF-8', raw(`--${B}`, HEAD, '', '\xff', `--${B}--`), /UTF-8/],
@@ -172,12 +183,27 @@ describe('a form', () => {
 
   test.each<[string, Partial<FormLimits>, Buffer, string]>([
     ['parts', { parts: 1 }, written([1, 2].map((n) => ({ name: `p${n}`, content: Buffer.from('x') }))), 'too_many'],
-    ['header', { headerBytes: 100 }, raw(`--${B}`, `x: ${'y'.repeat(200)}`, HEAD, '', 'x', `--${B}--`), 'part_too_large'],
+    [
+      'header',
+      { headerBytes: 100 },
+      raw(`--${B}`, `x: ${'y'.repeat(200)}`, HEAD, '', 'x', `--${B}--`),
+      'part_too_large',
+    ],
     ['headers', {}, raw(`--${B}`, ...Array.from({ length: 40 }, (_, n) => `x${n}: y`), '', '', `--${B}--`), 'too_many'],
     ['name', {}, written([{ name: 'n'.repeat(300), content: Buffer.from('x') }]), 'part_too_large'],
-    ['file name', {}, written([{ name: 'n', fileName: 'f'.repeat(1100), content: Buffer.from('x') }]), 'part_too_large'],
+    [
+      'file name',
+      {},
+      written([{ name: 'n', fileName: 'f'.repeat(1100), content: Buffer.from('x') }]),
+      'part_too_large',
+    ],
     ['field', { fieldBytes: 3 }, written([{ name: 'n', content: Buffer.from('four') }]), 'part_too_large'],
-    ['fields', { textBytes: 3 }, written(['a', 'b'].map((name) => ({ name, content: Buffer.from('xx') }))), 'part_too_large'],
+    [
+      'fields',
+      { textBytes: 3 },
+      written(['a', 'b'].map((name) => ({ name, content: Buffer.from('xx') }))),
+      'part_too_large',
+    ],
     ['file', { fileBytes: 3 }, written([{ name: 'n', fileName: 'f', content: Buffer.from('four') }]), 'part_too_large'],
     ['body', { bytes: 50 }, written([{ name: 'n', fileName: 'f', content: Buffer.alloc(100) }]), 'body_too_large'],
     ['preamble', {}, Buffer.alloc(5000, 'no boundary here '), 'syntax'],
@@ -200,25 +226,31 @@ describe('a form', () => {
       cut: fc.nat(12),
       put: fc.oneof(
         fc.uint8Array({ maxLength: 12 }),
-        fc.constantFrom('\r\n', '\r', '\n', '--', `--${B}`, `\r\n--${B}--`, '"', ';', ': ', '\0').map((s) => Buffer.from(s)),
+        fc
+          .constantFrom('\r\n', '\r', '\n', '--', `--${B}`, `\r\n--${B}--`, '"', ';', ': ', '\0')
+          .map((s) => Buffer.from(s)),
       ),
     });
     fc.assert(
-      fc.property(fc.array(change, { minLength: 1, maxLength: 4 }), fc.integer({ min: 1, max: 300 }), (changes, size) => {
-        let bytes = whole;
-        for (const { at, cut, put } of changes)
-          bytes = Buffer.concat([bytes.subarray(0, at), put, bytes.subarray(at + cut)]);
-        const outcome = (sizes: readonly number[]): string => {
-          try {
-            return JSON.stringify(read(bytes, sizes));
-          } catch (error) {
-            if (!(error instanceof FormError)) throw error;
-            return error.reason;
-          }
-        };
-        // However it came, it is the same form or the same mistake.
-        expect(outcome([size])).toBe(outcome([bytes.length || 1]));
-      }),
+      fc.property(
+        fc.array(change, { minLength: 1, maxLength: 4 }),
+        fc.integer({ min: 1, max: 300 }),
+        (changes, size) => {
+          let bytes = whole;
+          for (const { at, cut, put } of changes)
+            bytes = Buffer.concat([bytes.subarray(0, at), put, bytes.subarray(at + cut)]);
+          const outcome = (sizes: readonly number[]): string => {
+            try {
+              return JSON.stringify(read(bytes, sizes));
+            } catch (error) {
+              if (!(error instanceof FormError)) throw error;
+              return error.reason;
+            }
+          };
+          // However it came, it is the same form or the same mistake.
+          expect(outcome([size])).toBe(outcome([bytes.length || 1]));
+        },
+      ),
       { numRuns: RUNS * 10 },
     );
   });

@@ -75,7 +75,8 @@ function place(parent: Branch, step: string, rest: readonly string[], value: Jso
 /** `a[][x]` then `a[][y]` are one element, `a[][x]` again begins the next. */
 function nextKey(parent: Branch, following: string | undefined): string {
   const last = parent.children.get(String(parent.next - 1));
-  const goesOn = following !== undefined && following !== '' && last?.kind === 'branch' && !last.children.has(following);
+  const goesOn =
+    following !== undefined && following !== '' && last?.kind === 'branch' && !last.children.has(following);
   return String(goesOn ? parent.next - 1 : parent.next);
 }
 

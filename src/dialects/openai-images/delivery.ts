@@ -29,7 +29,11 @@ function readFit(own: Fields, { pixels }: AskedShape): Delivery['exact'] {
   const fit = take(own, 'fit', (value, path) => readOneOf(value, path, ['exact']));
   if (fit === null) return null;
   if (pixels === null)
-    throw unsupportedField(fit.path, 'exact needs the pixels: send them as size, such as 1200x630.', 'unsupported_value');
+    throw unsupportedField(
+      fit.path,
+      'exact needs the pixels: send them as size, such as 1200x630.',
+      'unsupported_value',
+    );
   if (pixels.width * pixels.height > MOST_EXACT_PIXELS)
     throw unsupportedField(fit.path, `exact makes at most ${MOST_EXACT_PIXELS} pixels.`, 'unsupported_value');
   return pixels;

@@ -20,7 +20,10 @@ export function readPictures(own: Fields, { most = MOST_PICTURES } = {}): readon
   if (image !== null && images !== null) throw conflictingFields(image.path, images.path);
   const { value: pictures, path } = image ?? images ?? { value: [], path: 'image' };
   if (pictures.length === 0)
-    throw missingField(path, 'a picture to draw from, as a file in a form or as images: [{"image_url": "data:..."}] in JSON');
+    throw missingField(
+      path,
+      'a picture to draw from, as a file in a form or as images: [{"image_url": "data:..."}] in JSON',
+    );
   if (pictures.length <= most) return pictures;
   const allowed = most === 1 ? 'one picture' : `at most ${most} pictures`;
   throw unsupportedField(path, `this path takes ${allowed}, not ${pictures.length}. Send fewer.`, 'too_many_images');
@@ -40,7 +43,10 @@ function readOne(value: Json, path: string): PicturePart {
   const { image_url: url = null, file_id: file = null } = members;
   if (url !== null && file !== null) throw conflictingFields(`${path}.image_url`, `${path}.file_id`);
   if (file !== null)
-    throw unsupportedField(`${path}.file_id`, 'uploaded files are not served yet. Send the picture itself as image_url.');
+    throw unsupportedField(
+      `${path}.file_id`,
+      'uploaded files are not served yet. Send the picture itself as image_url.',
+    );
   if (typeof url !== 'string' && !(url instanceof LongString))
     throw invalidValue(`${path}.image_url`, 'a data URL, such as data:image/png;base64,iVBORw0...');
   if (isBare(url)) throw invalidValue(`${path}.image_url`, 'a data URL, such as data:image/png;base64,iVBORw0...');

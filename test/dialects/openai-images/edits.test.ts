@@ -48,7 +48,10 @@ describe('an edit', () => {
     ['images: a list of data URLs', (base64) => ({ images: [dataUrl(base64)] })],
     ['images: one', (base64) => ({ images: { image_url: dataUrl(base64) } })],
     ['an octet stream', (base64) => ({ images: [{ image_url: dataUrl(base64, 'application/octet-stream') }] })],
-    ['null beside it', (base64) => ({ images: [{ image_url: dataUrl(base64), file_id: null }], image: null, mask: null })],
+    [
+      'null beside it',
+      (base64) => ({ images: [{ image_url: dataUrl(base64), file_id: null }], image: null, mask: null }),
+    ],
   ])('takes %s', (_what, fields) => {
     expect(picturesOf(parse(fields(png) as JsonObject))).toMatchObject([{ data: png, mimeType: 'image/png' }]);
   });

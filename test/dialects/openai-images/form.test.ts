@@ -59,15 +59,31 @@ describe('a form as JSON', () => {
     ['brackets and a name', [file('image[]', 'AAAA'), file('image', 'BBBB')], { image: ['<AAAA>', '<BBBB>'] }],
     ['indexes in any order', [file('image[1]', 'BBBB'), file('image[0]', 'AAAA')], { image: ['<AAAA>', '<BBBB>'] }],
     ['an input left empty', [file('image', 'AAAA'), file('mask', '', '')], { image: '<AAAA>' }],
-    ['names with brackets', [text('image_config[aspect_ratio]', '16:9'), text('image_config[image_size]', '512')], {
-      image_config: { aspect_ratio: '16:9', image_size: 512 },
-    }],
-    ['a list of objects', [text('safety_settings[][category]', 'A'), text('safety_settings[][threshold]', 'B'), text('safety_settings[][category]', 'C')], {
-      safety_settings: [{ category: 'A', threshold: 'B' }, { category: 'C' }],
-    }],
-    ['depth', [text('extra_body[google][thinking_config][include_thoughts]', 'true')], {
-      extra_body: { google: { thinking_config: { include_thoughts: true } } },
-    }],
+    [
+      'names with brackets',
+      [text('image_config[aspect_ratio]', '16:9'), text('image_config[image_size]', '512')],
+      {
+        image_config: { aspect_ratio: '16:9', image_size: 512 },
+      },
+    ],
+    [
+      'a list of objects',
+      [
+        text('safety_settings[][category]', 'A'),
+        text('safety_settings[][threshold]', 'B'),
+        text('safety_settings[][category]', 'C'),
+      ],
+      {
+        safety_settings: [{ category: 'A', threshold: 'B' }, { category: 'C' }],
+      },
+    ],
+    [
+      'depth',
+      [text('extra_body[google][thinking_config][include_thoughts]', 'true')],
+      {
+        extra_body: { google: { thinking_config: { include_thoughts: true } } },
+      },
+    ],
     ['a list of words', [text('modalities[]', 'image')], { modalities: ['image'] }],
   ])('%s', (_what, parts, expected) => {
     expect(told(...parts)).toEqual(expected);

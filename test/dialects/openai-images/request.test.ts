@@ -37,7 +37,15 @@ describe('what the SDKs send', () => {
       safety: [],
       more: { request: {}, generationConfig: {}, imageConfig: {} },
       count: 2,
-      delivery: { format: 'png', compression: null, exact: null, asLink: false, stream: null, safetyIdentifier: null, warnings: [] },
+      delivery: {
+        format: 'png',
+        compression: null,
+        exact: null,
+        asLink: false,
+        stream: null,
+        safetyIdentifier: null,
+        warnings: [],
+      },
       user: 'u1',
     });
   });

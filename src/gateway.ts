@@ -162,7 +162,8 @@ async function dress(
 ): Promise<ServedPicture> {
   const { drawn } = landed.flown;
   const { compression, exact } = delivery;
-  const wish = { format, compression, exact, scope: landed.key.scope, ttlSeconds: keptFor(landed) };
+  const masked = delivery.masked && { picture: delivery.masked.picture.data, mask: delivery.masked.mask.data };
+  const wish = { format, compression, exact, masked, scope: landed.key.scope, ttlSeconds: keptFor(landed) };
   return { ...landed, drawn, picture: await renditions.of(drawn, wish) };
 }
 

@@ -13,6 +13,7 @@ import type { Draw, ImageRequest, PictureFormat } from '../image/request.ts';
 import { underFloor } from '../image/safety.ts';
 import { DEFAULT_TIER, resolveShape } from '../image/size.ts';
 import type { Caller } from '../tenants/authenticate.ts';
+import { withMask } from './mask.ts';
 
 /** What is to be done for a request, before anybody does it: nothing is reserved, sent or stored. */
 export interface Planned {
@@ -47,13 +48,14 @@ export async function planRequest(parts: GatewayParts, asking: Asking, verb: 'cl
   const { dialect, call, caller, trace } = asking;
   const parsed = asking.route.parseRequest(asking.body, call);
   trace.modelAsked = parsed.model;
-  const format = dialect.native ? null : formatOf(parsed, asking.wish, parts.defaultFormat);
+  const named = dialect.native ? null : formatOf(parsed, asking.wish, parts.defaultFormat);
   if (parsed.delivery.asLink) parts.links.check(asking.directives);
   const { model, target } = parts.router.route(parsed.model, caller.tenant.models);
   trace.modelRouted = model.id;
-  const request = withFloor(parsed, caller, dialect.native ? 'safetySettings' : 'safety_settings');
-  checkParts(request, model);
-  const shape = resolveShape(request.shape, model);
+  const floored = withFloor(parsed, caller, dialect.native ? 'safetySettings' : 'safety_settings');
+  checkParts(floored, model);
+  const shape = resolveShape(floored.shape, model);
+  const { request, format } = await withMask(floored, named);
   const plans = await planAll(parts, asking, model, drawsOf(request, model.id, shape), verb);
   const pictures = await Promise.all(plans.map(async (plan) => ({ ...plan, hit: await lookUp(parts, plan) })));
   return { request, format, model, target, shape, pictures };

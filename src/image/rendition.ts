@@ -70,7 +70,7 @@ export async function transcode(
     const picture = sharp(bytes, { limitInputPixels: MAX_DECODED_PIXELS }).autoOrient().keepIccProfile().keepXmp();
     if (want.exact) picture.resize({ ...want.exact, fit: 'cover' });
     else if (want.width !== undefined) picture.resize({ width: want.width, withoutEnlargement: true });
-    return encode(picture, want);
+    return encodePicture(picture, want);
   });
 }
 
@@ -92,11 +92,12 @@ export async function encodePixels(
   return inTurn(() => {
     const picture = sharp(data, { raw: { width, height, channels }, limitInputPixels: MAX_DECODED_PIXELS });
     if (scaleTo) picture.resize(scaleTo.width, scaleTo.height, { kernel: 'nearest', fit: 'fill' });
-    return encode(picture, { format, compression: null });
+    return encodePicture(picture, { format, compression: null });
   });
 }
 
-function encode(
+/** Writes it down. Others than those of this file call it in their turn. */
+export function encodePicture(
   picture: Sharp,
   want: { readonly format: PictureFormat; readonly compression: number | null },
 ): Promise<Buffer> {
@@ -112,8 +113,11 @@ function encode(
   return formats[want.format]().timeout({ seconds: TIMEOUT_SECONDS }).toBuffer();
 }
 
-/** A slot is handed on from who leaves it to who waited longest, so nobody overtakes. */
-async function inTurn(work: () => Promise<Buffer>): Promise<Buffer> {
+/**
+ * Does work on pictures when it is its turn. A slot is handed on from who leaves it to who waited longest, so nobody
+ * overtakes. What the work rejects with becomes a PictureError. Rejects with GatewayError `unavailable` when too many wait.
+ */
+export async function inTurn<T>(work: () => Promise<T>): Promise<T> {
   if (running < atOnce) running += 1;
   else if (waiting.length < MAX_WAITING) await new Promise<void>((go) => waiting.push(go));
   else {

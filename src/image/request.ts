@@ -88,6 +88,8 @@ export interface AskedShape {
   readonly tier: Tier | null;
   readonly pixels: Pixels | null;
   readonly quality: Quality | null;
+  /** The model keeps the shape of its input: pixels choose the tier alone. Absent: they choose the ratio too. */
+  readonly keepsInput?: true;
   /** The fields' names as the caller spelt them, for errors: `size`, `generationConfig.imageConfig.imageSize`. */
   readonly named: { readonly ratio: string; readonly tier: string };
 }
@@ -100,6 +102,8 @@ export interface Delivery {
   readonly compression: number | null;
   /** The very pixels it is cropped and scaled to; null: as it was drawn. */
   readonly exact: Pixels | null;
+  /** What was drawn is laid into that picture, where the mask is transparent; null: it stands alone. */
+  readonly masked: Masked | null;
   /** A link to the picture instead of its bytes. */
   readonly asLink: boolean;
   /** Told bit by bit, with so many drafts at most; null: in one piece. */
@@ -110,11 +114,18 @@ export interface Delivery {
   readonly warnings: readonly string[];
 }
 
+/** A picture of the request and the mask that came with it. */
+export interface Masked {
+  readonly picture: PicturePart;
+  readonly mask: PicturePart;
+}
+
 /** Whole, as the vendor sent it. */
 export const WHOLE: Delivery = {
   format: null,
   compression: null,
   exact: null,
+  masked: null,
   asLink: false,
   stream: null,
   safetyIdentifier: null,

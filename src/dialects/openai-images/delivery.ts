@@ -14,6 +14,7 @@ export function readDelivery(own: Fields, shape: AskedShape, warnings: string[])
   return {
     ...readFormat(own),
     exact: readFit(own, shape),
+    masked: null,
     asLink: form?.value === 'url',
     stream: null,
     safetyIdentifier: safetyIdentifier === '' ? null : safetyIdentifier,

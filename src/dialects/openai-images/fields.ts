@@ -24,7 +24,7 @@ const NAMES = [
 /** Where pictures to draw from stand: a form has `image`, OpenAI's JSON `images`. */
 export const PICTURE_NAMES = ['image', 'images'] as const;
 
-export type OwnName = (typeof NAMES)[number] | (typeof PICTURE_NAMES)[number];
+export type OwnName = (typeof NAMES)[number] | (typeof PICTURE_NAMES)[number] | 'mask';
 
 /** What would change the picture so much that leaving it out is no option. */
 const REFUSED: readonly (readonly [string, string])[] = [
@@ -53,11 +53,11 @@ export const GENERATIONS: OwnFields<OwnName> = {
 };
 
 export const EDITS: OwnFields<OwnName> = {
-  names: [...NAMES, ...PICTURE_NAMES],
+  names: [...NAMES, ...PICTURE_NAMES, 'mask'],
   refused: new Map([
     ...REFUSED,
     ...each(OTHER_NAMES, 'send pictures as image in a form, or as images: [{"image_url": "data:..."}] in JSON.'),
-    ...each(['mask', 'markup'], 'this version edits the whole picture. Say in the prompt what is to change.'),
+    ...each(['markup'], 'no Gemini model knows it. Draw into the picture itself, or send a mask.'),
   ]),
 };
 

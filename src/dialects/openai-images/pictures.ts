@@ -29,6 +29,14 @@ export function readPictures(own: Fields, { most = MOST_PICTURES } = {}): readon
   throw unsupportedField(path, `this path takes ${allowed}, not ${pictures.length}. Send fewer.`, 'too_many_images');
 }
 
+/** The mask, a PNG in which the pixels to be edited are transparent; null: there is none. */
+export function readMask(own: Fields): PicturePart | null {
+  const mask = take(own, 'mask', readOne);
+  if (mask !== null && mask.value.mimeType !== 'image/png')
+    throw invalidValue(mask.path, 'a PNG with transparent pixels');
+  return mask?.value ?? null;
+}
+
 function readAll(value: Json, path: string): readonly PicturePart[] {
   if (!Array.isArray(value)) return [readOne(value, path)];
   return value.map((item, index) => readOne(item, `${path}[${index}]`));

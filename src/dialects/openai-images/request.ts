@@ -13,14 +13,14 @@ import { gatherBody } from '../../image/native/extras.ts';
 import type { OwnFields } from '../../image/native/extras.ts';
 import { take } from '../../image/native/spelling.ts';
 import type { Fields } from '../../image/native/spelling.ts';
-import type { ImageRequest, Part, Turn } from '../../image/request.ts';
+import type { AskedShape, Delivery, ImageRequest, Masked, Part, Turn } from '../../image/request.ts';
 import { LEAST_SAFETY } from '../../image/safety.ts';
 import type { Json, JsonObject } from '../../wire/json.ts';
 import { LongString } from '../../wire/long-string.ts';
 import { readDelivery } from './delivery.ts';
 import { EDITS, GENERATIONS, VARIATIONS } from './fields.ts';
 import type { OwnName } from './fields.ts';
-import { readPictures } from './pictures.ts';
+import { readMask, readPictures } from './pictures.ts';
 import { readShape } from './shape.ts';
 
 // https://platform.openai.com/docs/api-reference/images
@@ -33,29 +33,47 @@ const BYTES_PER_CHARACTER = 12;
 const VARIATION =
   'Draw another version of this picture: the same subject, style and mood, with a different composition and details.';
 
+/** What the model is told of a mask, which it knows nothing of. What it does elsewhere all the same is cut off afterwards. */
+const MASKED =
+  'The last picture is a mask for the first one. Edit the first picture only where the mask is transparent, and leave ' +
+  'everything else exactly as it is: the same framing, the same place, the same scale.';
+
+/** What a path's own fields come to. */
+interface Content {
+  readonly parts: readonly Part[];
+  readonly masked?: Masked;
+}
+
 export function parseRequest(body: JsonObject): ImageRequest {
-  return readRequest(body, GENERATIONS, (own) => [readPrompt(own)]);
+  return readRequest(body, GENERATIONS, (own) => ({ parts: [readPrompt(own)] }));
 }
 
 /** https://platform.openai.com/docs/api-reference/images/createEdit */
 export function parseEdit(body: JsonObject): ImageRequest {
-  return readRequest(body, EDITS, (own) => [readPrompt(own), ...readPictures(own)]);
+  return readRequest(body, EDITS, (own) => {
+    const prompt = readPrompt(own);
+    const [first, ...others] = readPictures(own);
+    const mask = readMask(own);
+    const pictures = [first!, ...others];
+    if (mask === null) return { parts: [prompt, ...pictures] };
+    return { parts: [prompt, ...pictures, mask, textPart(MASKED)], masked: { picture: first!, mask } };
+  });
 }
 
 /** https://platform.openai.com/docs/api-reference/images/createVariation */
 export function parseVariation(body: JsonObject): ImageRequest {
-  return readRequest(body, VARIATIONS, (own) => [textPart(VARIATION), ...readPictures(own, { most: 1 })]);
+  return readRequest(body, VARIATIONS, (own) => ({ parts: [textPart(VARIATION), ...readPictures(own, { most: 1 })] }));
 }
 
 function readRequest(
   body: JsonObject,
   fields: OwnFields<OwnName>,
-  readParts: (own: Fields) => readonly Part[],
+  readContent: (own: Fields) => Content,
 ): ImageRequest {
   const { own, places } = gatherBody(body, fields);
   const read = <T>(name: OwnName, reader: (value: Json, path: string) => T) => take(own, name, reader);
 
-  const parts = readParts(own);
+  const { parts, masked = null } = readContent(own);
   const model = read('model', readName)?.value ?? null;
   const count = read('n', (value, path) => readInteger(value, path, { min: 1, max: 10 }))?.value ?? 1;
   const moderation = read('moderation', (value, path) => readOneOf(value, path, ['low', 'auto']));
@@ -68,8 +86,9 @@ function readRequest(
   }
   checkSeeds(config, count);
   const user = read('user', readString)?.value ?? '';
-  const shape = readShape(own, { ratio, tier }, places.warnings);
-  const delivery = readDelivery(own, shape, places.warnings);
+  const asked = readShape(own, { ratio, tier }, places.warnings);
+  const whole = readDelivery(own, asked, places.warnings);
+  const { shape, delivery } = masked === null ? { shape: asked, delivery: whole } : laidInto(masked, asked, whole);
   return {
     ...config,
     model,
@@ -81,6 +100,27 @@ function readRequest(
     count,
     delivery,
     user: delivery.safetyIdentifier ?? (user === '' ? null : user),
+  };
+}
+
+/** A masked edit has the pixels of its picture: a size says no more than how finely it is drawn. */
+function laidInto(
+  masked: Masked,
+  shape: AskedShape,
+  delivery: Delivery,
+): { readonly shape: AskedShape; readonly delivery: Delivery } {
+  if (shape.ratio !== null)
+    throw unsupportedField(
+      shape.named.ratio,
+      'a masked edit keeps the shape of its picture. Leave it out.',
+      'unsupported_value',
+    );
+  if (delivery.exact !== null)
+    throw unsupportedField('fit', 'a masked edit has the pixels of its picture. Leave it out.', 'unsupported_value');
+  const sized = shape.pixels === null ? [] : [`With a mask ${shape.named.ratio} chooses only how finely it is drawn.`];
+  return {
+    shape: { ...shape, keepsInput: true },
+    delivery: { ...delivery, masked, warnings: [...delivery.warnings, ...sized] },
   };
 }
 

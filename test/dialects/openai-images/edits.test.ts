@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { parseEdit, parseRequest, parseVariation } from '../../../src/dialects/openai-images/request.ts';
 import { checkParts } from '../../../src/image/limits.ts';
 import type { PicturePart } from '../../../src/image/request.ts';
+import { resolveShape } from '../../../src/image/size.ts';
 import type { Json, JsonObject } from '../../../src/wire/json.ts';
 import { LongString } from '../../../src/wire/long-string.ts';
 import { samples } from '../../image/samples.ts';
@@ -15,6 +16,7 @@ beforeAll(async () => {
   png = all.get('png')!.bytes.toString('base64');
 });
 
+const PNG_HEAD = 'iVBORw0KGgoAAAA';
 const parse = (fields: JsonObject) => parseEdit({ prompt: 'a hat', ...fields });
 const picturesOf = (request: ReturnType<typeof parse>): readonly PicturePart[] =>
   request.turns.flatMap(({ parts }) => parts.filter((part) => part.kind === 'picture'));
@@ -85,9 +87,22 @@ describe('an edit', () => {
     ['bare base64 as a URL', { images: [{ image_url: 'iVBORw0KGgo' }] }, 'images[0].image_url', /data URL/],
     ['a data URL of text', { image: 'data:image/png,abc' }, 'image', /data URL/],
     ['another member', { images: [{ image_url: 'data:', detail: 'high' }] }, 'images[0].detail', /left out/],
-    ['a mask', { image: 'iVBORw0KGgoAAAA', mask: 'iVBORw0KGgoAAAA' }, 'mask', /whole picture/],
-    ['a markup', { image: 'iVBORw0KGgoAAAA', markup: 'iVBORw0KGgoAAAA' }, 'markup', /whole picture/],
-    ['no prompt', { image: 'iVBORw0KGgoAAAA', prompt: null }, 'prompt', /missing/],
+    ['a mask that is no PNG', { image: PNG_HEAD, mask: '/9j/4AAQSkZJRg' }, 'mask', /PNG with transparent/],
+    ['a mask of nothing', { image: PNG_HEAD, mask: '' }, 'mask', /is empty/],
+    [
+      'a ratio with a mask',
+      { image: PNG_HEAD, mask: PNG_HEAD, aspect_ratio: '16:9' },
+      'aspect_ratio',
+      /keeps the shape/,
+    ],
+    [
+      'pixels exactly with a mask',
+      { image: PNG_HEAD, mask: PNG_HEAD, fit: 'exact', size: '99x99' },
+      'fit',
+      /has the pixels/,
+    ],
+    ['a markup', { image: PNG_HEAD, markup: PNG_HEAD }, 'markup', /No Gemini model|no Gemini model/],
+    ['no prompt', { image: PNG_HEAD, prompt: null }, 'prompt', /missing/],
   ])('of %s is a 400 naming the field', (_what, fields, param, words) => {
     const error = refusalOf(() => parse(fields));
     expect(error).toMatchObject({ detail: { param } });
@@ -112,6 +127,27 @@ describe('an edit', () => {
   test('of a type the model cannot read names the field', () => {
     const request = parse({ image: [png, all.get('avif')!.bytes.toString('base64')] });
     expect(refusalOf(() => checkParts(request, flash))).toMatchObject({ detail: { param: 'image[1]' } });
+  });
+
+  test('with a mask sends it up as the last picture, and keeps the shape of the first whatever size is asked for', () => {
+    const request = parse({
+      images: [{ image_url: dataUrl(png) }],
+      mask: { image_url: dataUrl(png) },
+      size: '1920x1080',
+    });
+    const [prompt, picture, mask, words, ...others] = request.turns[0]!.parts;
+    expect([prompt, picture, mask]).toMatchObject([
+      { text: 'a hat' },
+      { data: png, named: 'images[0].image_url' },
+      { data: png, named: 'mask.image_url' },
+    ]);
+    expect(words).toMatchObject({ kind: 'text', text: expect.stringMatching(/only where the mask is transparent/) });
+    expect(others).toEqual([]);
+    expect(resolveShape(request.shape, flash)).toEqual({ ratio: null, tier: '2K' });
+    expect(request.delivery).toMatchObject({
+      masked: { picture, mask },
+      warnings: [/how finely/].map((words) => expect.stringMatching(words)),
+    });
   });
 
   test('takes what a generation takes', () => {
@@ -154,9 +190,9 @@ describe('a variation', () => {
 
   test.each<[JsonObject, string]>([
     [{}, 'image'],
-    [{ image: 'iVBORw0KGgoAAAA', prompt: 'x' }, 'prompt'],
-    [{ image: ['iVBORw0KGgoAAAA', 'iVBORw0KGgoAAAA'] }, 'image'],
-    [{ image: 'iVBORw0KGgoAAAA', mask: 'x' }, 'mask'],
+    [{ image: PNG_HEAD, prompt: 'x' }, 'prompt'],
+    [{ image: [PNG_HEAD, PNG_HEAD] }, 'image'],
+    [{ image: PNG_HEAD, mask: 'x' }, 'mask'],
   ])('%j is a 400 naming %s', (fields, param) => {
     expect(refusalOf(() => parseVariation(fields))).toMatchObject({ detail: { param } });
   });

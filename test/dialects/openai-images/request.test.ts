@@ -41,6 +41,7 @@ describe('what the SDKs send', () => {
         format: 'png',
         compression: null,
         exact: null,
+        masked: null,
         asLink: false,
         stream: null,
         safetyIdentifier: null,

@@ -12,7 +12,7 @@ import type { Pixels } from './size.ts';
 export const MOST_MASKED_PIXELS = 25_000_000;
 
 /** Pixels blended between two turns of the event loop: some milliseconds. */
-const TURN_PIXELS = 1 << 18;
+const TURN_PIXELS = 1 << 17;
 const OPAQUE = 255;
 
 /** How a picture and its mask go together: whether the mask says anything, and the pixels of both, as they are shown. */
@@ -28,7 +28,7 @@ export async function maskFacts(picture: Uint8Array, mask: Uint8Array): Promise<
   return inTurn(async () => {
     const { autoOrient } = await opened(picture).metadata();
     const alpha = await alphaOf(mask);
-    return { picture: autoOrient, mask: alpha, edits: alpha.data.some((value) => value < OPAQUE) };
+    return { picture: autoOrient, mask: alpha, edits: !alpha.data.equals(Buffer.alloc(alpha.data.length, OPAQUE)) };
   });
 }
 
@@ -116,7 +116,10 @@ async function alphaOf(mask: Uint8Array): Promise<Plane> {
 async function softened(alpha: Plane, { width, height }: Pixels): Promise<Buffer> {
   if (alpha.width !== width || alpha.height !== height)
     throw new PictureError(`the mask is ${alpha.width}x${alpha.height} and its picture ${width}x${height}`);
-  const hard = Buffer.from(alpha.data.map((value) => OPAQUE - value));
+  const hard = Buffer.allocUnsafeSlow(alpha.data.length);
+  await inTurns(hard.length, (from, to) => {
+    for (let at = from; at < to; at += 1) hard[at] = OPAQUE - alpha.data[at]!;
+  });
   const sigma = Math.min(6, Math.max(1, Math.min(width, height) / 256));
   const blurred = await sharp(hard, { raw: { width, height, channels: 1 } })
     .blur(sigma)
@@ -126,13 +129,14 @@ async function softened(alpha: Plane, { width, height }: Pixels): Promise<Buffer
   const soft = Buffer.alloc(hard.length);
   let hardSum = 0;
   let softSum = 0;
-  for (let at = 0; at < hard.length; at += 1) {
-    const inwards = Math.max(0, 2 * blurred[at]! - OPAQUE);
-    soft[at] = Math.min(hard[at]!, Math.round((hard[at]! * inwards) / OPAQUE));
-    hardSum += hard[at]!;
-    softSum += soft[at]!;
-    if (at % TURN_PIXELS === TURN_PIXELS - 1) await nextTurn();
-  }
+  await inTurns(hard.length, (from, to) => {
+    for (let at = from; at < to; at += 1) {
+      const inwards = Math.max(0, 2 * blurred[at]! - OPAQUE);
+      soft[at] = Math.round((hard[at]! * inwards) / OPAQUE);
+      hardSum += hard[at]!;
+      softSum += soft[at]!;
+    }
+  });
   return softSum * 2 < hardSum ? hard : soft;
 }
 
@@ -146,12 +150,20 @@ async function blend(
   const alpha = Buffer.allocUnsafeSlow(weights.length);
   const mixed = (below: number, above: number, weight: number): number =>
     Math.round((below * (OPAQUE - weight) + above * weight) / OPAQUE);
-  for (let at = 0; at < weights.length; at += 1) {
-    const weight = weights[at]!;
-    for (let channel = 0; channel < 3; channel += 1)
-      colours[at * 3 + channel] = mixed(lower[at * 4 + channel]!, upper[at * 3 + channel]!, weight);
-    alpha[at] = mixed(lower[at * 4 + 3]!, OPAQUE, weight);
-    if (at % TURN_PIXELS === TURN_PIXELS - 1) await nextTurn();
-  }
+  await inTurns(weights.length, (from, to) => {
+    for (let at = from; at < to; at += 1) {
+      const weight = weights[at]!;
+      for (let channel = 0; channel < 3; channel += 1)
+        colours[at * 3 + channel] = mixed(lower[at * 4 + channel]!, upper[at * 3 + channel]!, weight);
+      alpha[at] = mixed(lower[at * 4 + 3]!, OPAQUE, weight);
+    }
+  });
   return { colours, alpha };
+}
+
+async function inTurns(count: number, work: (from: number, to: number) => void): Promise<void> {
+  for (let from = 0; from < count; from += TURN_PIXELS) {
+    work(from, Math.min(count, from + TURN_PIXELS));
+    await nextTurn();
+  }
 }

@@ -19,7 +19,7 @@ import type { Config } from '../config.ts';
 import type { Answer } from '../image/answer.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
-import type { TaskBook } from '../tasks/ports.ts';
+import type { SharedTaskBook, TaskBook } from '../tasks/ports.ts';
 import type { JsonObject } from '../wire/json.ts';
 
 export interface CacheParts {
@@ -30,6 +30,8 @@ export interface CacheParts {
   /** Answers of tasks, and what is known of these over a restart. */
   readonly answers: KeptAnswers;
   readonly taskBook: TaskBook & { rows(): Promise<readonly TaskRow[]> };
+  /** The same, where instances share it; null: this one is alone. */
+  readonly sharedTasks: (TaskBook & SharedTaskBook) | null;
   /** Null: no other instance shares the store. */
   readonly leases: Leases | null;
   readonly admin: CacheAdmin;
@@ -148,10 +150,14 @@ export async function openCache(options: CacheOptions): Promise<CacheParts> {
     idempotencyKeys,
     answers: new KeptAnswers({ shelf: whole, now }),
     taskBook: {
-      keep: async (row) => (await disk?.keepTask(row)) ?? false,
-      drop: (id) => disk?.dropTask(id),
+      keep: async (row) => (await (shared?.tasks.keep(row) ?? disk?.keepTask(row))) ?? false,
+      drop(place) {
+        shared?.tasks.drop(place);
+        disk?.dropTask(place.id);
+      },
       rows: async () => (await disk?.tasks()) ?? [],
     },
+    sharedTasks: shared?.tasks ?? null,
     leases: shared?.leases ?? null,
     admin: whole,
     async close() {

@@ -6,6 +6,7 @@ import type { SharedBytes } from '../cache/redis-bytes.ts';
 import { RedisStore } from '../cache/redis-store.ts';
 import type { RedisTrouble } from '../cache/redis-options.ts';
 import { BytesInS3 } from '../cache/s3-bytes.ts';
+import { RedisTasks } from '../cache/redis-tasks.ts';
 import { shareLinkSecret } from '../cache/shared-secret.ts';
 import type { Bounds, Selection } from '../cache/store.ts';
 import type { Config } from '../config.ts';
@@ -37,6 +38,8 @@ export interface SharedCache {
   readonly store: RedisStore;
   /** Closed with the store. */
   readonly leases: Leases;
+  /** Closed with the store. */
+  readonly tasks: RedisTasks;
   /** From now on its links are signed with what all instances sign with. */
   agreeOn(signer: LinkSigner, keep: (secrets: Secrets) => Promise<void>): Promise<void>;
 }
@@ -47,6 +50,7 @@ export async function openSharedCache(options: SharedCacheOptions): Promise<Shar
   const redis = openRedis(address.url);
   const { prefix, bytes } = placesOf(address.url, config, realm);
   const leases = openLeases(redis, prefix, { log, metrics });
+  const tasks = new RedisTasks({ redis, prefix, now });
   let endAgreement = (): void => undefined;
   const heads = bounds(config.redisBytes);
   const { maxBytes, scopeBytes } = config.s3 === null ? heads : bounds(config.s3Bytes);
@@ -72,6 +76,7 @@ export async function openSharedCache(options: SharedCacheOptions): Promise<Shar
     // What was still to be written is there by now, and those who wait for it are told.
     async onClosed() {
       endAgreement();
+      tasks.close();
       await leases.close();
       await redis.close();
     },
@@ -83,6 +88,7 @@ export async function openSharedCache(options: SharedCacheOptions): Promise<Shar
   return {
     store,
     leases,
+    tasks,
     async agreeOn(signer, keep) {
       const onTrouble = (cause: unknown): void =>
         log.warn('links: those of other instances cannot be told to be genuine here', { reason: wordsOf(cause) });

@@ -2,12 +2,14 @@ import type { Config } from '../config.ts';
 import { renderError } from '../dialects/openai-images/errors.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
+import { Elsewhere } from '../tasks/elsewhere.ts';
+import type { Task } from '../tasks/task.ts';
 import { Tasks } from '../tasks/tasks.ts';
 import type { CacheParts } from './cache.ts';
 
 export interface TaskOptions {
   readonly config: Config['tasks'];
-  readonly cache: Pick<CacheParts, 'answers' | 'taskBook'>;
+  readonly cache: Pick<CacheParts, 'answers' | 'taskBook' | 'sharedTasks'>;
   readonly now: () => number;
   readonly log: Log;
   readonly metrics: Metrics;
@@ -24,29 +26,31 @@ export async function openTasks({
   metrics,
 }: TaskOptions): Promise<{ readonly tasks: Tasks; close(): Promise<void> }> {
   const { keepSeconds, ...bounds } = config;
+  const kept = { now, keepMs: keepSeconds * 1000, answers: cache.answers };
+  const onInterrupted = ({ requestId, tenant, model, createdAt }: Task): void => {
+    metrics.taskEnded('interrupted');
+    log.task({
+      requestId,
+      outcome: 'interrupted',
+      tenant,
+      key: null,
+      modelRouted: model,
+      upstream: null,
+      pictures: 0,
+      cache: null,
+      costUsd: null,
+      code: 'interrupted',
+      ms: { total: now() - createdAt, upstream: 0 },
+    });
+  };
+  const shared = cache.sharedTasks;
   const tasks = new Tasks({
     ...bounds,
-    now,
-    keepMs: keepSeconds * 1000,
-    answers: cache.answers,
+    ...kept,
     book: cache.taskBook,
+    elsewhere: shared === null ? null : new Elsewhere({ ...kept, book: shared, onInterrupted }),
     renderError,
-    onInterrupted({ requestId, tenant, model, createdAt }) {
-      metrics.taskEnded('interrupted');
-      log.task({
-        requestId,
-        outcome: 'interrupted',
-        tenant,
-        key: null,
-        modelRouted: model,
-        upstream: null,
-        pictures: 0,
-        cache: null,
-        costUsd: null,
-        code: 'interrupted',
-        ms: { total: now() - createdAt, upstream: 0 },
-      });
-    },
+    onInterrupted,
   });
   await tasks.restore(await cache.taskBook.rows());
   const timer = setInterval(() => tasks.sweep(), SWEEP_EVERY_MS).unref();

@@ -34,7 +34,7 @@ interface AnswerHead extends KeptAnswer {
 
 /**
  * Answers that wait to be collected: entries of the stores like any other, in the scope that has the tenant's name. Their
- * pictures are blobs that they share with the cache's own.
+ * pictures are blobs that they share with the cache's own. They are pinned until they expire, as linked pictures are.
  */
 export class KeptAnswers {
   readonly #shelf: Shelf;
@@ -54,7 +54,9 @@ export class KeptAnswers {
     const head = JSON.stringify({ version: VERSION, about, body: words, longStrings: kept } satisfies AnswerHead);
     const contents = parcel.contents();
     const entry = { scope: place.tenant, model, head, createdAt: this.#now(), expiresAt, ...contents };
-    if (!(await this.#shelf.put(nameFor(place), entry, { everywhere: true }))) return null;
+    // Where there is no room for one more that stays until it expires, it is kept as long as others leave it room.
+    const isPinned = await this.#shelf.pin(nameFor(place), entry);
+    if (!isPinned && !(await this.#shelf.put(nameFor(place), entry, { everywhere: true }))) return null;
     return contents.blobs.reduce((sum, { byteLength }) => sum + byteLength, head.length);
   }
 

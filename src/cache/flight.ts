@@ -62,6 +62,8 @@ export interface Flight<T> {
   readonly across: Across<T> | null;
   /** Set while it is not known yet whether another instance does the work. */
   seeking: AbortController | null;
+  /** Where other instances may wait for this one. */
+  lease: Lease | null;
   /** Aborted when the work is given up. */
   readonly givenUp: AbortController;
   readonly outcome: PromiseWithResolvers<T>;
@@ -87,7 +89,19 @@ export function newFlight<T>(name: string, shared: boolean, owner: string, acros
   const outcome = handled(Promise.withResolvers<T>());
   const now = { queue: [], owed: 0, aboard: 0, missed: false, expected: false, detached: false };
   const givenUp = new AbortController();
-  return { name, shared, owner, across, seeking: null, givenUp, outcome, ...now, landing: null, failed: false };
+  return {
+    name,
+    shared,
+    owner,
+    across,
+    seeking: null,
+    lease: null,
+    givenUp,
+    outcome,
+    ...now,
+    landing: null,
+    failed: false,
+  };
 }
 
 export function tooManyDetached(most: number): GatewayError {

@@ -152,12 +152,12 @@ export class Flights<T> {
 
   /** Never rejects: the outcome belongs to those aboard. */
   async #draw(flight: Flight<T>): Promise<void> {
-    let lease: Lease | null = null;
     if (flight.across !== null) {
       const turn = await this.#turn(flight, flight.across);
       if (turn === null) return;
-      lease = turn.lease;
+      flight.lease = turn.lease;
     }
+    const { lease } = flight;
     const givenUp = flight.givenUp.signal;
     for (let leader = flight.queue[0]; leader !== undefined; leader = flight.queue[0]) {
       leader.role = 'leader';
@@ -244,7 +244,11 @@ export class Flights<T> {
   #leaveAlone(flight: Flight<T>): void {
     if (flight.landing !== null || flight.failed) return;
     this.#setDetached(flight, true);
-    if (!flight.expected && !flight.givenUp.signal.aborted) this.#giveUp(flight);
+    const mayGiveUp = (): boolean => isUnwanted(flight) && !flight.givenUp.signal.aborted;
+    if (!mayGiveUp()) return;
+    if (flight.lease === null) return this.#giveUp(flight);
+    // Who waits on another instance would only have it drawn, and paid for, once more.
+    void flight.lease.isAwaited().then((isAwaited) => (!isAwaited && mayGiveUp() ? this.#giveUp(flight) : undefined));
   }
 
   /** Nobody finds it any more. Should it land all the same, who left it may still come for it. */
@@ -295,6 +299,11 @@ export class Flights<T> {
       leave,
     };
   }
+}
+
+/** Nobody is aboard, is coming back, or has its answer. */
+function isUnwanted<T>({ aboard, expected, landing, failed }: Flight<T>): boolean {
+  return aboard === 0 && !expected && landing === null && !failed;
 }
 
 async function settled<T>(lead: () => Promise<T>): Promise<{ value: T } | { error: unknown }> {

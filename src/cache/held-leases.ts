@@ -66,6 +66,7 @@ export class HeldLeases {
       token,
       fence: { key: record, token },
       isMine: () => this.#isMine(held),
+      isAwaited: () => this.#isAwaited(held),
       end: (how) => (held.ended ??= this.#track(held, how)),
     };
   }
@@ -90,6 +91,16 @@ export class HeldLeases {
     if (!this.#held.has(held)) return false;
     await this.#renew([held]);
     return this.#held.has(held) && this.#options.now() < held.goodUntil;
+  }
+
+  async #isAwaited({ record, token }: Held): Promise<boolean> {
+    const { run, scripts } = this.#options;
+    try {
+      return (await run(scripts.awaited, [record], [String(token)])) !== 0;
+    } catch (error) {
+      if (error instanceof RedisFailure) return true;
+      throw error;
+    }
   }
 
   async #renewAll(): Promise<void> {

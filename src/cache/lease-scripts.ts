@@ -42,6 +42,8 @@ export interface LeaseScripts {
   readonly renew: Script;
   /** KEYS: record, channel. ARGV: token, how, failure, and what is published. Returns whether it was its to end: 1, 0. */
   readonly end: Script;
+  /** KEYS: record. ARGV: token. Whether others wait for who holds it with that, or hold it themselves: 1, 0. */
+  readonly awaited: Script;
 }
 
 /** `clock` is Lua that defines `micros()`: Redis's own unless a test moves the time itself. */
@@ -100,9 +102,14 @@ redis.call('PEXPIRE', KEYS[1], '${ENDED_MS}')
 if is[3] == '1' then redis.call('PUBLISH', KEYS[2], ARGV[4]) end
 return 1
 `;
+  const awaited = `
+local is = redis.call('HMGET', KEYS[1], 't', 'w')
+return (is[1] == ARGV[1] and is[2] == '0') and 0 or 1
+`;
   return {
     seek: script('lease_seek', `#!lua\n${seek}`),
     renew: script('lease_renew', `#!lua flags=allow-oom\n${renew}`),
     end: script('lease_end', `#!lua flags=allow-oom\n${end}`),
+    awaited: script('lease_awaited', `#!lua\n${awaited}`),
   };
 }

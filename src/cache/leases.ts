@@ -39,6 +39,8 @@ export interface Lease {
    * lost it, and must not put its answer in the place of its successor's. Never rejects; where it cannot be known, no.
    */
   isMine(): Promise<boolean>;
+  /** Whether somebody may wait for it elsewhere. Never rejects; where it cannot be known, yes. */
+  isAwaited(): Promise<boolean>;
   /** Tells those who wait. Only the first call counts, and none of a holder who has lost it. Never rejects. */
   end(how: Ending): Promise<void>;
 }

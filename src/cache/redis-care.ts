@@ -50,7 +50,8 @@ end
 local more = entries >= f.most and 1 or 0
 if more == 0 then
   if only.scope and not only.name and not only.model and not only.before then
-    redis.call('UNLINK', P .. 'claims:' .. only.scope, P .. 'claims-end:' .. only.scope)
+    redis.call('UNLINK', P .. 'claims:' .. only.scope, P .. 'claims-end:' .. only.scope, P .. 'tasks:' .. only.scope,
+      P .. 'tasks-end:' .. only.scope, P .. 'tasks-retry:' .. only.scope)
   end
   tell(f.from, f.token, { selection = only })
 end

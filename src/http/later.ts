@@ -47,7 +47,7 @@ export async function serveLater(
   const { caller, idempotencyKey } = incoming;
   const planned = await planRequest(gateway, incoming, 'claim');
   const retry = idempotencyKey === null ? null : hash('sha256', JSON.stringify([caller.tenant.id, idempotencyKey]));
-  const same = retry === null ? null : await tasks.underRetry(retry);
+  const same = retry === null ? null : await tasks.underRetry(caller.tenant.id, retry);
   if (same !== null) return { reply: accepted(parts, incoming, same, facts) };
   if (planned.pictures.every(({ hit }) => hit !== null)) return servePlanned(gateway, incoming, planned);
 

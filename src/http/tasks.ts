@@ -16,7 +16,7 @@ export function registerTasks(app: FastifyInstance, parts: RouteParts, mount: Mo
       const route = `${base}/{id}`;
       const look: Handler = async (request, facts, source) => {
         const caller = await identify(parts, request, facts, dialect);
-        const task = known(parts, caller.tenant.id, request);
+        const task = await known(parts, caller.tenant.id, request);
         const { waitSeconds } = readPrefer(request.headers['prefer']);
         const seconds = Math.min(waitSeconds ?? 0, LONGEST_WAIT_SECONDS);
         if (seconds > 0) {
@@ -24,14 +24,14 @@ export function registerTasks(app: FastifyInstance, parts: RouteParts, mount: Mo
           await parts.tasks.wait(task, seconds * 1000, AbortSignal.any([source.gone, parts.closing]));
           facts.upstreamMs = performance.now() - startedAt;
         }
-        const now = known(parts, caller.tenant.id, request);
+        const now = await known(parts, caller.tenant.id, request);
         const reply = taskReply(now, await parts.tasks.answerOf(now), facts, parts.gateway.now());
         const headers = { ...reply.headers, ...(waitSeconds !== null && { 'preference-applied': `wait=${seconds}` }) };
         return { reply: { ...reply, headers } };
       };
       const end: Handler = async (request, facts) => {
         const caller = await identify(parts, request, facts, dialect);
-        const task = known(parts, caller.tenant.id, request);
+        const task = await known(parts, caller.tenant.id, request);
         const cancelled = await parts.tasks.cancel(task);
         if (cancelled === null) return json({ id: task.id, object: 'image.task.deleted', deleted: true }, facts);
         return { reply: taskReply(cancelled, null, facts, parts.gateway.now()) };
@@ -41,8 +41,8 @@ export function registerTasks(app: FastifyInstance, parts: RouteParts, mount: Mo
     }
 }
 
-function known({ tasks }: RouteParts, tenant: string, request: Request): Task {
-  const task = tasks.find(tenant, (request.params as { readonly id: string }).id);
+async function known({ tasks }: RouteParts, tenant: string, request: Request): Promise<Task> {
+  const task = await tasks.locate(tenant, (request.params as { readonly id: string }).id);
   if (task === null) throw unknownTask();
   return task;
 }

@@ -23,7 +23,7 @@ export function tooManyInAll(most: number): GatewayError {
 /** Another tenant's, one that never was, and one that has expired: nobody can tell them apart. */
 export function unknownTask(): GatewayError {
   const message =
-    'There is no such task. It may have expired, or have been begun by another instance of the gateway: ask the one that answered 202.';
+    'There is no such task. It may have expired, or have been begun by another instance of the gateway that shares no Redis with this one.';
   return new GatewayError('invalid_request', message, {
     status: 404,
     code: 'task_not_found',

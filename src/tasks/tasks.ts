@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { GatewayError } from '../errors.ts';
 import type { JsonObject } from '../wire/json.ts';
+import type { Elsewhere } from './elsewhere.ts';
 import type { AnswerStore, Row, TaskBook } from './ports.ts';
+import { endOf, readRecord, rowOf } from './record.ts';
 import { interrupted, resultGone } from './refusals.ts';
 import { newLive, Roster } from './roster.ts';
 import type { Live, RosterBounds } from './roster.ts';
@@ -13,6 +15,8 @@ export interface TasksOptions extends RosterBounds {
   readonly keepMs: number;
   readonly answers: AnswerStore;
   readonly book: TaskBook;
+  /** What other instances have; null: nobody shares with this one. */
+  readonly elsewhere: Elsewhere | null;
   /** How an answer that is none is written: in the words of the dialect that has tasks. */
   readonly renderError: (error: GatewayError) => { readonly status: number; readonly body: JsonObject };
   /** Told of those that a restart ended. */
@@ -35,10 +39,15 @@ export class Tasks {
   readonly #options: TasksOptions;
   readonly #roster: Roster;
   readonly #work = new Set<Promise<void>>();
+  readonly #deafen: (() => void) | undefined;
 
   constructor(options: TasksOptions) {
     this.#options = options;
     this.#roster = new Roster(options);
+    this.#deafen = options.elsewhere?.onCancel(({ tenant, id }) => {
+      const task = this.find(tenant, id);
+      if (task?.status === 'in_progress') void this.cancel(task);
+    });
   }
 
   /** Being worked on. */
@@ -47,14 +56,14 @@ export class Tasks {
   }
 
   /** The task that a repetition of its request gets too: one that has not failed. Waits until its first caller has been told. */
-  async underRetry(retry: string): Promise<Task | null> {
+  async underRetry(tenant: string, retry: string): Promise<Task | null> {
     for (let live = this.#roster.under(retry); live !== undefined; live = this.#roster.under(retry)) {
       const isAccepted = await live.accepted.promise;
       if (isAccepted && this.#isAlive(live) && ['in_progress', 'completed'].includes(live.task.status))
         return live.task;
       if (this.#roster.under(retry) === live) return null;
     }
-    return null;
+    return (await this.#options.elsewhere?.underRetry(tenant, retry)) ?? null;
   }
 
   /** A new one, counted from now on, and known to nobody before it is accepted. Throws `rate_limited` or `unavailable`. */
@@ -84,7 +93,7 @@ export class Tasks {
     if (live === undefined) return;
     live.accepted.resolve(false);
     this.#roster.remove(live);
-    this.#options.book.drop(id);
+    this.#options.book.drop(live.task);
   }
 
   /** Resolves when it is known over a restart, as far as that can be. */
@@ -102,7 +111,11 @@ export class Tasks {
 
   landed({ id }: Task): void {
     const live = this.#roster.get(id);
-    if (live !== undefined) live.task = { ...live.task, done: live.task.done + 1 };
+    if (live === undefined) return;
+    live.task = { ...live.task, done: live.task.done + 1 };
+    // Nobody but other instances reads that before its end.
+    if (this.#options.elsewhere !== null)
+      void live.accepted.promise.then((isAccepted) => (isAccepted ? this.#keep(live.task) : undefined));
   }
 
   /** Waits for work that goes on after its caller was answered, before the process ends. */
@@ -113,6 +126,7 @@ export class Tasks {
 
   async idle(): Promise<void> {
     while (this.#work.size > 0) await Promise.all(this.#work);
+    this.#deafen?.();
   }
 
   /** Keeps what came of it. Whether the answer is safe, to be collected; of one that was cancelled it is not kept. */
@@ -151,10 +165,16 @@ export class Tasks {
     return live !== undefined && live.task.tenant === tenant && this.#isAlive(live) ? live.task : null;
   }
 
+  /** Whichever instance has it. */
+  async locate(tenant: string, id: string): Promise<Task | null> {
+    return this.find(tenant, id) ?? (await this.#options.elsewhere?.find({ tenant, id })) ?? null;
+  }
+
   /** Resolves when it has ended, when so much time is over, or when `until` is aborted. */
-  async wait({ id }: Task, ms: number, until: AbortSignal): Promise<void> {
-    const live = this.#roster.get(id);
-    if (live === undefined || until.aborted || live.task.status !== 'in_progress') return;
+  async wait(task: Task, ms: number, until: AbortSignal): Promise<void> {
+    const live = this.#roster.get(task.id);
+    if (live === undefined) return this.#options.elsewhere?.wait(task, ms, until);
+    if (until.aborted || live.task.status !== 'in_progress') return;
     const { promise, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, ms).unref();
     until.addEventListener('abort', () => resolve(), { once: true });
@@ -176,12 +196,12 @@ export class Tasks {
   }
 
   /** Of one in the air nobody waits any more; one that has ended is forgotten, its answer with it. */
-  async cancel({ id }: Task): Promise<Task | null> {
-    const live = this.#roster.get(id);
-    if (live === undefined) return null;
+  async cancel(task: Task): Promise<Task | null> {
+    const live = this.#roster.get(task.id);
+    if (live === undefined) return (await this.#options.elsewhere?.cancel(task)) ?? null;
     if (live.task.status !== 'in_progress') {
       this.#roster.remove(live);
-      this.#options.book.drop(id);
+      this.#options.book.drop(live.task);
       await this.#options.answers.delete(live.task);
       return null;
     }
@@ -194,7 +214,7 @@ export class Tasks {
   }
 
   /** Those of an earlier run. What was in the air when it ended was kept by its answer, or was interrupted. */
-  async restore(rows: readonly Row[]): Promise<void> {
+  async restore(rows: readonly Pick<Row, 'record'>[]): Promise<void> {
     for (const { record } of rows) {
       const task = readRecord(record);
       if (task === null) continue;
@@ -202,13 +222,11 @@ export class Tasks {
         this.#roster.add(newLive(task, false));
         continue;
       }
-      const kept = readRecord((await this.#options.answers.get(task))?.about['task']);
-      const endedAt = this.#options.now();
-      const expiresAt = endedAt + this.#options.keepMs;
-      const ended: Task = kept ?? { ...task, status: 'failed', endedAt, expiresAt };
-      this.#roster.add(newLive(ended, false));
-      await this.#keep(ended);
-      if (kept === null) this.#options.onInterrupted(ended);
+      const { answers, now, keepMs } = this.#options;
+      const end = await endOf(task, { answers, endedAt: now(), keepMs });
+      this.#roster.add(newLive(end.task, false));
+      await this.#keep(end.task);
+      if (end.isInterrupted) this.#options.onInterrupted(end.task);
     }
   }
 
@@ -230,20 +248,6 @@ export class Tasks {
   }
 
   async #keep(task: Task): Promise<void> {
-    const { id, tenant, expiresAt } = task;
-    await this.#options.book.keep({ id, tenant, record: JSON.stringify(task), endsAt: expiresAt });
-  }
-}
-
-function readRecord(record: unknown): Task | null {
-  if (typeof record !== 'string') return null;
-  try {
-    const task = JSON.parse(record) as Partial<Task> | null;
-    return typeof task?.id === 'string' && typeof task.tenant === 'string' && typeof task.status === 'string'
-      ? (task as Task)
-      : null;
-  } catch {
-    // Another version's.
-    return null;
+    await this.#options.book.keep(rowOf(task));
   }
 }

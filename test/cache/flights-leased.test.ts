@@ -8,10 +8,13 @@ function oneLease() {
   const turn = Promise.withResolvers<Turn<string>>();
   const asked: { wishes?: Wishes<string>; name?: string } = {};
   const ends: Ending[] = [];
+  /** Who waits on other instances. */
+  const elsewhere: string[] = [];
   const lease: Lease = {
     token: 7,
     fence: { key: 'fox', token: 7 },
     isMine: () => Promise.resolve(true),
+    isAwaited: () => Promise.resolve(elsewhere.length > 0),
     end: (how) => Promise.resolve(void ends.push(how)),
   };
   const leases: Leases = {
@@ -20,7 +23,7 @@ function oneLease() {
       return turn.promise as Promise<Turn<T>>;
     },
   };
-  return { leases, lease, ends, asked, say: (said: Turn<string>) => turn.resolve(said) };
+  return { leases, lease, ends, elsewhere, asked, say: (said: Turn<string>) => turn.resolve(said) };
 }
 
 const collect = () => Promise.reject(new Error('the leases collect, not the flight'));
@@ -115,6 +118,44 @@ describe('a flight with a lease', () => {
     anew.land('anew');
     expect(await later.wait(LONG)).toBe('anew');
     await flights.idle();
+  });
+
+  it('is not given up by those who leave with cancel while others wait for it elsewhere', async () => {
+    for (const waiting of [true, false]) {
+      const { flights, join, say, lease, elsewhere, ends } = leasedSky();
+      const one = work();
+      let signal = AbortSignal.abort();
+      const seat = join((givenUp) => {
+        signal = givenUp;
+        return one.lead();
+      });
+      say({ kind: 'lead', lease });
+      await expect.poll(() => one.begun).toBe(1);
+      if (waiting) elsewhere.push('two');
+      seat.leave(false, 'cancel');
+      if (!waiting) await expect.poll(() => flights.wouldJoin('fox')).toBe(false);
+      one.land('picture');
+      await flights.idle();
+      expect([signal.aborted, ends]).toEqual([!waiting, []]);
+    }
+  });
+
+  it('is not given up when somebody boards while that is asked', async () => {
+    const { flights, join, say, lease } = leasedSky();
+    const one = work();
+    let signal = AbortSignal.abort();
+    const seat = join((givenUp) => {
+      signal = givenUp;
+      return one.lead();
+    });
+    say({ kind: 'lead', lease });
+    await expect.poll(() => one.begun).toBe(1);
+    seat.leave(false, 'cancel');
+    const back = join(never);
+    one.land('picture');
+    expect(await back.wait(LONG)).toBe('picture');
+    await flights.idle();
+    expect(signal.aborted).toBe(false);
   });
 
   it('goes on waiting for one who may come back for what the store will not give it', async () => {

@@ -116,6 +116,17 @@ withRedis('leases in Redis', () => {
     expect(kinds.toSorted()).toEqual(['collected', 'lead']);
   });
 
+  test('a holder can tell whether somebody may wait for it', async () => {
+    const [one, two] = [await start(), await start()];
+    await listened();
+    const lease = leaseOf(await one.seek(name));
+    expect(await lease.isAwaited()).toBe(false);
+    const { turn } = await waiting(two, name, { collect: async () => 'fox' });
+    expect(await lease.isAwaited()).toBe(true);
+    await lease.end('stored');
+    await turn;
+  });
+
   test('what cannot be handed on is done by each of those who wait, once', async () => {
     const [one, two, three] = [await start(), await start(), await start()];
     await listened();

@@ -154,6 +154,7 @@ function noTasks(): Tasks {
     bytesPerTenant: 1,
     answers: none,
     book: { keep: async () => false, drop: () => undefined },
+    elsewhere: null,
     renderError: ({ status }) => ({ status, body: {} }),
     onInterrupted: () => undefined,
   });

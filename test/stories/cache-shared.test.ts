@@ -2,11 +2,12 @@ import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test
 import { admin } from '../support/admin.ts';
 import { startFakeS3 } from '../support/fake-s3.ts';
 import type { FakeS3 } from '../support/fake-s3.ts';
-import { OTHER_KEY, startGateway } from '../support/gateway.ts';
+import { KEY, OTHER_KEY, startGateway } from '../support/gateway.ts';
 import type { TestGateway, TestGatewayOptions } from '../support/gateway.ts';
 import { startRedis, withRedis } from '../support/redis.ts';
 import type { RedisServer } from '../support/redis.ts';
 import { scraped } from '../support/scrape.ts';
+import { collected, LATER } from '../support/tasks.ts';
 import { bodyOf } from '../support/wire.ts';
 import type { ImagesReply, NativeReply, OpenAIError } from '../support/wire.ts';
 
@@ -137,6 +138,39 @@ withRedis('gateways that share a cache in Redis', () => {
     for (const gateway of [one, two]) expect([await opened(gateway, a), await opened(gateway, b)]).toEqual([200, 200]);
     const again = await start({ config: room });
     expect([await opened(again, a), await opened(again, b)]).toEqual([200, 200]);
+  });
+
+  test('a task that one draws is told of, waited for, collected and cancelled through the other', async () => {
+    const [one, two] = [await start(), await start()];
+    const begin = async (prompt: string, more: Record<string, string> = {}): Promise<string> => {
+      const reply = await one.post(IMAGES, images(prompt), { ...LATER, ...more });
+      expect(reply.status).toBe(202);
+      return reply.headers.get('location') ?? '';
+    };
+    one.simulator.settings.latencyMs = 500;
+    const location = await begin('a fox', { 'idempotency-key': 'once' });
+    const get = (key: string): Promise<Response> =>
+      fetch(`${two.url}${location}`, { headers: { authorization: `Bearer ${key}` } });
+    expect((await get(OTHER_KEY)).status).toBe(404);
+    expect(await (await get(KEY)).json()).toMatchObject({ status: 'in_progress', progress: { pictures: 1 } });
+    const again = await two.post(IMAGES, images('a fox'), { ...LATER, 'idempotency-key': 'once' });
+    expect([again.status, again.headers.get('location')]).toEqual([202, location]);
+    const { data } = await collected(two, location);
+    expect(data[0]!.b64_json).toBe((await collected(one, location)).data[0]!.b64_json);
+    expect([one.simulator.calls.length, two.simulator.calls.length]).toEqual([1, 0]);
+
+    one.simulator.settings.latencyMs = 60_000;
+    const slow = await begin('an elk');
+    const cancelled = await fetch(`${two.url}${slow}`, {
+      method: 'DELETE',
+      headers: { authorization: `Bearer ${KEY}` },
+    });
+    expect(await cancelled.json()).toMatchObject({ status: 'cancelled' });
+    expect(
+      await (await fetch(`${one.url}${slow}`, { headers: { authorization: `Bearer ${KEY}` } })).json(),
+    ).toMatchObject({
+      status: 'cancelled',
+    });
   });
 
   test('of a tenant that is forgotten on one nothing is left, in Redis or in the memory of the other', async () => {

@@ -35,8 +35,9 @@ function house(over: Partial<TasksOptions> = {}) {
           rows.set(row.id, row);
           return true;
         },
-        drop: (id) => void rows.delete(id),
+        drop: ({ id }) => void rows.delete(id),
       },
+      elsewhere: null,
       renderError,
       onInterrupted: ({ id }) => void interrupted.push(id),
       ...over,
@@ -190,27 +191,27 @@ describe('a repetition under an Idempotency-Key', () => {
   it('waits until the first caller has its task, and gets the same', async () => {
     const { tasks } = house();
     const task = tasks.open(asked('acme', { retry: 'k' }));
-    const same = tasks.underRetry('k');
+    const same = tasks.underRetry('acme', 'k');
     await tasks.accept(task);
     expect((await same)?.id).toBe(task.id);
     await tasks.finish(task, good());
-    expect((await tasks.underRetry('k'))?.status).toBe('completed');
+    expect((await tasks.underRetry('acme', 'k'))?.status).toBe('completed');
   });
 
   it('gets none where the first caller was answered or refused instead, where it failed, and where it has expired', async () => {
     const { tasks, clock } = house();
     const refused = tasks.open(asked('acme', { retry: 'k' }));
-    const same = tasks.underRetry('k');
+    const same = tasks.underRetry('acme', 'k');
     tasks.discard(refused);
     expect(await same).toBeNull();
     const failed = await begun(tasks, 'acme', { retry: 'k' });
     await tasks.finish(failed, { answer: { status: 503, headers: {}, body: {} }, costUsd: null });
-    expect(await tasks.underRetry('k')).toBeNull();
+    expect(await tasks.underRetry('acme', 'k')).toBeNull();
     const done = await begun(tasks, 'acme', { retry: 'k' });
     await tasks.finish(done, good());
-    expect((await tasks.underRetry('k'))?.id).toBe(done.id);
+    expect((await tasks.underRetry('acme', 'k'))?.id).toBe(done.id);
     clock.now += HOUR;
-    expect(await tasks.underRetry('k')).toBeNull();
+    expect(await tasks.underRetry('acme', 'k')).toBeNull();
   });
 });
 

@@ -1,5 +1,5 @@
 import { GatewayError } from '../errors.ts';
-import { maskFacts, MOST_MASKED_PIXELS } from '../image/composition.ts';
+import { decodedPixels, maskFacts, MOST_MASKED_PIXELS } from '../image/composition.ts';
 import { checkPicture, PictureError } from '../image/picture.ts';
 import type { ImageRequest, Masked, PictureFormat, PicturePart } from '../image/request.ts';
 import { Base64Error, decodeBase64 } from '../wire/base64.ts';
@@ -22,28 +22,21 @@ export async function withMask(
 
 /** Throws `invalid_request` naming the field where a mask and its picture cannot go together: before anything is paid. */
 async function checkMask({ picture, mask }: Masked): Promise<void> {
-  const [bytes, maskBytes] = [await checkedBytes(picture), await checkedBytes(mask)];
-  let facts;
-  try {
-    facts = await maskFacts(bytes, maskBytes);
-  } catch (error) {
-    if (!(error instanceof PictureError)) throw error;
-    throw refused(mask, 'must be a PNG that can be decoded, as must its picture', error);
-  }
-  const { width, height } = facts.picture;
-  if (facts.mask.width !== width || facts.mask.height !== height) {
-    const sizes = `${width}x${height}, is ${facts.mask.width}x${facts.mask.height}`;
+  const { width, height } = await look(picture, decodedPixels);
+  const facts = await look(mask, maskFacts);
+  if (facts.width !== width || facts.height !== height) {
+    const sizes = `${width}x${height}, is ${facts.width}x${facts.height}`;
     throw refused(mask, `must have as many pixels as the first picture: ${sizes}`);
   }
   if (!facts.edits)
     throw refused(mask, 'must be transparent where the picture is to be edited, and is opaque everywhere');
 }
 
-async function checkedBytes(part: PicturePart): Promise<Buffer> {
+async function look<T>(part: PicturePart, into: (bytes: Uint8Array) => Promise<T>): Promise<T> {
   try {
     const bytes = await decodeBase64(part.data);
     const { width, height } = await checkPicture(bytes);
-    if (width * height <= MOST_MASKED_PIXELS) return bytes;
+    if (width * height <= MOST_MASKED_PIXELS) return await into(bytes);
   } catch (error) {
     if (error instanceof Base64Error) throw refused(part, `must be base64: ${error.message}`, error);
     if (error instanceof PictureError) throw refused(part, `must be a whole picture: ${error.message}`, error);

@@ -15,20 +15,28 @@ export const MOST_MASKED_PIXELS = 25_000_000;
 const TURN_PIXELS = 1 << 17;
 const OPAQUE = 255;
 
-/** How a picture and its mask go together: whether the mask says anything, and the pixels of both, as they are shown. */
-export interface MaskFacts {
-  readonly picture: Pixels;
-  readonly mask: Pixels;
+/**
+ * The pixels of a picture as it is shown, once all of it was decoded: what cannot be would be found out only when the edit
+ * was paid. Rejects with PictureError, and with GatewayError `unavailable` when too many wait.
+ */
+export async function decodedPixels(picture: Uint8Array): Promise<Pixels> {
+  return inTurn(async () => {
+    const { autoOrient } = await opened(picture).metadata();
+    await opened(picture).resize(8, 8, { fastShrinkOnLoad: false }).raw().toBuffer();
+    return autoOrient;
+  });
+}
+
+export interface MaskFacts extends Pixels {
   /** Whether a single pixel is to be edited. */
   readonly edits: boolean;
 }
 
-/** Rejects with PictureError where one of the two cannot be decoded, and with GatewayError `unavailable` when too many wait. */
-export async function maskFacts(picture: Uint8Array, mask: Uint8Array): Promise<MaskFacts> {
+/** What a mask says. Rejects as `decodedPixels` does. */
+export async function maskFacts(mask: Uint8Array): Promise<MaskFacts> {
   return inTurn(async () => {
-    const { autoOrient } = await opened(picture).metadata();
-    const alpha = await alphaOf(mask);
-    return { picture: autoOrient, mask: alpha, edits: !alpha.data.equals(Buffer.alloc(alpha.data.length, OPAQUE)) };
+    const { data, width, height } = await alphaOf(mask);
+    return { width, height, edits: !data.equals(Buffer.alloc(data.length, OPAQUE)) };
   });
 }
 
@@ -37,7 +45,7 @@ export async function maskFacts(picture: Uint8Array, mask: Uint8Array): Promise<
  * of its 8 in a channel, in its own colour profile; where alpha is less, the drawn one shows, from the edge of the mask
  * inwards over a few pixels. The drawn picture is scaled to the size of the other. `compression`: as in `transcode`.
  *
- * Decoding is strict and full, off the event loop; the blending takes turns on it. Rejects as `maskFacts` does.
+ * Decoding is strict and full, off the event loop; the blending takes turns on it. Rejects as `decodedPixels` does.
  */
 export async function compose(
   {

@@ -98,6 +98,19 @@ describe('images.edit', () => {
     expect(reply).toMatchObject({ size: '1200x630', output_format: 'webp' });
   });
 
+  test('with a mask keeps what is outside it', async () => {
+    const size = { width: 64, height: 48 };
+    const picture = await drawing(3, size.width, size.height).png().toBuffer();
+    const clear = await drawing(3, size.width, size.height).ensureAlpha(0).png().toBuffer();
+    const reply = await edit({
+      prompt: 'x',
+      image: await OpenAI.toFile(picture, 'a.png'),
+      mask: await OpenAI.toFile(clear, 'm.png'),
+    });
+    expect(await pictureIn(reply.data?.[0]?.b64_json)).toMatchObject({ type: 'png', ...size });
+    expect(reply.size).toBe('64x48');
+  });
+
   test('of no picture is a BadRequestError naming the field', async () => {
     const image = await OpenAI.toFile(Buffer.from('no picture'), 'a.png', { type: 'image/png' });
     await expect(edit({ prompt: 'x', image })).rejects.toMatchObject({

@@ -1,6 +1,7 @@
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { drawing } from '../image/samples.ts';
+import { pngOf } from '../support/big-picture.ts';
 import { KEY, startGateway } from '../support/gateway.ts';
 import type { TestGateway } from '../support/gateway.ts';
 
@@ -133,7 +134,12 @@ test.each<[string, () => Promise<Buffer>, RegExp]>([
   expect(gateway.simulator.calls).toHaveLength(before);
 });
 
-test('a picture that is cut off is a 400 naming it', async () => {
-  const reply = await edit({ prompt: 'x', image: picture.subarray(0, -30), mask });
+test.each<[string, () => Buffer]>([
+  ['is cut off', () => picture.subarray(0, -30)],
+  ['is whole and cannot be decoded', () => pngOf(5000)],
+])('a picture that %s is a 400 naming it, before anything is drawn', async (_what, make) => {
+  const before = gateway.simulator.calls.length;
+  const reply = await edit({ prompt: 'x', image: make(), mask });
   expect([reply.status, await reply.json()]).toMatchObject([400, { error: { param: 'image' } }]);
+  expect(gateway.simulator.calls).toHaveLength(before);
 });

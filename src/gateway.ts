@@ -164,7 +164,9 @@ async function dress(
   { delivery }: ImageRequest,
 ): Promise<ServedPicture> {
   const { drawn } = landed.flown;
-  const wish = { format, compression: delivery.compression, scope: landed.key.scope, ttlSeconds: keptFor(landed) };
+  const { compression, exact } = delivery;
+  const masked = delivery.masked && { picture: delivery.masked.picture.data, mask: delivery.masked.mask.data };
+  const wish = { format, compression, exact, masked, scope: landed.key.scope, ttlSeconds: keptFor(landed) };
   return { ...landed, drawn, picture: await renditions.of(drawn, wish) };
 }
 

@@ -53,7 +53,8 @@ const OWNERS: Record<string, RegExp> = {
   'node:sqlite': /^sqlite\.ts$/,
   pino: /^log\.ts$/,
   'prom-client': /^metrics\.ts$/,
-  sharp: /^image\/rendition\.ts$/,
+  // One converts pictures, one puts them together, and they take turns.
+  sharp: /^image\/(rendition|composition)\.ts$/,
   typebox: /^config\/schema(\/|\.ts)/,
   // Each of them speaks HTTP to somebody else, with deadlines of its own.
   undici: /^(upstreams\/(client|webhook)|cache\/s3-bytes)\.ts$/,

@@ -23,8 +23,8 @@ const VERSION = 1;
 
 /**
  * Equal for every spelling of one meaning, in every dialect, and different for different meanings. `defaults` are the
- * model's own, for what the draw leaves open. Throws `invalid_request` for a picture that is not base64, and names it by
- * its place in Gemini's request.
+ * model's own, for what the draw leaves open. Throws `invalid_request` for a picture that is not base64, and names the
+ * field it came in.
  */
 export async function cacheKey(draw: Draw, scope: string, defaults: { readonly tier: Tier }): Promise<CacheKey> {
   // The `satisfies` of this file: a field added to the request model does not compile until the key decides on it.
@@ -76,13 +76,14 @@ async function partMeaning(part: Part, path: string): Promise<JsonObject> {
 async function pictureMeaning(part: PicturePart, path: string): Promise<JsonObject> {
   return {
     kind: part.kind,
-    data: await digestOf([await decoded(part.data, `${path}.inlineData.data`)]),
+    data: await digestOf([await decoded(part.data, part.named ?? `${path}.inlineData.data`)]),
     // Of a picture the bytes say what it is, whatever the caller calls it; a PDF may also be meant as text.
     mimeType: part.mimeType.startsWith('image/') ? 'image' : part.mimeType,
     thought: part.thought,
     signature: null,
     more: withoutDefaults(part.more),
-  } satisfies Record<keyof PicturePart, Json>;
+    // Where it stood in its request is nothing that can be seen.
+  } satisfies Record<Exclude<keyof PicturePart, 'named'>, Json>;
 }
 
 async function decoded(data: PicturePart['data'], path: string): Promise<Buffer> {

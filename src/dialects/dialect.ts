@@ -3,6 +3,7 @@ import type { Answer, Drawn, Picture } from '../image/answer.ts';
 import type { Model } from '../image/model.ts';
 import type { Draw, ImageRequest } from '../image/request.ts';
 import type { FramingName } from '../wire/framing.ts';
+import type { FormPart } from '../wire/form.ts';
 import type { Json, JsonObject } from '../wire/json.ts';
 import type { LongString } from '../wire/long-string.ts';
 
@@ -38,8 +39,12 @@ export interface Route {
   readonly isUsual: boolean;
   /** Throws GatewayError naming the field, what is allowed and what to do. */
   parseRequest(body: JsonObject, call: Call): ImageRequest;
+  /** Where its events are not those of the dialect's other paths. */
+  readonly renderEvents?: Dialect['renderEvents'];
   /** Whether its failures come in a list of one; absent: they never do. */
   listsErrors?(call: Call): boolean;
+  /** A form as the JSON body that says the same, files as base64; absent: the path takes JSON alone. Throws GatewayError naming the field. */
+  readonly fromForm?: (parts: readonly FormPart[]) => JsonObject;
 }
 
 /** One answer told bit by bit. What each verb returns is sent in that order; `finish` or `fail` is the last. */

@@ -14,6 +14,7 @@ import type { Draw, ImageRequest, PictureFormat } from '../image/request.ts';
 import { underFloor } from '../image/safety.ts';
 import { DEFAULT_TIER, resolveShape } from '../image/size.ts';
 import type { Caller } from '../tenants/authenticate.ts';
+import { withMask } from './mask.ts';
 
 /** What is to be done for a request, before anybody does it: nothing is reserved, sent or stored. */
 export interface Planned {
@@ -48,13 +49,18 @@ export async function planRequest(parts: GatewayParts, asking: Asking, verb: 'cl
   const { dialect, call, caller, trace } = asking;
   const parsed = withDrafts(asking.route.parseRequest(asking.body, call));
   trace.modelAsked = parsed.model;
-  const format = dialect.native ? null : formatOf(parsed, asking.wish, parts.defaultFormat);
+  const named = dialect.native ? null : formatOf(parsed, asking.wish, parts.defaultFormat);
   if (parsed.delivery.asLink) parts.links.check(asking.directives);
   const { model, target } = parts.router.route(parsed.model, caller.tenant.models);
   trace.modelRouted = model.id;
-  const request = withFloor(parsed, caller, dialect.native ? 'safetySettings' : 'safety_settings');
-  const shape = resolveShape(request.shape, model);
-  const plans = await planChecked(parts, asking, model, request, shape, verb);
+  const floored = withFloor(parsed, caller, dialect.native ? 'safetySettings' : 'safety_settings');
+  const shape = resolveShape(floored.shape, model);
+  const { request, format, plans } = await planChecked(
+    parts,
+    asking,
+    { request: floored, format: named, model, shape },
+    verb,
+  );
   const pictures = await Promise.all(plans.map(async (plan) => ({ ...plan, hit: await lookUp(parts, plan) })));
   return { request, format, model, target, shape, pictures };
 }
@@ -81,16 +87,17 @@ function withFloor(request: ImageRequest, { tenant }: Caller, field: string): Im
 async function planChecked(
   parts: GatewayParts,
   asking: Asking,
-  model: Model,
-  request: ImageRequest,
-  shape: Planned['shape'],
+  planned: Pick<Planned, 'request' | 'format' | 'model' | 'shape'>,
   verb: 'claim' | 'check',
-): Promise<readonly Plan[]> {
+): Promise<Pick<Planned, 'request' | 'format'> & { readonly plans: readonly Plan[] }> {
+  const { model, shape } = planned;
   try {
-    checkParts(request, model);
-    return await planAll(parts, asking, model, drawsOf(request, model.id, shape), verb);
+    checkParts(planned.request, model);
+    const { request, format } = await withMask(planned.request, planned.format);
+    const plans = await planAll(parts, asking, model, drawsOf(request, model.id, shape), verb);
+    return { request, format, plans };
   } catch (error) {
-    throw inWordsOf(request, error);
+    throw inWordsOf(planned.request, error);
   }
 }
 

@@ -80,8 +80,6 @@ export function meantPath(path: string, dialects: readonly Dialect[]): string | 
 /** What OpenAI, Google and Anthropic have on the bases that are served here, and this version has not. */
 const VENDOR_PATH = new RegExp(
   `^((?:/v1beta/openai|/v1beta|/v1)?/(?:${[
-    'images/edits',
-    'images/variations',
     'completions',
     'responses',
     'messages',

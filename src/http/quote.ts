@@ -4,7 +4,7 @@ import { parseCacheControl } from '../cache/policy.ts';
 import type { Dialect } from '../dialects/dialect.ts';
 import { GatewayError } from '../errors.ts';
 import { quote } from '../gateway/quote.ts';
-import { readJsonBody, USUAL_PACE } from './body.ts';
+import { readBody, USUAL_PACE } from './body.ts';
 import { dialectOf, drawnPath, QUOTE_PATHS, splitUrl } from './paths.ts';
 import { drawnPaths } from './refusals.ts';
 import { callOf, identify, json } from './routes.ts';
@@ -25,7 +25,7 @@ export function registerQuote(app: FastifyInstance, parts: RouteParts, mount: Mo
         const directives = parseCacheControl(request.headers['cache-control']);
         const idempotencyKey = readIdempotencyKey(request.headers['idempotency-key']);
         const limits = { bytes: parts.bodyBytes, budget: parts.budget, pace: USUAL_PACE };
-        const body = await readJsonBody(source, limits);
+        const body = await readBody(source, limits, served.route.fromForm ?? null);
         facts.bytesIn = body.byteLength;
         const letGo = body.retain();
         try {

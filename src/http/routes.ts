@@ -12,7 +12,7 @@ import { readTags } from '../tenants/tags.ts';
 import { splice } from '../wire/json.ts';
 import type { JsonObject } from '../wire/json.ts';
 import { pictureWish } from './accept.ts';
-import { readJsonBody, USUAL_PACE } from './body.ts';
+import { readBody, USUAL_PACE } from './body.ts';
 import { commonHeaders } from './exchange.ts';
 import type { Answered, Facts } from './exchange.ts';
 import { checkLater, serveLater } from './later.ts';
@@ -72,7 +72,7 @@ function drawHandler(parts: RouteParts, dialect: Dialect, route: Route): Handler
     const later = preferences.respondAsync && dialect.tasks.length > 0;
     if (later) checkLater(directives, wish !== null);
     const limits = { bytes: parts.bodyBytes, budget: parts.budget, pace: USUAL_PACE };
-    const body = await readJsonBody(source, limits);
+    const body = await readBody(source, limits, route.fromForm ?? null);
     facts.bytesIn = body.byteLength;
     const letGo = body.retain();
     try {
@@ -121,7 +121,10 @@ function drawHandler(parts: RouteParts, dialect: Dialect, route: Route): Handler
 async function serveNow(parts: RouteParts, incoming: Incoming, facts: Facts): Promise<Served | Answered> {
   const planned = await planRequest(parts.gateway, incoming, 'claim');
   const { delivery } = planned.request;
-  const events = delivery.stream === null ? undefined : incoming.dialect.renderEvents?.(planned.request, incoming.call);
+  const events =
+    delivery.stream === null
+      ? undefined
+      : (incoming.route.renderEvents ?? incoming.dialect.renderEvents)?.(planned.request, incoming.call);
   if (events === undefined) return servePlanned(parts.gateway, incoming, planned);
   return serveStream(parts, incoming, planned, facts, events);
 }

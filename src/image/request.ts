@@ -74,6 +74,8 @@ export interface PicturePart {
   readonly thought: boolean;
   readonly signature: Signature | null;
   readonly more: JsonObject;
+  /** The field it came in as the caller spelt it, for errors; absent: its place in Gemini's request. */
+  readonly named?: string;
 }
 
 /** A part the house does not read (fileData, functionCall, …), verbatim in canonical spelling. */
@@ -91,6 +93,8 @@ export interface AskedShape {
   readonly tier: Tier | null;
   readonly pixels: Pixels | null;
   readonly quality: Quality | null;
+  /** The model keeps the shape of its input: pixels choose the tier alone. Absent: they choose the ratio too. */
+  readonly keepsInput?: true;
   /** The fields' names as the caller spelt them, for errors: `size`, `generationConfig.imageConfig.imageSize`. */
   readonly named: { readonly ratio: string; readonly tier: string };
 }
@@ -101,6 +105,10 @@ export interface Delivery {
   readonly format: PictureFormat | null;
   /** 0 to 100, for jpeg and webp. */
   readonly compression: number | null;
+  /** The very pixels it is cropped and scaled to; null: as it was drawn. */
+  readonly exact: Pixels | null;
+  /** What was drawn is laid into that picture, where the mask is transparent; null: it stands alone. */
+  readonly masked: Masked | null;
   /** A link to the picture instead of its bytes. */
   readonly asLink: boolean;
   /** Told bit by bit, with so many drafts at most and, where the dialect leaves that open, with what was used; null: in one piece. */
@@ -113,10 +121,18 @@ export interface Delivery {
   readonly warnings: readonly string[];
 }
 
+/** A picture of the request and the mask that came with it. */
+export interface Masked {
+  readonly picture: PicturePart;
+  readonly mask: PicturePart;
+}
+
 /** Whole, as the vendor sent it. */
 export const WHOLE: Delivery = {
   format: null,
   compression: null,
+  exact: null,
+  masked: null,
   asLink: false,
   stream: null,
   safetyIdentifier: null,

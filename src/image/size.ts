@@ -152,7 +152,7 @@ export function resolveShape(
   }
   const { pixels, quality } = asked;
   return {
-    ratio: asked.ratio ?? (pixels && nearestRatio(pixels, model.ratios)),
+    ratio: asked.ratio ?? (asked.keepsInput === true ? null : pixels && nearestRatio(pixels, model.ratios)),
     tier: asked.tier ?? (pixels ? coveringTier(pixels, model.tiers) : quality && nearestTier(quality, model.tiers)),
   };
 }

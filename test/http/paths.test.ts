@@ -97,7 +97,9 @@ describe('the method of a path', () => {
     ['/v1beta/models/', 'GET'],
     ['/v1/models/a', 'GET'],
     ['/v1/models/a:other', 'GET'],
-    ['/v1/images/edits', null],
+    ['/v1/images/edits', 'POST'],
+    ['/images/variations/', 'POST'],
+    ['/v1/images/nope', null],
     ['/', null],
     ['', null],
   ])('%s: %s', (path, method) => {
@@ -110,6 +112,7 @@ describe('the path somebody meant', () => {
     ['/v1/v1/images/generations', '/v1/images/generations'],
     ['/v1beta/v1/images/generations', '/v1/images/generations'],
     ['/v1beta/images/generations', '/v1/images/generations'],
+    ['/v1/v1/images/edits', '/v1/images/edits'],
     ['/openai/images/generations/', '/v1/images/generations'],
     ['/v1/v1beta/models/a:generateContent', '/v1beta/models/a:generateContent'],
     ['/v1beta/v1beta//models/a:generateContent', '/v1beta/models/a:generateContent'],
@@ -121,7 +124,7 @@ describe('the path somebody meant', () => {
   });
 
   // What is not there is never recommended, least of all to somebody who asked for it.
-  test.each(['/v1/images/edits', '/v1/responses', '/v1/nope', '/v1/v1/nope', '/nope', '/', '/v1', '/v1/v1'])(
+  test.each(['/v1/images/nope', '/v1/responses', '/v1/nope', '/v1/v1/nope', '/nope', '/', '/v1', '/v1/v1'])(
     '%s: nobody knows',
     (path) => {
       expect(meantPath(path, DIALECTS)).toBeNull();
@@ -130,7 +133,7 @@ describe('the path somebody meant', () => {
 });
 
 describe('a path of a vendor that this version does not serve', () => {
-  const NAMES = 'images/edits images/variations completions responses messages embeddings files batches interactions';
+  const NAMES = 'completions responses messages embeddings files batches interactions';
   test.each(NAMES.split(' '))('%s is known under every base', (name) => {
     for (const base of ['/v1', '/v1beta', '/v1beta/openai', ''])
       for (const [before, after] of [

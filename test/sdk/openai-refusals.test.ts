@@ -104,10 +104,7 @@ describe('what the caller can mend', () => {
 
   test('what is not served yet is a NotFoundError and no riddle', async () => {
     const client = new OpenAI({ apiKey: KEY, baseURL: `${gateway.url}/v1` });
-    const image = await OpenAI.toFile(Buffer.from('no picture'), 'a.png', { type: 'image/png' });
     const calls: Readonly<Record<string, () => PromiseLike<unknown>>> = {
-      '/v1/images/edits': () => client.images.edit({ prompt: 'x', image }),
-      '/v1/images/variations': () => client.images.createVariation({ image }),
       '/v1/responses': () => client.responses.create({ model: 'm', input: 'draw' }),
       '/v1/files': () => client.files.list(),
     };

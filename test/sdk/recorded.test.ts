@@ -55,7 +55,7 @@ async function replay({ line, headers, body }: Recorded): Promise<{ readonly sta
 /** What a client has of a stream in the end. */
 function gathered(text: string): Reply {
   const events = eventsIn(text, text.includes('\r\n') ? '\r\n' : '\n').map(({ data }) => data);
-  const completed = events.filter(({ type }) => type === 'image_generation.completed');
+  const completed = events.filter(({ type }) => type?.endsWith('.completed'));
   const candidates = events.flatMap((data) => data.candidates ?? []);
   const said = candidates.map(({ content }) => ({ content: { parts: content?.parts ?? [] } }));
   return completed.length > 0 ? { data: completed } : { candidates: said };

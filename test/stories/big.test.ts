@@ -56,6 +56,12 @@ afterAll(async () => {
   upstream.closeAllConnections();
 });
 
+const formOf = (picture: readonly Uint8Array[]): readonly Uint8Array[] => [
+  Buffer.from('--b\r\nContent-Disposition: form-data; name="image"; filename="x.png"\r\n\r\n'),
+  ...picture,
+  Buffer.from('\r\n--b\r\nContent-Disposition: form-data; name="prompt"\r\n\r\nlike this\r\n--b--\r\n'),
+];
+
 async function ask(path: string, body: readonly Uint8Array[], headers: Record<string, string> = {}): Promise<Buffer> {
   const sent = request(gateway.url + path, {
     method: 'POST',
@@ -82,10 +88,17 @@ describe('a picture of 20 MB', () => {
     { how: 'in the images dialect', path: IMAGES, body: json({ prompt: 'x' }), words: '"b64_json":"' },
     { how: 'natively', path: NATIVE, body: json({ contents: [{ parts: [{ text: 'x' }] }] }), words: '"data":"' },
     { how: 'natively, with a reference of 20 MB', path: NATIVE, body: withReference, words: '"data":"' },
-  ])('$how arrives to the last byte, and never becomes a string', async ({ path, body, words }) => {
+    {
+      how: 'in the images dialect, of a file of 20 MB in a form',
+      path: '/v1/images/edits',
+      body: formOf([REFERENCE]),
+      words: '"b64_json":"',
+      headers: { 'content-type': 'multipart/form-data; boundary=b' },
+    },
+  ])('$how arrives to the last byte, and never becomes a string', async ({ path, body, words, headers }) => {
     let reply: Buffer = Buffer.alloc(0);
     const longest = await longestString(async () => {
-      reply = await ask(path, body);
+      reply = await ask(path, body, headers);
     });
     expect(longest).toBeGreaterThan(0);
     expect(longest).toBeLessThan(100_000);

@@ -13,6 +13,8 @@ export function readDelivery(own: Fields, warnings: readonly string[]): Delivery
   const safetyIdentifier = take(own, 'safety_identifier', readString)?.value ?? '';
   return {
     ...readFormat(own),
+    exact: null,
+    masked: null,
     asLink: form?.value === 'url',
     inText: place?.value === 'content',
     stream: readStream(own),

@@ -2,10 +2,10 @@ import { readBoolean, readInteger, readOneOf, readString, unsupportedField } fro
 import { readFormat } from '../../image/native/format.ts';
 import { take } from '../../image/native/spelling.ts';
 import type { Fields } from '../../image/native/spelling.ts';
-import type { Delivery } from '../../image/request.ts';
+import type { AskedShape, Delivery } from '../../image/request.ts';
 
 /** How the pictures are to be handed over, and what of it cannot be. */
-export function readDelivery(own: Fields, warnings: string[]): Delivery {
+export function readDelivery(own: Fields, shape: AskedShape, warnings: string[]): Delivery {
   const form = take(own, 'response_format', (value, path) => readOneOf(value, path, ['b64_json', 'url']));
   if (take(own, 'style', readString) !== null) warnings.push('style is not honoured: say it in the prompt.');
   if (take(own, 'input_fidelity', readString) !== null) warnings.push('input_fidelity is not honoured.');
@@ -20,6 +20,8 @@ export function readDelivery(own: Fields, warnings: string[]): Delivery {
   const safetyIdentifier = take(own, 'safety_identifier', readString)?.value ?? '';
   return {
     ...readFormat(own),
+    exact: readFit(own, shape),
+    masked: null,
     asLink,
     stream,
     safetyIdentifier: safetyIdentifier === '' ? null : safetyIdentifier,
@@ -35,4 +37,22 @@ function readStream(own: Fields): Delivery['stream'] {
   if (drafts !== null && drafts.value > 0)
     throw unsupportedField(drafts.path, 'drafts come in a stream; send stream: true with it.', 'unsupported_value');
   return null;
+}
+
+/** More than any model draws; a picture of so many takes 100 MB to make. */
+const MOST_EXACT_PIXELS = 25_000_000;
+
+/** `fit: exact` is ours: the picture in the very pixels of `size`, cropped where the model has no such ratio. */
+function readFit(own: Fields, { pixels }: AskedShape): Delivery['exact'] {
+  const fit = take(own, 'fit', (value, path) => readOneOf(value, path, ['exact']));
+  if (fit === null) return null;
+  if (pixels === null)
+    throw unsupportedField(
+      fit.path,
+      'exact needs the pixels: send them as size, such as 1200x630.',
+      'unsupported_value',
+    );
+  if (pixels.width * pixels.height > MOST_EXACT_PIXELS)
+    throw unsupportedField(fit.path, `exact makes at most ${MOST_EXACT_PIXELS} pixels.`, 'unsupported_value');
+  return pixels;
 }

@@ -1,5 +1,5 @@
 import { KEY } from '../../support/gateway.ts';
-import { JSON_TYPE, form, pictures, notServed, GENERATIONS, EDITS, VARIATIONS, CHAT } from './request.ts';
+import { JSON_TYPE, form, pictures, refused, GENERATIONS, EDITS, VARIATIONS, CHAT } from './request.ts';
 import type { Recorded, Headers } from './request.ts';
 
 function openaiPython(type: Headers[number] = JSON_TYPE): Headers {
@@ -52,14 +52,14 @@ export const OPENAI_PYTHON: readonly Recorded[] = [
     line: EDITS,
     headers: openaiPython(pythonForm.type),
     body: pythonForm.body,
-    expected: notServed('openai'),
+    expected: refused('openai', /^mask/),
   },
   {
     name: 'openai-python images.create_variation of raw bytes',
     line: VARIATIONS,
     headers: openaiPython(pythonFormRaw.type),
     body: pythonFormRaw.body,
-    expected: notServed('openai'),
+    expected: pictures('openai', '1024x1024'),
   },
   {
     name: 'openai-python chat with extra_body',

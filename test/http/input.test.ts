@@ -282,7 +282,7 @@ describe('values of the wrong kind', () => {
     [{ size: '2K', image_size: '4K' }, 'image_size', /different things/],
     [{ model: 'nano-banana-pro', size: '512' }, 'size', /1K, 2K, 4K/],
     [{ model: 'nano-banana-pro', aspect_ratio: '1:8' }, 'aspect_ratio', /1:1, 2:3/],
-    [{ image: 'data:' }, 'image', /inlineData/],
+    [{ image: 'data:' }, 'image', /images.edits/],
     [{ promt: 'x' }, 'promt', /Did you mean prompt/],
   ];
   test.each(images)('%j is a 400 that names %s and what is allowed', async (more, param, words) => {

@@ -16,7 +16,7 @@ export interface HeaderLimits {
 }
 
 const MOST_LINES = 32;
-const LINE = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^]*?)[ \t]*$/;
+const LINE = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):([^]*)$/;
 const PARAMETER = /[ \t]*;[ \t]*([!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*=[ \t]*(?:"((?:[^"\\]|\\[^])*)"|([^\s;"]*))/y;
 
 /** Reads the lines of a part's header. Throws FormError. */
@@ -50,7 +50,7 @@ function linesOf(bytes: Buffer): ReadonlyMap<string, string> {
     if (name === '' || /[\0\r\n]/.test(value)) throw new FormError('syntax', 'a part has a malformed header');
     const lower = name.toLowerCase();
     if (found.has(lower)) throw new FormError('syntax', 'a part has the same header twice');
-    found.set(lower, value);
+    found.set(lower, value.trim());
   }
   return found;
 }

@@ -66,6 +66,8 @@ describe('what the SDKs send', () => {
         format: null,
         compression: null,
         asLink: false,
+        exact: null,
+        masked: null,
         inText: false,
         stream: null,
         safetyIdentifier: null,

@@ -178,7 +178,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
         const room = await replies.acquire(bytes, signal);
         return () => room.keep(0);
       },
-      router: createRouter(config.models, config.images.defaultModel),
+      router: createRouter(config.models, config.images.defaultModel, config.auto),
       flights,
       leases: cache.leases,
       renditions: cache.renditions,

@@ -16,6 +16,7 @@ import type { Planned } from './gateway/plan.ts';
 import type { PictureWish } from './image/delivery.ts';
 import type { Model } from './image/model.ts';
 import type { Draw, ImageRequest, PictureFormat } from './image/request.ts';
+import type { Retirement } from './image/retirement.ts';
 import type { resolveShape } from './image/size.ts';
 import type { Caller } from './tenants/authenticate.ts';
 import type { Tags } from './tenants/state.ts';
@@ -73,6 +74,8 @@ export interface Watch {
 export interface Trace {
   modelAsked: string | null;
   modelRouted: string | null;
+  /** What is to be told of the name that was asked for; null: nothing. */
+  retirement: Retirement | null;
   upstream: string | null;
   /** Milliseconds spent waiting for pictures to be drawn. */
   upstreamMs: number;

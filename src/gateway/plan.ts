@@ -10,6 +10,7 @@ import { checkParts } from '../image/limits.ts';
 import type { Model, Target } from '../image/model.ts';
 import { drawsOf } from '../image/request.ts';
 import type { Draw, ImageRequest, PictureFormat } from '../image/request.ts';
+import { retirementOf } from '../image/retirement.ts';
 import { underFloor } from '../image/safety.ts';
 import { DEFAULT_TIER, resolveShape } from '../image/size.ts';
 import type { Caller } from '../tenants/authenticate.ts';
@@ -49,8 +50,9 @@ export async function planRequest(parts: GatewayParts, asking: Asking, verb: 'cl
   trace.modelAsked = parsed.model;
   const format = dialect.native ? null : formatOf(parsed, asking.wish, parts.defaultFormat);
   if (parsed.delivery.asLink) parts.links.check(asking.directives);
-  const { model, target } = parts.router.route(parsed.model, caller.tenant.models);
+  const { model, target } = parts.router.route(parsed, caller.tenant.models);
   trace.modelRouted = model.id;
+  trace.retirement = retirementOf(model, parsed.model);
   const request = withFloor(parsed, caller, dialect.native ? 'safetySettings' : 'safety_settings');
   checkParts(request, model);
   const shape = resolveShape(request.shape, model);

@@ -11,6 +11,7 @@ import { splice } from '../wire/json.ts';
 import type { JsonObject } from '../wire/json.ts';
 import { sendReply } from './reply.ts';
 import type { Reply } from './reply.ts';
+import { retirementHeaders } from './retirement.ts';
 
 /** What is known of one request while it is served: filled in on the way, counted and logged at its end. */
 export interface Facts extends Trace {
@@ -41,6 +42,7 @@ export function newFacts(requestId: string, route: string, method: string, recei
     outcome: 'ok',
     modelAsked: null,
     modelRouted: null,
+    retirement: null,
     modelAnswered: null,
     upstream: null,
     size: null,
@@ -92,6 +94,7 @@ export async function runExchange(
   const headers = {
     ...answered.reply.headers,
     ...(facts.caller !== null && parts.limitHeaders(facts.caller.tenant, raw.req.headers)),
+    ...(facts.retirement !== null && retirementHeaders(facts.retirement)),
     ...(parts.draining() && { connection: 'close' }),
   };
   let arrived = false;
@@ -109,6 +112,7 @@ export async function runExchange(
   parts.metrics.http(facts.route, facts.method, status, facts.outcome, totalMs / 1000, ownMs / 1000);
   parts.metrics.bytes('in', facts.bytesIn);
   parts.metrics.bytes('out', bytesOut);
+  if (facts.retirement !== null) parts.metrics.retiredName(facts.retirement);
   parts.log.request(line(facts, status, bytesOut, totalMs, ownMs));
 }
 
@@ -187,7 +191,7 @@ function ownFault(error: unknown, facts: Facts, log: Log): GatewayError {
 }
 
 function line(facts: Facts, status: number, bytesOut: number, totalMs: number, ownMs: number): RequestLine {
-  const { caller, receivedAt: _, method, upstreamMs, route, ...rest } = facts;
+  const { caller, receivedAt: _, retirement: _told, method, upstreamMs, route, ...rest } = facts;
   const round = (ms: number): number => Math.round(ms * 10) / 10;
   return {
     ...rest,

@@ -7,6 +7,7 @@ import { serve } from '../gateway.ts';
 import type { Incoming } from '../gateway.ts';
 import { authenticate, readCredentials } from '../tenants/authenticate.ts';
 import type { Caller } from '../tenants/authenticate.ts';
+import { retirementOf } from '../image/retirement.ts';
 import { readTags } from '../tenants/tags.ts';
 import { splice } from '../wire/json.ts';
 import type { JsonObject } from '../wire/json.ts';
@@ -127,7 +128,10 @@ function modelHandler(parts: RouteParts): Handler {
     if (refused !== null) throw refused;
     const dialect = dialectOf({ ...splitUrl(request.url), headers: request.headers }, parts.dialects);
     const caller = await identify(parts, request, facts, dialect);
-    return json(dialect.renderModel(parts.gateway.router.find(wildcard(request), caller.tenant.models)), facts);
+    const asked = wildcard(request);
+    const model = parts.gateway.router.find(asked, caller.tenant.models);
+    facts.retirement = retirementOf(model, asked);
+    return json(dialect.renderModel(model), facts);
   };
 }
 

@@ -19,5 +19,13 @@ export function renderModel(model: Model): JsonObject {
     supportedGenerationMethods: ['generateContent'],
     maxTemperature: 2,
     thinking: true,
+    // Ours, as its SDKs ignore it: names that are answered here, and no longer to be used.
+    ...(model.retired !== undefined && {
+      retiredNames: model.retired.map(({ name, deprecated, ends }) => ({
+        name: `models/${name}`,
+        deprecationDate: deprecated,
+        shutdownDate: ends,
+      })),
+    }),
   };
 }

@@ -1,6 +1,5 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Outcome } from './errors.ts';
-import type { Retirement } from './image/retirement.ts';
 import { tenantLabels } from './metrics/tenant-label.ts';
 import type { UpstreamOutcome } from './metrics/upstream-outcome.ts';
 
@@ -78,7 +77,7 @@ export interface Metrics {
   admin(route: string, method: string, status: number): void;
   taskEnded(outcome: TaskOutcome): void;
   /** A request that used a name its vendor gives up: one of those in the models' data. */
-  retiredName(of: Pick<Retirement, 'name' | 'successor'>): void;
+  retiredName(name: string, successor: string): void;
   readonly contentType: string;
   render(): Promise<string>;
 }
@@ -306,7 +305,7 @@ export function createMetrics({ version, simulator, store, gauges }: MetricsOpti
     ledgerResynced: () => resyncs.inc(),
     ledgerDrift: (nanos) => drift.set(nanos / 1e9),
     limited: (limiter, decision) => limits.inc({ limiter, decision }),
-    retiredName: ({ name, successor }) => retired.inc({ name, successor: successor ?? '' }),
+    retiredName: (name, successor) => retired.inc({ name, successor }),
     taskEnded: (outcome) => tasks.inc({ outcome }),
     admin: (route, method, status) => administered.inc({ route, method, status }),
     contentType: registry.contentType,

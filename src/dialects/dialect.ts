@@ -2,6 +2,7 @@ import type { GatewayError } from '../errors.ts';
 import type { Answer, Drawn, Picture } from '../image/answer.ts';
 import type { Model } from '../image/model.ts';
 import type { Draw, ImageRequest } from '../image/request.ts';
+import type { EstimatedTokens } from '../image/tokens.ts';
 import type { Json, JsonObject } from '../wire/json.ts';
 import type { LongString } from '../wire/long-string.ts';
 
@@ -10,7 +11,7 @@ export interface Dialect {
   readonly name: DialectName;
   /** It answers with the vendor's own words, and so never with a rendition. */
   readonly native: boolean;
-  /** Where pictures are asked for, by POST. */
+  /** Where pictures are asked for, or tokens counted, by POST. */
   readonly routes: readonly Route[];
   /** Where the tasks are asked for that `Prefer: respond-async` makes of its requests, the vendor's base first; empty: it has none, and passes that over. */
   readonly tasks: readonly string[];
@@ -35,6 +36,8 @@ export interface Route {
   readonly isUsual: boolean;
   /** Throws GatewayError naming the field, what is allowed and what to do. */
   parseRequest(body: JsonObject, call: Call): ImageRequest;
+  /** Present: nothing is drawn here; the answer is how many tokens the request has. */
+  renderCount?(tokens: EstimatedTokens, call: Call): JsonObject;
 }
 
 /** One answer told bit by bit. What each verb returns is sent in that order; `finish` or `fail` is the last. */

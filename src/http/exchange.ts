@@ -112,7 +112,8 @@ export async function runExchange(
   parts.metrics.http(facts.route, facts.method, status, facts.outcome, totalMs / 1000, ownMs / 1000);
   parts.metrics.bytes('in', facts.bytesIn);
   parts.metrics.bytes('out', bytesOut);
-  if (facts.retirement !== null) parts.metrics.retiredName(facts.retirement);
+  const { retirement } = facts;
+  if (retirement !== null) parts.metrics.retiredName(retirement.name, retirement.successor ?? '');
   parts.log.request(line(facts, status, bytesOut, totalMs, ownMs));
 }
 

@@ -9,6 +9,7 @@ import type { KeyRing } from '../tenants/authenticate.ts';
 import type { BodySource } from './body.ts';
 import type { ByteBudget } from './byte-budget.ts';
 import { trackConnections } from './connections.ts';
+import { countHandler } from './count.ts';
 import { newFacts, runExchange } from './exchange.ts';
 import type { Answered, Facts } from './exchange.ts';
 import { registerHealth } from './operations.ts';
@@ -134,7 +135,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
   const mount: Mount = (route, dialect, handler) => (request, reply) =>
     exchange(request, reply, route, dialect, handler);
   const routeParts = { ...parts, requestLimits };
-  registerRoutes(app, routeParts, mount);
+  registerRoutes(app, routeParts, mount, countHandler);
   registerQuote(app, routeParts, mount);
   registerTasks(app, routeParts, mount);
   registerLinks(app, routeParts, mount);

@@ -109,6 +109,7 @@ describe('models', () => {
       created: Date.parse(flash.released) / 1000,
       owned_by: 'google',
       shutdown_date: flash.retires,
+      retired_names: [{ id: `${flash.id}-preview`, deprecation_date: '2026-05-28', shutdown_date: '2026-06-25' }],
     };
     expect(Number.isInteger(one.created)).toBe(true);
     expect(openaiImages.renderModel(flash)).toEqual(one);
@@ -122,7 +123,7 @@ describe('models', () => {
       displayName: flash.displayName,
       inputTokenLimit: flash.inputTokenLimit,
       outputTokenLimit: flash.outputTokenLimit,
-      supportedGenerationMethods: ['generateContent'],
+      supportedGenerationMethods: ['generateContent', 'countTokens'],
     });
     expect(gemini.renderModels([flash], geminiCall)).toEqual({ models: [one] });
   });

@@ -1,5 +1,6 @@
 import type { Dialect, UpstreamDialect } from '../dialect.ts';
 import { parseAnswer, relabel, renderAnswer } from './answer.ts';
+import { parseCount, renderCount } from './count.ts';
 import { renderError } from './errors.ts';
 import { renderModel, renderModels } from './models.ts';
 import { recognises } from './recognise.ts';
@@ -11,11 +12,13 @@ export const gemini: Dialect & UpstreamDialect = {
   name: 'gemini',
   native: true,
   tasks: [],
-  routes: ['/v1beta', '/v1', ''].map((version) => ({
-    path: `${version}/models/{model}:generateContent`,
-    isUsual: version === '/v1beta',
-    parseRequest,
-  })),
+  routes: ['/v1beta', '/v1', ''].flatMap((version) => {
+    const isUsual = version === '/v1beta';
+    return [
+      { path: `${version}/models/{model}:generateContent`, isUsual, parseRequest },
+      { path: `${version}/models/{model}:countTokens`, isUsual, parseRequest: parseCount, renderCount },
+    ];
+  }),
   recognises,
   renderAnswer,
   renderError,

@@ -16,7 +16,7 @@ export function renderModel(model: Model): JsonObject {
     description: model.description,
     inputTokenLimit: model.inputTokenLimit,
     outputTokenLimit: model.outputTokenLimit,
-    supportedGenerationMethods: ['generateContent'],
+    supportedGenerationMethods: ['generateContent', 'countTokens'],
     maxTemperature: 2,
     thinking: true,
     // Ours, as its SDKs ignore it: names that are answered here, and no longer to be used.

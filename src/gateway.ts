@@ -11,6 +11,7 @@ import type { DrawParts, Flown } from './draw.ts';
 import { GatewayError } from './errors.ts';
 import { board } from './gateway/board.ts';
 import type { Landed } from './gateway/board.ts';
+import { onDisconnectOf } from './gateway/on-disconnect.ts';
 import { ownerKey, planRequest } from './gateway/plan.ts';
 import type { Planned } from './gateway/plan.ts';
 import type { PictureWish } from './image/delivery.ts';
@@ -120,7 +121,7 @@ export async function servePlanned(parts: GatewayParts, incoming: Incoming, plan
   const startedAt = performance.now();
   const crew = board(parts, incoming, planned);
   const leave = (onDisconnect: OnDisconnect): void => crew.leave(false, onDisconnect);
-  whenAborted(gone, () => leave(onDisconnectOf(parts, incoming.caller, model)));
+  whenAborted(gone, () => leave(onDisconnectOf(parts.cache, incoming.caller.tenant, model)));
   if (watch !== null) whenAborted(watch.cancelled, () => leave('cancel'));
   const landed = await Promise.allSettled(crew.waiting);
   if (plans.some(({ hit }) => hit === null)) trace.upstreamMs = performance.now() - startedAt;
@@ -210,11 +211,6 @@ function noteSaving(
     nanos: costNanos,
     ms: drawMs,
   });
-}
-
-/** What a tenant says of it wins over what is said of the model, and that over the rest. */
-function onDisconnectOf({ cache }: GatewayParts, { tenant }: Caller, model: Model): OnDisconnect {
-  return tenant.cache.onDisconnect ?? model.cache?.onDisconnect ?? cache.onDisconnect;
 }
 
 function whenAborted(signal: AbortSignal, work: () => void): void {

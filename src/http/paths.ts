@@ -7,6 +7,9 @@ export const MODEL_PATHS = ['/v1/models', '/v1beta/models', '/v1beta/openai/mode
 /** Where a request is priced, of whatever dialect `?for=` names the path. */
 export const QUOTE_PATHS = ['/v1/quote', '/v1beta/quote', '/quote'] as const;
 
+/** Where a caller learns what it can ask for. */
+export const CAPABILITY_PATHS = ['/v1/capabilities', '/v1beta/capabilities', '/capabilities'] as const;
+
 /** The dialect a call speaks: the first that knows its own marks in it. */
 export function dialectOf(asked: Asked, dialects: readonly Dialect[]): Dialect {
   const plain = { ...asked, path: plainPath(asked.path) };
@@ -75,6 +78,7 @@ export function allowedMethod(
     tasks.some((base) => plain.startsWith(`${base}/`) && !plain.slice(base.length + 1).includes('/'));
   if (dialects.some(isTask)) return 'GET, DELETE';
   if (postedPath(path, dialects) !== null || QUOTE_PATHS.some((quote) => quote === plain)) return 'POST';
+  if (CAPABILITY_PATHS.some((capabilities) => capabilities === plain)) return 'GET';
   return MODEL_PATHS.some((models) => plain === models || plain.startsWith(`${models}/`)) ? 'GET' : null;
 }
 

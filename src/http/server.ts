@@ -8,6 +8,7 @@ import type { Tasks } from '../tasks/tasks.ts';
 import type { KeyRing } from '../tenants/authenticate.ts';
 import type { BodySource } from './body.ts';
 import type { ByteBudget } from './byte-budget.ts';
+import { registerCapabilities } from './capabilities.ts';
 import { trackConnections } from './connections.ts';
 import { countHandler } from './count.ts';
 import { newFacts, runExchange } from './exchange.ts';
@@ -136,6 +137,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
     exchange(request, reply, route, dialect, handler);
   const routeParts = { ...parts, requestLimits };
   registerRoutes(app, routeParts, mount, countHandler);
+  registerCapabilities(app, routeParts, mount);
   registerQuote(app, routeParts, mount);
   registerTasks(app, routeParts, mount);
   registerLinks(app, routeParts, mount);

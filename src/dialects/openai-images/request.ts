@@ -12,6 +12,7 @@ import type { NativeConfig } from '../../image/native/config.ts';
 import { gatherBody } from '../../image/native/extras.ts';
 import { take } from '../../image/native/spelling.ts';
 import type { Fields } from '../../image/native/spelling.ts';
+import { MOST_PICTURES } from '../../image/request.ts';
 import type { ImageRequest, Turn } from '../../image/request.ts';
 import { LEAST_SAFETY } from '../../image/safety.ts';
 import type { Json, JsonObject } from '../../wire/json.ts';
@@ -34,7 +35,7 @@ export function parseRequest(body: JsonObject): ImageRequest {
   const prompt = read('prompt', readPrompt);
   if (prompt === null) throw missingField('prompt', 'a string that says what to draw');
   const model = read('model', readName)?.value ?? null;
-  const count = read('n', (value, path) => readInteger(value, path, { min: 1, max: 10 }))?.value ?? 1;
+  const count = read('n', (value, path) => readInteger(value, path, { min: 1, max: MOST_PICTURES }))?.value ?? 1;
   const moderation = read('moderation', (value, path) => readOneOf(value, path, ['low', 'auto']));
   refuseWhatIsNotThere(own);
 

@@ -203,6 +203,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       tasks: kept.tasks,
       limits: limitParts(limited, metrics),
       trustProxy: config.trustProxy,
+      corsOrigins: config.cors.origins,
       budget: bodies,
       bodyBytes: config.bounds.bodyBytes,
       linkBudget: createByteBudget(config.bounds.bytesInFlight / 2),

@@ -86,7 +86,7 @@ export function loadConfig({ file: asked, environment, workingDirectory }: Confi
   if (report.mistakes.length === 0) checkLeftOut(known, models, drawing, defaultModel, report);
   if (report.mistakes.length > 0 || defaultModel === null) throw new ConfigError(shown, report.mistakes);
 
-  const { listen, operations, trustProxy, logLevel, bounds, tasks } = file;
+  const { listen, operations, trustProxy, cors, logLevel, bounds, tasks } = file;
   return deepFreeze({
     source: { file: path, named: name !== null },
     listen,
@@ -95,6 +95,7 @@ export function loadConfig({ file: asked, environment, workingDirectory }: Confi
     publicUrl,
     links,
     trustProxy,
+    cors,
     dataDir: resolve(workingDirectory, file.dataDir),
     logLevel,
     bounds,

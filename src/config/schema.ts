@@ -4,6 +4,7 @@ import { trustProxy } from './schema/limits.ts';
 import { model } from './schema/model.ts';
 import { alerts } from './schema/alerts.ts';
 import { auto } from './schema/auto.ts';
+import { cors } from './schema/cors.ts';
 import { retention } from './schema/retention.ts';
 import { budgets, organisation, tenant } from './schema/tenant.ts';
 import {
@@ -38,6 +39,7 @@ export const CONFIG_SCHEMA = object({
     address('The address callers know, with which links to pictures begin; absent: where the API listens.'),
   ),
   trustProxy,
+  cors,
   dataDir: Type.String({
     minLength: 1,
     default: './data',

@@ -15,6 +15,8 @@ export interface Config {
   readonly links: LinksConfig;
   /** Addresses and CIDR ranges of the proxies whose X-Forwarded-For is believed. */
   readonly trustProxy: readonly string[];
+  /** Of the pages that may call from a browser; `*`: all. */
+  readonly cors: { readonly origins: readonly string[] };
   /** Absolute. */
   readonly dataDir: string;
   readonly logLevel: LogLevel;

@@ -61,6 +61,8 @@ export interface ExchangeParts {
   readonly draining: () => boolean;
   /** Where the tenant stands with its limits. */
   readonly limitHeaders: (tenant: Tenant, request: IncomingHttpHeaders) => Record<string, string>;
+  /** What a browser must hear to let a page read the answer, whose `vary` is given. */
+  readonly corsHeaders: (request: IncomingHttpHeaders, vary: string) => Record<string, string>;
 }
 
 /** A reply and what to do once it is known whether it arrived. */
@@ -94,6 +96,7 @@ export async function runExchange(
   const headers = {
     ...answered.reply.headers,
     ...(facts.caller !== null && parts.limitHeaders(facts.caller.tenant, raw.req.headers)),
+    ...parts.corsHeaders(raw.req.headers, answered.reply.headers['vary'] ?? ''),
     ...(facts.retirement !== null && retirementHeaders(facts.retirement)),
     ...(parts.draining() && { connection: 'close' }),
   };

@@ -125,6 +125,7 @@ export async function startSmallServer(
       count: none,
     },
     trustProxy: [],
+    corsOrigins: [],
     budget: createByteBudget(1 << 20),
     linkBudget: createByteBudget(1 << 20),
     bodyBytes: 1 << 20,

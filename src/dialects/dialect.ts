@@ -23,7 +23,8 @@ export interface Dialect {
   renderError(error: GatewayError, call: Call): { readonly status: number; readonly body: JsonObject };
   /** Tells one answer in events, for a request that asks for them (`delivery.stream`); absent: no request of it can. */
   renderEvents?(request: ImageRequest, call: Call): Events;
-  renderModels(models: readonly Model[], call: Call): JsonObject;
+  /** `query`: what stands behind the path, such as the page that is asked for. Throws GatewayError naming a parameter. */
+  renderModels(models: readonly Model[], call: Call, query: URLSearchParams): JsonObject;
   renderModel(model: Model): JsonObject;
 }
 

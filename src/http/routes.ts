@@ -127,7 +127,9 @@ function listHandler(parts: RouteParts): Handler {
   return async (request, facts) => {
     const dialect = dialectOf({ ...splitUrl(request.url), headers: request.headers }, parts.dialects);
     const caller = await identify(parts, request, facts, dialect);
-    return json(dialect.renderModels(parts.gateway.router.list(caller.tenant.models), callOf(facts, null)), facts);
+    const models = parts.gateway.router.list(caller.tenant.models);
+    const query = new URLSearchParams(splitUrl(request.url).query);
+    return json(dialect.renderModels(models, callOf(facts, null), query), facts);
   };
 }
 

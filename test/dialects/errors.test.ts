@@ -113,7 +113,10 @@ describe('models', () => {
     };
     expect(Number.isInteger(one.created)).toBe(true);
     expect(openaiImages.renderModel(flash)).toEqual(one);
-    expect(openaiImages.renderModels([flash], imagesCall)).toEqual({ object: 'list', data: [one] });
+    expect(openaiImages.renderModels([flash], imagesCall, new URLSearchParams())).toEqual({
+      object: 'list',
+      data: [one],
+    });
   });
 
   test('in Google’s shape', () => {
@@ -125,6 +128,6 @@ describe('models', () => {
       outputTokenLimit: flash.outputTokenLimit,
       supportedGenerationMethods: ['generateContent', 'countTokens'],
     });
-    expect(gemini.renderModels([flash], geminiCall)).toEqual({ models: [one] });
+    expect(gemini.renderModels([flash], geminiCall, new URLSearchParams())).toEqual({ models: [one] });
   });
 });

@@ -56,7 +56,7 @@ export function mergeModels(
     const merged = { ...PLAIN, displayName: file.id, ...base, ...plain, ...(targets === undefined ? {} : { targets }) };
     if (isComplete(merged)) {
       checkTables(merged, file, base === undefined, report, pathOf);
-      models.set(merged.id, merged);
+      models.set(merged.id, onlyAnswered(merged));
     } else {
       for (const name of NEEDED.filter((name) => merged[name] === undefined))
         report.mistake([...path, name], `is missing: ${file.id} is not built in`);
@@ -102,6 +102,12 @@ function checkTables(model: Model, file: ModelFile, isNew: boolean, report: Repo
     const place = file.targets === undefined ? [...path, 'tiers'] : [...pathOf(target), 'price', 'perImageUsd'];
     report.mistake(place, `the price of ${without(table)} is missing`);
   }
+}
+
+/** Without the retired names that are no longer among its aliases: lists of models tell of those that are answered. */
+function onlyAnswered(model: Model): Model {
+  if (model.retired === undefined) return model;
+  return { ...model, retired: model.retired.filter(({ name }) => model.aliases.includes(name)) };
 }
 
 /** A retired name that is no alias would never be asked for here. */

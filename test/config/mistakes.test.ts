@@ -59,7 +59,7 @@ describe('a mistake', () => {
     ],
     [
       'models: [{ id: gemini-3-pro-image, aliases: [auto] }]',
-      'auto: gemini-3-pro-image has the name auto already: give it another, or write auto: []',
+      'my.yaml:1 auto: gemini-3-pro-image has the name auto already: give it another, or write auto: []',
     ],
     [
       'models: [{ id: gemini-3-pro-image, retired: [{ name: banana-1, deprecated: 2026-01-01, ends: null }] }]',
@@ -67,7 +67,7 @@ describe('a mistake', () => {
     ],
     [
       'cors: { origins: ["https://app.example.com/"] }',
-      'my.yaml:1 cors.origins[0]: must be "*", or scheme and host in lower case without a path, such as https://app.example.com',
+      'my.yaml:1 cors.origins[0]: must be "*", or scheme and host in lower case without a path, such as https://app.example.com, is "https://app.example.com/"',
     ],
   ])('in %j reads %j', (yaml, message) => {
     expect(mistakes(yaml)).toEqual([message]);

@@ -12,7 +12,7 @@ beforeAll(async () => {
     config: {
       images: { defaultModel: 'auto' },
       tenants: [
-        { id: 'acme', keys: [{ key: KEY }] },
+        { id: 'acme', keys: [{ key: KEY }, { key: 'sk-flash-alone', models: [FLASH] }] },
         { id: 'globex', keys: [{ key: OTHER_KEY }], models: [FLASH] },
       ],
     },
@@ -38,10 +38,48 @@ test('what auto drew is what the model by its own name is asked for, and a quote
   expect(await quoted.json()).toMatchObject({ model: PRO, hits: 1 });
 });
 
-test('auto keeps to the models of a key', async () => {
+test('auto keeps to the models of a tenant, and of a key', async () => {
+  const asFlash = { authorization: 'Bearer sk-flash-alone' };
+  const drawn = await gateway.post(IMAGES, { model: 'auto', prompt: 'a fox', quality: 'high' }, asFlash);
+  expect(modelOf(drawn)).toBe(`200 ${FLASH}`);
   const asOther = { authorization: `Bearer ${OTHER_KEY}` };
   const reply = await gateway.post(IMAGES, { model: 'auto', prompt: 'a fox', quality: 'high' }, asOther);
   expect(modelOf(reply)).toBe(`200 ${FLASH}`);
+});
+
+test('auto is a 403 with words where it may choose none', async () => {
+  const other = await startGateway({
+    config: {
+      auto: [{ model: PRO }],
+      tenants: [{ id: 'acme', keys: [{ key: KEY }], models: [FLASH] }],
+    },
+  });
+  try {
+    const says = `auto chooses among ${PRO}, and this key may use none of them. It may use: ${FLASH}.`;
+    const images = await other.post(IMAGES, { model: 'auto', prompt: 'a fox' });
+    expect([images.status, await images.json()]).toEqual([
+      403,
+      { error: { message: says, type: 'invalid_request_error', param: 'model', code: 'model_not_allowed' } },
+    ]);
+    const native = { contents: [{ parts: [{ text: 'a fox' }] }] };
+    const gemini = await other.post('/v1beta/models/auto:generateContent', native);
+    expect([gemini.status, await gemini.json()]).toMatchObject([403, { error: { message: says } }]);
+    const headers = { authorization: `Bearer ${KEY}` };
+    expect((await fetch(`${other.url}/v1/models/auto`, { headers })).status).toBe(403);
+    expect(await (await fetch(`${other.url}/v1/models`, { headers })).json()).toMatchObject({ data: [{ id: FLASH }] });
+    expect(other.simulator.calls).toHaveLength(0);
+  } finally {
+    await other.close();
+  }
+});
+
+test('without rules there is no auto', async () => {
+  const other = await startGateway({ config: { auto: [] } });
+  try {
+    expect((await other.post(IMAGES, { model: 'auto', prompt: 'a fox' })).status).toBe(404);
+  } finally {
+    await other.close();
+  }
 });
 
 test('auto is in every list of models, and one of them', async () => {

@@ -183,7 +183,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
         const room = await replies.acquire(bytes, signal);
         return () => room.keep(0);
       },
-      router: createRouter(config.models, config.images.defaultModel),
+      router: createRouter(config.models, config.images.defaultModel, config.auto),
       flights,
       leases: cache.leases,
       renditions: cache.renditions,
@@ -208,6 +208,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       tasks: kept.tasks,
       limits: limitParts(limited, metrics),
       trustProxy: config.trustProxy,
+      corsOrigins: config.cors.origins,
       budget: bodies,
       bodyBytes: config.bounds.bodyBytes,
       linkBudget: createByteBudget(config.bounds.bytesInFlight / 2),

@@ -11,12 +11,14 @@ import type { DrawParts, Flown } from './draw.ts';
 import { GatewayError } from './errors.ts';
 import { board } from './gateway/board.ts';
 import type { Landed } from './gateway/board.ts';
+import { onDisconnectOf } from './gateway/on-disconnect.ts';
 import { ownerKey, planRequest } from './gateway/plan.ts';
 import type { Planned } from './gateway/plan.ts';
 import type { Thought } from './image/answer.ts';
 import type { PictureWish } from './image/delivery.ts';
 import type { Model } from './image/model.ts';
 import type { Draw, ImageRequest, PictureFormat } from './image/request.ts';
+import type { Retirement } from './image/retirement.ts';
 import type { resolveShape } from './image/size.ts';
 import type { Caller } from './tenants/authenticate.ts';
 import type { Tags } from './tenants/state.ts';
@@ -76,6 +78,8 @@ export interface Watch {
 export interface Trace {
   modelAsked: string | null;
   modelRouted: string | null;
+  /** What is to be told of the name that was asked for; null: nothing. */
+  retirement: Retirement | null;
   upstream: string | null;
   /** Milliseconds spent waiting for pictures to be drawn. */
   upstreamMs: number;
@@ -120,7 +124,7 @@ export async function servePlanned(parts: GatewayParts, incoming: Incoming, plan
   const startedAt = performance.now();
   const crew = board(parts, incoming, planned);
   const leave = (onDisconnect: OnDisconnect): void => crew.leave(false, onDisconnect);
-  whenAborted(gone, () => leave(onDisconnectOf(parts, incoming.caller, model)));
+  whenAborted(gone, () => leave(onDisconnectOf(parts.cache, incoming.caller.tenant, model)));
   if (watch !== null) whenAborted(watch.cancelled, () => leave('cancel'));
   const landed = await Promise.allSettled(crew.waiting);
   if (plans.some(({ hit }) => hit === null)) trace.upstreamMs = performance.now() - startedAt;
@@ -212,11 +216,6 @@ function noteSaving(
     nanos: costNanos,
     ms: drawMs,
   });
-}
-
-/** What a tenant says of it wins over what is said of the model, and that over the rest. */
-function onDisconnectOf({ cache }: GatewayParts, { tenant }: Caller, model: Model): OnDisconnect {
-  return tenant.cache.onDisconnect ?? model.cache?.onDisconnect ?? cache.onDisconnect;
 }
 
 function whenAborted(signal: AbortSignal, work: () => void): void {

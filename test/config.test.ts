@@ -309,6 +309,34 @@ images: { defaultModel: Nano-Banana-3 }
     });
   });
 
+  it('are chosen for auto by rules that name them by any of their names', () => {
+    const flash = 'gemini-3.1-flash-image';
+    expect(load('{}').auto.at(-1)).toEqual({ model: flash });
+    const yaml =
+      'auto: [{ when: { tier: [4K], mentions: [map] }, model: nano-banana-pro }, { model: nano-banana-2 }]\nimages: { defaultModel: auto }';
+    const config = load(yaml);
+    expect(config.auto).toEqual([
+      { when: { tier: ['4K'], mentions: ['map'] }, model: 'gemini-3-pro-image' },
+      { model: flash },
+    ]);
+    expect(config.images.defaultModel).toBe('auto');
+    expect(load('auto: []').auto).toEqual([]);
+  });
+
+  it('are left out of the rules for auto where nobody draws them', () => {
+    const { auto } = load('{}', { WISDOM_GATE_KEY: 'k' });
+    expect(auto).toEqual([{ model: 'gemini-3.1-flash-image' }]);
+    expect(
+      mistakes('auto: [{ model: nano-banana-pro }]\nimages: { defaultModel: auto }', { WISDOM_GATE_KEY: 'k' }),
+    ).toEqual(['my.yaml:2 images.defaultModel: auto has nothing to choose from: no model of its rules has a target']);
+  });
+
+  it('tell of retired names only while these are among their aliases', () => {
+    const retired = (yaml: string) => load(yaml).models[0]?.retired;
+    expect(retired('{}')).toMatchObject([{ name: 'gemini-3.1-flash-image-preview' }]);
+    expect(retired('models: [{ id: gemini-3.1-flash-image, aliases: [nano-banana-2] }]')).toEqual([]);
+  });
+
   it('may pass a name from one to another where both say so', () => {
     const yaml =
       'models: [{ id: gemini-3.1-flash-image, aliases: [nano-banana-2] }, { id: gemini-3-pro-image, aliases: ["gpt-image-*"] }]';

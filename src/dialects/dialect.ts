@@ -4,6 +4,7 @@ import type { Model } from '../image/model.ts';
 import type { Draw, ImageRequest } from '../image/request.ts';
 import type { FramingName } from '../wire/framing.ts';
 import type { FormPart } from '../wire/form.ts';
+import type { EstimatedTokens } from '../image/tokens.ts';
 import type { Json, JsonObject } from '../wire/json.ts';
 import type { LongString } from '../wire/long-string.ts';
 
@@ -14,7 +15,7 @@ export interface Dialect {
   readonly native: boolean;
   /** Whether an answer may be the bytes of one picture and nothing else (`Accept: image/*`); absent: what surrounds it is part of it. */
   readonly bare?: boolean;
-  /** Where pictures are asked for, by POST. */
+  /** Where pictures are asked for, or tokens counted, by POST. */
   readonly routes: readonly Route[];
   /** Where the tasks are asked for that `Prefer: respond-async` makes of its requests, the vendor's base first; empty: it has none, and passes that over. */
   readonly tasks: readonly string[];
@@ -26,7 +27,8 @@ export interface Dialect {
   renderError(error: GatewayError, call: Call): { readonly status: number; readonly body: JsonObject };
   /** Tells one answer in events, for a request that asks for them (`delivery.stream`); absent: no request of it can. */
   renderEvents?(request: ImageRequest, call: Call): Events;
-  renderModels(models: readonly Model[], call: Call): JsonObject;
+  /** `query`: what stands behind the path, such as the page that is asked for. Throws GatewayError naming a parameter. */
+  renderModels(models: readonly Model[], call: Call, query: URLSearchParams): JsonObject;
   renderModel(model: Model): JsonObject;
 }
 
@@ -45,6 +47,8 @@ export interface Route {
   listsErrors?(call: Call): boolean;
   /** A form as the JSON body that says the same, files as base64; absent: the path takes JSON alone. Throws GatewayError naming the field. */
   readonly fromForm?: (parts: readonly FormPart[]) => JsonObject;
+  /** Present: nothing is drawn here; the answer is how many tokens the request has. */
+  renderCount?(tokens: EstimatedTokens, call: Call): JsonObject;
 }
 
 /** One answer told bit by bit. What each verb returns is sent in that order; `finish` or `fail` is the last. */

@@ -14,5 +14,13 @@ export function renderModel(model: Model): JsonObject {
     created: Math.floor(Date.parse(model.released) / 1000),
     owned_by: 'google',
     shutdown_date: model.retires,
+    // Ours, as its SDKs ignore it: names that are answered here, and no longer to be used.
+    ...(model.retired !== undefined && {
+      retired_names: model.retired.map(({ name, deprecated, ends }) => ({
+        id: name,
+        deprecation_date: deprecated,
+        shutdown_date: ends,
+      })),
+    }),
   };
 }

@@ -11,6 +11,7 @@ import type { Model, Target } from '../image/model.ts';
 import { inWordsOf } from '../image/places.ts';
 import { drawsOf } from '../image/request.ts';
 import type { Draw, ImageRequest, PictureFormat } from '../image/request.ts';
+import { retirementOf } from '../image/retirement.ts';
 import { underFloor } from '../image/safety.ts';
 import { DEFAULT_TIER, resolveShape } from '../image/size.ts';
 import type { Caller } from '../tenants/authenticate.ts';
@@ -65,8 +66,9 @@ async function planParsed(
   const { dialect, caller, trace } = asking;
   const named = dialect.native ? null : formatOf(parsed, asking.wish, parts.defaultFormat);
   if (parsed.delivery.asLink) parts.links.check(asking.directives);
-  const { model, target } = parts.router.route(parsed.model, caller.tenant.models);
+  const { model, target } = parts.router.route(parsed, caller.tenant.models);
   trace.modelRouted = model.id;
+  trace.retirement = retirementOf(model, parsed.model);
   const floored = withFloor(parsed, caller, dialect.native ? 'safetySettings' : 'safety_settings');
   checkParts(floored, model);
   const shape = resolveShape(floored.shape, model);

@@ -11,6 +11,7 @@ import { splice } from '../wire/json.ts';
 import type { JsonObject } from '../wire/json.ts';
 import { sendReply, sendStream } from './reply.ts';
 import type { Reply, StreamedReply } from './reply.ts';
+import { retirementHeaders } from './retirement.ts';
 
 /** What is known of one request while it is served: filled in on the way, counted and logged at its end. */
 export interface Facts extends Trace {
@@ -45,6 +46,7 @@ export function newFacts(requestId: string, route: string, method: string, recei
     outcome: 'ok',
     modelAsked: null,
     modelRouted: null,
+    retirement: null,
     modelAnswered: null,
     upstream: null,
     size: null,
@@ -65,6 +67,8 @@ export interface ExchangeParts {
   readonly draining: () => boolean;
   /** Where the tenant stands with its limits. */
   readonly limitHeaders: (tenant: Tenant, request: IncomingHttpHeaders) => Record<string, string>;
+  /** What a browser must hear to let a page read the answer, whose `vary` is given. */
+  readonly corsHeaders: (request: IncomingHttpHeaders, vary: string) => Record<string, string>;
 }
 
 /** A reply and what to do once it is known whether it arrived. */
@@ -96,6 +100,8 @@ export async function runExchange(
   const headers = {
     ...answered.reply.headers,
     ...(facts.caller !== null && parts.limitHeaders(facts.caller.tenant, raw.req.headers)),
+    ...parts.corsHeaders(raw.req.headers, answered.reply.headers['vary'] ?? ''),
+    ...(facts.retirement !== null && retirementHeaders(facts.retirement)),
     ...(parts.draining() && { connection: 'close' }),
   };
   const { reply } = answered;
@@ -119,6 +125,8 @@ export async function runExchange(
   parts.metrics.http(facts.route, facts.method, status, facts.outcome, totalMs / 1000, ownMs / 1000);
   parts.metrics.bytes('in', facts.bytesIn);
   parts.metrics.bytes('out', bytesOut);
+  const { retirement } = facts;
+  if (retirement !== null) parts.metrics.retiredName(retirement.name, retirement.successor ?? '');
   parts.log.request(line(facts, status, bytesOut, totalMs, ownMs));
 }
 
@@ -210,7 +218,7 @@ function ownFault(error: unknown, facts: Facts, log: Log): GatewayError {
 }
 
 function line(facts: Facts, status: number, bytesOut: number, totalMs: number, ownMs: number): RequestLine {
-  const { caller, receivedAt: _, listsErrors: __, method, upstreamMs, route, ...rest } = facts;
+  const { caller, receivedAt: _, listsErrors: __, retirement: ___, method, upstreamMs, route, ...rest } = facts;
   const round = (ms: number): number => Math.round(ms * 10) / 10;
   return {
     ...rest,

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { FastifyRequest } from 'fastify';
-import type { Dialect } from '../dialects/dialect.ts';
+import type { Dialect, Route } from '../dialects/dialect.ts';
 import { GatewayError } from '../errors.ts';
 import { allowedMethod, meantPath, MODEL_PATHS, splitUrl, unservedPath } from './paths.ts';
 
@@ -26,12 +26,14 @@ export function notServed(
 }
 
 function servedPaths(dialects: readonly Dialect[]): string {
-  return [...drawnPaths(dialects).map((path) => `POST ${path}`), `GET ${MODEL_PATHS[0]}`].join(', ');
+  const posted = dialects.flatMap(({ routes }) => routes.filter(({ isUsual }) => isUsual).map(({ path }) => path));
+  return [...posted.toSorted().map((path) => `POST ${path}`), `GET ${MODEL_PATHS[0]}`].join(', ');
 }
 
 /** Of each path of pictures the one spelling that its vendor documents. */
 export function drawnPaths(dialects: readonly Dialect[]): readonly string[] {
-  return dialects.flatMap(({ routes }) => routes.filter(({ isUsual }) => isUsual).map(({ path }) => path)).toSorted();
+  const isDrawn = ({ isUsual, renderCount }: Route): boolean => isUsual && renderCount === undefined;
+  return dialects.flatMap(({ routes }) => routes.filter(isDrawn).map(({ path }) => path)).toSorted();
 }
 
 /** The refusal of a path that is known with another method; null where the method is not the trouble. */

@@ -8,6 +8,7 @@ import type { Incoming, Served } from '../gateway.ts';
 import { planRequest } from '../gateway/plan.ts';
 import { authenticate, readCredentials } from '../tenants/authenticate.ts';
 import type { Caller } from '../tenants/authenticate.ts';
+import { retirementOf } from '../image/retirement.ts';
 import { readTags } from '../tenants/tags.ts';
 import { splice } from '../wire/json.ts';
 import type { JsonObject } from '../wire/json.ts';
@@ -27,20 +28,29 @@ import { serveStream } from './stream.ts';
 export type Mount = (route: string, dialect: Dialect | null, handler: Handler) => RouteHandlerMethod;
 export type Request = Parameters<Handler>[0];
 
+/** Makes the handler of one path of a dialect. */
+export type RouteHandler = (parts: RouteParts, dialect: Dialect, route: Route) => Handler;
+
 export interface RouteParts extends ServerParts {
   readonly requestLimits: RequestLimits;
 }
 
-/** Every path of the API. Each handler checks the key first, from the headers alone, before a byte of body is read. */
-export function registerRoutes(app: FastifyInstance, parts: RouteParts, mount: Mount): void {
+/** Every path of the API; those that only count are the last one's. Each handler checks the key first, from the headers alone, before a byte of body is read. */
+export function registerRoutes(
+  app: FastifyInstance,
+  parts: RouteParts,
+  mount: Mount,
+  countHandler: RouteHandler,
+): void {
   /** By the prefix before the model: the methods served there. */
-  const methods = new Map<string, Map<string, { readonly dialect: Dialect; readonly draw: Handler }>>();
+  const methods = new Map<string, Map<string, { readonly dialect: Dialect; readonly handler: Handler }>>();
   for (const dialect of parts.dialects) {
     for (const route of dialect.routes) {
-      const draw = drawHandler(parts, dialect, route);
+      const handler =
+        route.renderCount === undefined ? drawHandler(parts, dialect, route) : countHandler(parts, dialect, route);
       const split = splitRoute(route.path);
-      if (split === null) app.post(route.path, mount(route.path, dialect, draw));
-      else methods.set(split.prefix, (methods.get(split.prefix) ?? new Map()).set(split.method, { dialect, draw }));
+      if (split === null) app.post(route.path, mount(route.path, dialect, handler));
+      else methods.set(split.prefix, (methods.get(split.prefix) ?? new Map()).set(split.method, { dialect, handler }));
     }
   }
 
@@ -48,7 +58,7 @@ export function registerRoutes(app: FastifyInstance, parts: RouteParts, mount: M
     app.post(`${prefix}*`, (request, reply) => {
       const found = served.get(splitMethod(wildcard(request))?.method ?? '');
       const route = found === undefined ? 'unmatched' : `${prefix}{model}:${splitMethod(wildcard(request))!.method}`;
-      const handler = found?.draw ?? (() => Promise.reject(unknownMethod(`${prefix}{model}`, [...served.keys()])));
+      const handler = found?.handler ?? (() => Promise.reject(unknownMethod(`${prefix}{model}`, [...served.keys()])));
       return mount(route, found?.dialect ?? null, handler).call(app, request, reply);
     });
 
@@ -133,7 +143,9 @@ function listHandler(parts: RouteParts): Handler {
   return async (request, facts) => {
     const dialect = dialectOf({ ...splitUrl(request.url), headers: request.headers }, parts.dialects);
     const caller = await identify(parts, request, facts, dialect);
-    return json(dialect.renderModels(parts.gateway.router.list(caller.tenant.models), callOf(facts, null)), facts);
+    const models = parts.gateway.router.list(caller.tenant.models);
+    const query = new URLSearchParams(splitUrl(request.url).query);
+    return json(dialect.renderModels(models, callOf(facts, null), query), facts);
   };
 }
 
@@ -143,7 +155,10 @@ function modelHandler(parts: RouteParts): Handler {
     if (refused !== null) throw refused;
     const dialect = dialectOf({ ...splitUrl(request.url), headers: request.headers }, parts.dialects);
     const caller = await identify(parts, request, facts, dialect);
-    return json(dialect.renderModel(parts.gateway.router.find(wildcard(request), caller.tenant.models)), facts);
+    const asked = wildcard(request);
+    const model = parts.gateway.router.find(asked, caller.tenant.models);
+    facts.retirement = retirementOf(model, asked);
+    return json(dialect.renderModel(model), facts);
   };
 }
 
@@ -175,14 +190,14 @@ function altOf(request: Request): string | null {
   return query.get('alt') ?? query.get('$alt');
 }
 
-function wildcard(request: Request): string {
+export function wildcard(request: Request): string {
   return (request.params as { readonly '*'?: string })['*'] ?? '';
 }
 
 /** A JSON reply of 200. */
-export function json(body: JsonObject, facts: Facts): Answered {
+export function json(body: JsonObject, facts: Facts, more: Readonly<Record<string, string>> = {}): Answered {
   const { chunks, byteLength } = splice(body);
-  const headers = { ...commonHeaders(facts.requestId), 'content-type': 'application/json; charset=utf-8' };
+  const headers = { ...commonHeaders(facts.requestId), 'content-type': 'application/json; charset=utf-8', ...more };
   return { reply: { status: 200, headers, chunks, byteLength } };
 }
 

@@ -32,12 +32,15 @@ export interface ImageRequest {
   readonly safety: readonly JsonObject[];
   /** Fields no part of the house decides on, by the place they stood in: they go upstream as they came. */
   readonly more: NativeFields;
-  /** How many pictures, 1 to 10. Each is a request of its own upstream. */
+  /** How many pictures, 1 to `MOST_PICTURES`. Each is a request of its own upstream. */
   readonly count: number;
   readonly delivery: Delivery;
   /** The caller's own name for its end user, for the ledger and the vendor's abuse desk. */
   readonly user: string | null;
 }
+
+/** As OpenAI has it. */
+export const MOST_PICTURES = 10;
 
 export interface NativeFields {
   readonly request: JsonObject;

@@ -28,7 +28,8 @@ export const ASPECT_RATIOS = [
 export type AspectRatio = (typeof ASPECT_RATIOS)[number];
 
 /** OpenAI's `quality`, reduced to what a Gemini model can tell apart. */
-export type Quality = 'low' | 'medium' | 'high';
+export const QUALITIES = ['low', 'medium', 'high'] as const;
+export type Quality = (typeof QUALITIES)[number];
 
 export interface Pixels {
   readonly width: number;

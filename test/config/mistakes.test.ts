@@ -21,7 +21,7 @@ describe('a mistake', () => {
     ['logLevel: loud', 'my.yaml:1 logLevel: must be debug, info, warn, error or silent, is "loud"'],
     [
       '\ncach: { when: never }',
-      'my.yaml:2 cach: unknown setting; known here: listen, operations, admin, publicUrl, trustProxy, dataDir, logLevel, state, bounds, images, cache, tasks, upstreams, models, tenants, organisations, budgets, alerts, retention; did you mean cache?',
+      'my.yaml:2 cach: unknown setting; known here: listen, operations, admin, publicUrl, trustProxy, cors, dataDir, logLevel, state, bounds, images, cache, tasks, upstreams, models, auto, tenants, organisations, budgets, alerts, retention; did you mean cache?',
     ],
     [
       'cache: { pebbles: 1 }',
@@ -48,6 +48,26 @@ describe('a mistake', () => {
     [
       'images: { defaultModel: nano-bananna-2 }',
       'my.yaml:1 images.defaultModel: no model is called "nano-bananna-2"; there are names such as nano-banana-2, nano-banana-pro or gemini-3-pro-image',
+    ],
+    [
+      'auto:\n  - { model: nano-banana-2 }\n  - { when: { tier: [4K] }, model: nano-banana-pro }',
+      'my.yaml:2 auto[0]: a rule without when always holds: those after it would never be looked at',
+    ],
+    [
+      'auto: [{ model: nano-bananna-2 }]',
+      'my.yaml:1 auto[0].model: no model is called "nano-bananna-2"; there are names such as nano-banana-2, nano-banana-pro or gemini-3-pro-image',
+    ],
+    [
+      'models: [{ id: gemini-3-pro-image, aliases: [auto] }]',
+      'my.yaml:1 auto: gemini-3-pro-image has the name auto already: give it another, or write auto: []',
+    ],
+    [
+      'models: [{ id: gemini-3-pro-image, retired: [{ name: banana-1, deprecated: 2026-01-01, ends: null }] }]',
+      'my.yaml:1 models[0].retired[0].name: "banana-1" must be one of its aliases too',
+    ],
+    [
+      'cors: { origins: ["https://app.example.com/"] }',
+      'my.yaml:1 cors.origins[0]: must be "*", or scheme and host in lower case without a path, such as https://app.example.com, is "https://app.example.com/"',
     ],
   ])('in %j reads %j', (yaml, message) => {
     expect(mistakes(yaml)).toEqual([message]);

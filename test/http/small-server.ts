@@ -16,6 +16,7 @@ import { openaiImages } from '../../src/dialects/openai-images/dialect.ts';
 import { createByteBudget } from '../../src/http/byte-budget.ts';
 import { Regions } from '../../src/wire/regions.ts';
 import { createServer } from '../../src/http/server.ts';
+import { USUAL_RULES } from '../../src/image/auto.ts';
 import { BUILT_IN_MODELS } from '../../src/image/model.ts';
 import { createLog } from '../../src/log.ts';
 import { createMetrics } from '../../src/metrics.ts';
@@ -93,7 +94,7 @@ export async function startSmallServer(
       now: Date.now,
       admit: async () => () => undefined,
       idempotencyKeys: new IdempotencyKeys({ first: memoryTexts(1 << 16), now: Date.now }),
-      router: createRouter(BUILT_IN_MODELS, 'gemini-3.1-flash-image'),
+      router: createRouter(BUILT_IN_MODELS, 'gemini-3.1-flash-image', USUAL_RULES),
       flights: new Flights({ now: Date.now, sizeOf: none }),
       leases: null,
       renditions: createRenditions({ shelf, now: Date.now }),
@@ -124,6 +125,7 @@ export async function startSmallServer(
       count: none,
     },
     trustProxy: [],
+    corsOrigins: [],
     budget: createByteBudget(1 << 20),
     linkBudget: createByteBudget(1 << 20),
     bodyBytes: 1 << 20,

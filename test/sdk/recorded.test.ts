@@ -28,6 +28,7 @@ interface Reply {
   readonly id?: string;
   readonly models?: readonly unknown[];
   readonly name?: string;
+  readonly totalTokens?: number;
   readonly candidates?: readonly {
     readonly content: {
       readonly parts: readonly { readonly thought?: boolean; readonly inlineData?: { readonly data: string } }[];
@@ -87,6 +88,8 @@ describe.each([
           ? { type: 'invalid_request_error', code: expect.any(String) }
           : { code: status, status: status === 404 ? 'NOT_FOUND' : 'INVALID_ARGUMENT' };
       expect(reply.error).toMatchObject(envelope);
+    } else if ('tokens' in expected) {
+      expect(reply.totalTokens).toBe(expected.tokens);
     } else if ('models' in expected) {
       const names = expected.dialect === 'openai' ? (reply.data ?? [reply.id]) : (reply.models ?? [reply.name]);
       expect(names.filter(Boolean)).toHaveLength(expected.models);

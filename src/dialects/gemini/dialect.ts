@@ -1,5 +1,6 @@
 import type { Call, Dialect, UpstreamDialect } from '../dialect.ts';
 import { parseAnswer, relabel, renderAnswer } from './answer.ts';
+import { parseCount, renderCount } from './count.ts';
 import { renderError } from './errors.ts';
 import { renderEvents } from './events.ts';
 import { renderModel, renderModels } from './models.ts';
@@ -13,15 +14,19 @@ export const gemini: Dialect & UpstreamDialect = {
   name: 'gemini',
   native: true,
   tasks: [],
-  routes: ['/v1beta', '/v1', ''].flatMap((version) => [
-    { path: `${version}/models/{model}:generateContent`, isUsual: version === '/v1beta', parseRequest },
-    {
-      path: `${version}/models/{model}:streamGenerateContent`,
-      isUsual: version === '/v1beta',
-      parseRequest: parseStreamed,
-      listsErrors: ({ alt }: Call) => alt !== 'sse',
-    },
-  ]),
+  routes: ['/v1beta', '/v1', ''].flatMap((version) => {
+    const isUsual = version === '/v1beta';
+    return [
+      { path: `${version}/models/{model}:generateContent`, isUsual, parseRequest },
+      {
+        path: `${version}/models/{model}:streamGenerateContent`,
+        isUsual,
+        parseRequest: parseStreamed,
+        listsErrors: ({ alt }: Call) => alt !== 'sse',
+      },
+      { path: `${version}/models/{model}:countTokens`, isUsual, parseRequest: parseCount, renderCount },
+    ];
+  }),
   recognises,
   renderAnswer,
   renderError,

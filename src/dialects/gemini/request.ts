@@ -9,16 +9,20 @@ import { parseSystem, parseTurns, renderTurn } from './contents.ts';
 
 // generateContent's request, both ways: https://ai.google.dev/api/generate-content#request-body
 
-export function parseRequest(body: JsonObject, call: Call): ImageRequest {
+/** `path`: where the request stands, if not at the top. */
+export function parseRequest(body: JsonObject, call: Call, path = ''): ImageRequest {
   const places = noFields();
-  gatherNative(places, 'request', readObject(body, ''), '');
+  gatherNative(places, 'request', readObject(body, path), path);
   const model = take(places.request, 'model', readString);
   if (model !== null && call.pathModel !== null && bareName(model.value) !== bareName(call.pathModel)) {
     throw conflictingFields("the path's model", model.path);
   }
   const turns = take(places.request, 'contents', parseTurns);
   if (turns === null)
-    throw missingField('contents', 'a list of contents, such as [{"parts":[{"text":"a fox in snow"}]}]');
+    throw missingField(
+      path === '' ? 'contents' : `${path}.contents`,
+      'a list of contents, such as [{"parts":[{"text":"a fox in snow"}]}]',
+    );
   const system = take(places.request, 'systemInstruction', parseSystem);
   const { modalities, ratio, tier, ...config } = readConfig(places);
   return {

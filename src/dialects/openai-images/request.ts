@@ -13,6 +13,7 @@ import { refuseTransparency } from '../../image/native/format.ts';
 import { readShape } from '../../image/native/shape.ts';
 import { take } from '../../image/native/spelling.ts';
 import type { Fields } from '../../image/native/spelling.ts';
+import { MOST_PICTURES } from '../../image/request.ts';
 import type { AskedShape, Delivery, ImageRequest, Masked, Part, Turn } from '../../image/request.ts';
 import { LEAST_SAFETY } from '../../image/safety.ts';
 import type { Json, JsonObject } from '../../wire/json.ts';
@@ -74,7 +75,7 @@ function readRequest(
 
   const { parts, masked = null } = readContent(own);
   const model = read('model', readName)?.value ?? null;
-  const count = read('n', (value, path) => readInteger(value, path, { min: 1, max: 10 }))?.value ?? 1;
+  const count = read('n', (value, path) => readInteger(value, path, { min: 1, max: MOST_PICTURES }))?.value ?? 1;
   const moderation = read('moderation', (value, path) => readOneOf(value, path, ['low', 'auto']));
   refuseWhatIsNotThere(own);
 

@@ -5,6 +5,7 @@ import {
   PNG,
   pictures,
   listed,
+  counted,
   refused,
   notHere,
   notServed,
@@ -98,7 +99,7 @@ export const GENAI_NODE: readonly Recorded[] = [
     line: flash('countTokens'),
     headers: genaiNode('3.1.0'),
     body: NATIVE_X,
-    expected: noMethod,
+    expected: counted('gemini', 1),
   },
   {
     name: 'genai 3 batches.create',
@@ -187,7 +188,7 @@ export const GENAI_NODE: readonly Recorded[] = [
     headers: genaiNode('3.1.0'),
     expected: listed('gemini', 1),
   },
-  { name: 'genai 3 models.list', line: 'GET /v1/models', headers: genaiNode('3.1.0'), expected: listed('gemini', 2) },
+  { name: 'genai 3 models.list', line: 'GET /v1/models', headers: genaiNode('3.1.0'), expected: listed('gemini', 3) },
   {
     name: 'genai 2',
     line: flash('generateContent', '/v1beta'),

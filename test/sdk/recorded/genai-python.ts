@@ -62,6 +62,6 @@ export const GENAI_PYTHON: readonly Recorded[] = [
     name: 'genai Python models.list',
     line: 'GET /v1beta/models',
     headers: genaiPython(),
-    expected: listed('gemini', 2),
+    expected: listed('gemini', 3),
   },
 ];

@@ -129,7 +129,7 @@ export const OPENAI_NODE: readonly Recorded[] = [
     body: nodeFormVariation.body,
     expected: pictures('openai', '512x512'),
   },
-  { name: 'openai-node models.list', line: 'GET /v1/models', headers: openaiNode(null), expected: listed('openai', 2) },
+  { name: 'openai-node models.list', line: 'GET /v1/models', headers: openaiNode(null), expected: listed('openai', 3) },
   {
     name: 'openai-node models.retrieve of a name with a slash',
     line: 'GET /v1/models/google%2Fgemini-3-pro-image-preview',

@@ -16,6 +16,7 @@ export interface Recorded {
 export type Expected =
   | { readonly status: 200; readonly dialect: Dialect; readonly pictures: readonly string[] }
   | { readonly status: 200; readonly dialect: Dialect; readonly models: number }
+  | { readonly status: 200; readonly dialect: 'gemini'; readonly tokens: number }
   | { readonly status: 400 | 404; readonly dialect: Dialect; readonly says: RegExp };
 
 export type Dialect = 'openai' | 'gemini';
@@ -57,6 +58,7 @@ export const pictures = (dialect: Dialect, ...sizes: readonly string[]): Expecte
   pictures: sizes,
 });
 export const listed = (dialect: Dialect, models: number): Expected => ({ status: 200, dialect, models });
+export const counted = (dialect: 'gemini', tokens: number): Expected => ({ status: 200, dialect, tokens });
 export const refused = (dialect: Dialect, says: RegExp): Expected => ({ status: 400, dialect, says });
 export const absent = (dialect: Dialect, says: RegExp): Expected => ({ status: 404, dialect, says });
 export const notHere = (dialect: Dialect): Expected => absent(dialect, /nothing at this path/);

@@ -130,11 +130,10 @@ function drawHandler(parts: RouteParts, dialect: Dialect, route: Route): Handler
 /** In one piece, or bit by bit for who asks for that. */
 async function serveNow(parts: RouteParts, incoming: Incoming, facts: Facts): Promise<Served | Answered> {
   const planned = await planRequest(parts.gateway, incoming, 'claim');
-  const { delivery } = planned.request;
-  const events =
-    delivery.stream === null
-      ? undefined
-      : (incoming.route.renderEvents ?? incoming.dialect.renderEvents)?.(planned.request, incoming.call);
+  const { route, dialect } = incoming;
+  const call = { ...incoming.call, model: planned.model.id };
+  const renderEvents = route.renderEvents ?? dialect.renderEvents;
+  const events = planned.request.delivery.stream === null ? undefined : renderEvents?.(planned.request, call);
   if (events === undefined) return servePlanned(parts.gateway, incoming, planned);
   return serveStream(parts, incoming, planned, facts, events);
 }

@@ -234,7 +234,7 @@ describe('what a base URL too many makes of a path', () => {
     ['/v1beta/openai/completions', 'openai'],
     ['/v1beta/nope', 'google'],
     ['/upload/v1beta/files', 'google'],
-    ['/v1/models/gemini-3.1-flash-image:countTokens', 'google'],
+    ['/v1/models/gemini-3.1-flash-image:embedContent', 'google'],
   ] as const)('%s is a 404 that recommends nothing of the kind', async (path, dialect) => {
     const failed = await post(path, '{}');
     expect(failed.status).toBe(404);

@@ -42,6 +42,8 @@ export interface DrawParts {
 }
 
 export interface DrawUpstream {
+  /** Its kind: whose thought signatures it can read. */
+  readonly family: string;
   readonly client: Upstream;
   readonly sizeNames: Readonly<Record<string, string>>;
   readonly abandonAfterMs: (tier: Draw['tier']) => number;

@@ -11,6 +11,7 @@ import type { DrawParts, Flown } from './draw.ts';
 import { GatewayError } from './errors.ts';
 import { board } from './gateway/board.ts';
 import type { Landed } from './gateway/board.ts';
+import type { HistoryParts } from './gateway/history.ts';
 import { ownerKey, planRequest } from './gateway/plan.ts';
 import type { Planned } from './gateway/plan.ts';
 import type { PictureWish } from './image/delivery.ts';
@@ -22,7 +23,7 @@ import type { Tags } from './tenants/state.ts';
 import type { Router } from './upstreams/router.ts';
 import type { JsonObject } from './wire/json.ts';
 
-export interface GatewayParts extends DrawParts {
+export interface GatewayParts extends DrawParts, HistoryParts {
   readonly router: Router;
   readonly flights: Flights<Flown>;
   /** Of the instances that share a store; null: this one is alone. */
@@ -54,6 +55,8 @@ export interface Incoming {
   readonly gone: AbortSignal;
   /** Keeps the bytes of the body counted, for work that outlives its caller, until the function is called. */
   readonly retainBody: () => () => void;
+  /** Waits until so many bytes more may be held, and counts them for as long as those of the body. */
+  readonly holdMore: (bytes: number) => Promise<void>;
   readonly trace: Trace;
   /** Set when it is a task, whose caller does not wait for it. */
   readonly watch: Watch | null;
@@ -125,12 +128,16 @@ export async function servePlanned(parts: GatewayParts, incoming: Incoming, plan
   const flown = landed.filter((each) => each.status === 'fulfilled').map(({ value }) => value);
   const failure: unknown = landed.find((each) => each.status === 'rejected')?.reason;
   const lostNanos = crew.lostNanos();
+  const again = planned.withoutSignatures;
+  if (again !== null && isRefusedSignature(failure) && flown.every(({ how }) => how === 'hit'))
+    return servePlanned(parts, incoming, await again());
   if (flown.length === 0) throw failure instanceof GatewayError ? failure.costing(lostNanos) : failure;
   for (const each of flown) if (each.how !== 'drawn') noteSaving(parts, incoming, planned, each);
   const paidNanos = flown.reduce((sum, { how, flown: { drawn } }) => sum + (how === 'drawn' ? drawn.costNanos : 0), 0);
   const costNanos = paidNanos + lostNanos;
   try {
     const dressed = await Promise.all(flown.map((each) => dress(parts, each, format, request)));
+    await recordSignatures(parts, incoming, dressed);
     const pictures = asLink ? await linkAll(parts, incoming, dressed) : dressed;
     const missing = failure === undefined ? null : asGatewayError(failure);
     return { request, model, shape, pictures, missing, costNanos, delivered: crew.leave };
@@ -163,6 +170,32 @@ async function dress(
   const { drawn } = landed.flown;
   const wish = { format, compression: delivery.compression, scope: landed.key.scope, ttlSeconds: keptFor(landed) };
   return { ...landed, drawn, picture: await renditions.of(drawn, wish) };
+}
+
+/** That money was lost with it is not to be had back by asking once more. */
+function isRefusedSignature(error: unknown): boolean {
+  return (
+    error instanceof GatewayError &&
+    error.detail.code === 'thought_signature_refused' &&
+    (error.detail.costNanos ?? 0) === 0
+  );
+}
+
+/** So that each is known again when it comes back. What `no-store` forbids to keep is not kept for that either. */
+async function recordSignatures(
+  { signatures, upstreams, log }: GatewayParts,
+  { caller: { tenant } }: Incoming,
+  pictures: readonly ServedPicture[],
+): Promise<void> {
+  for (const { drawn, picture, decision } of pictures) {
+    const family = upstreams.get(drawn.upstream)?.family;
+    if (family === undefined || decision.bypass === 'no-store') continue;
+    try {
+      await signatures.record(drawn, picture, { scope: tenant.cache.scope, family });
+    } catch (error) {
+      log.fault('signatures: those of a picture were not kept; sent back, it will be a reference', error);
+    }
+  }
 }
 
 /** A link to each, one after the other: room for them is found once, and not raced for. */

@@ -11,6 +11,7 @@ import { createLinkSigner } from '../cache/link-signature.ts';
 import type { Secrets } from '../cache/link-signature.ts';
 import { createRenditions } from '../cache/renditions.ts';
 import type { Renditions } from '../cache/renditions.ts';
+import { Signatures } from '../cache/signatures.ts';
 import { Shelf } from '../cache/shelf.ts';
 import type { EntryTrouble } from '../cache/shelf.ts';
 import type { CacheAdmin, EntryStore, TaskRow } from '../cache/store.ts';
@@ -26,6 +27,7 @@ export interface CacheParts {
   readonly entries: Entries;
   readonly renditions: Renditions;
   readonly links: Links;
+  readonly signatures: Signatures;
   readonly idempotencyKeys: IdempotencyKeys;
   /** Answers of tasks, and what is known of these over a restart. */
   readonly answers: KeptAnswers;
@@ -42,6 +44,8 @@ export interface CacheParts {
 
 export interface CacheOptions {
   readonly config: Config['cache'];
+  /** How long thought signatures are kept; 0: not at all. */
+  readonly signatureDays: number;
   /** Whether several scopes have something cached in it, or may have. */
   readonly isShared: boolean;
   readonly simulator: boolean;
@@ -60,6 +64,7 @@ export interface CacheOptions {
   };
 }
 
+const DAY_SECONDS = 86_400;
 /** Some 20,000 keys. */
 const IDEMPOTENCY_BYTES = 8 << 20;
 /** Where several scopes share a store none of them has more than half of it. */
@@ -146,6 +151,12 @@ export async function openCache(options: CacheOptions): Promise<CacheParts> {
       isTenant: options.links.isTenant,
       now,
       count: metrics.link,
+    }),
+    signatures: new Signatures({
+      shelf: whole,
+      ttlSeconds: options.signatureDays * DAY_SECONDS,
+      isShared: shared !== null,
+      now,
     }),
     idempotencyKeys,
     answers: new KeptAnswers({ shelf: whole, now }),

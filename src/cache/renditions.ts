@@ -5,7 +5,6 @@ import type { PictureType } from '../image/picture.ts';
 import { needsRendition, transcode } from '../image/rendition.ts';
 import type { PictureFormat } from '../image/request.ts';
 import { decodeBase64, encodeBase64 } from '../wire/base64.ts';
-import type { LongString } from '../wire/long-string.ts';
 import { digestOf, digestOfBase64 } from './digest.ts';
 import { Parcel } from './entry.ts';
 import { readRenditionHead, writeRenditionHead } from './head.ts';
@@ -47,14 +46,6 @@ export interface RenditionsOptions {
  */
 export function createRenditions({ shelf, now }: RenditionsOptions): Renditions {
   const making = new Map<string, Promise<Picture>>();
-  // What was once worked out of bytes is remembered for as long as somebody holds them.
-  const digests = new WeakMap<LongString, Promise<string>>();
-
-  function digest(data: LongString): Promise<string> {
-    const known = digests.get(data) ?? digestOfBase64(data).then(({ digest }) => digest);
-    digests.set(data, known);
-    return known;
-  }
 
   async function kept(name: string): Promise<Picture | null> {
     const found = await shelf.get(name, { maxAgeSeconds: null });
@@ -96,7 +87,8 @@ export function createRenditions({ shelf, now }: RenditionsOptions): Renditions 
       const isTooWide = picture.info.width > width;
       const format = wish.format ?? (isTooWide ? ownFormat(picture.info.type) : null);
       if (format === null || !(isTooWide || needsRendition(picture.info.type, { format, compression }))) return picture;
-      const words = ['rendition 1', await digest(picture.data), format, String(compression)];
+      const { digest } = await digestOfBase64(picture.data);
+      const words = ['rendition 1', digest, format, String(compression)];
       if (isTooWide) words.push(`width ${width}`);
       const name = keyName({ scope, digest: await digestOf(words.map((word) => `${word}\n`)) });
       // Whoever shares a flight shares what is made of its picture too.

@@ -105,6 +105,18 @@ export class Shelf {
     return this.#file(this.#tiers.at(-1)!, name, { ...entry, bytes, pinned: true });
   }
 
+  /** What is known of an entry before its bytes are asked for, by the first tier that has it; null: it is not there. */
+  async peek(name: string): Promise<Card | null> {
+    for (const { cards } of this.#tiers)
+      try {
+        const card = await cards.get(name);
+        if (card !== undefined && this.#options.now() < card.expiresAt) return card;
+      } catch (error) {
+        this.#options.onTrouble('store_failed', error);
+      }
+    return null;
+  }
+
   /** Unix milliseconds: until when the last tier keeps what it has under that name; 0 where it has nothing. */
   async keptUntil(name: string): Promise<number> {
     try {

@@ -39,6 +39,13 @@ const OUTCOMES: Readonly<Record<Exclude<Fault, Slow>, Outcome>> = {
   'rate-limit': busy,
   'daily-quota': quota,
   'limit-zero': quota,
+  'signature-refused': {
+    images: 400,
+    native: 400,
+    code: 'thought_signature_refused',
+    retry: false,
+    money: 'free',
+  },
   'capacity-429': overloaded,
   overloaded,
   internal: refusedByVendor,

@@ -172,13 +172,12 @@ async function dress(
   return { ...landed, drawn, picture: await renditions.of(drawn, wish) };
 }
 
+/** Of a signature itself, or of the megabytes that signatures are. */
+const REFUSED: ReadonlySet<string> = new Set(['thought_signature_refused', 'request_too_large']);
+
 /** That money was lost with it is not to be had back by asking once more. */
 function isRefusedSignature(error: unknown): boolean {
-  return (
-    error instanceof GatewayError &&
-    error.detail.code === 'thought_signature_refused' &&
-    (error.detail.costNanos ?? 0) === 0
-  );
+  return error instanceof GatewayError && REFUSED.has(error.detail.code ?? '') && (error.detail.costNanos ?? 0) === 0;
 }
 
 /** So that each is known again when it comes back. What `no-store` forbids to keep is not kept for that either. */

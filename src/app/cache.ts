@@ -134,6 +134,25 @@ export async function openCache(options: CacheOptions): Promise<CacheParts> {
   });
   if (disk !== null) idempotencyKeys.restore(await disk.claims());
 
+  const signatures = new Signatures({
+    shelf: whole,
+    ttlSeconds: options.signatureDays * DAY_SECONDS,
+    isShared: shared !== null,
+    now,
+  });
+  const admin: CacheAdmin = {
+    stats: () => whole.stats(),
+    async purge(selection) {
+      const { name, ...others } = selection;
+      // The picture of an answer lies beside it once more, for conversations.
+      const twin = name === undefined ? null : await signatures.twinOf(name);
+      const purged = await whole.purge(selection);
+      if (twin === null || purged.entries === 0) return purged;
+      const more = await whole.purge({ ...others, name: twin });
+      return { entries: purged.entries + more.entries, bytes: purged.bytes + more.bytes };
+    },
+  };
+
   // A store that is down has said so.
   const sweep = (): void => stores.forEach((store) => void store.sweep().catch(() => undefined));
   const timers = [setTimeout(sweep, FIRST_SWEEP_MS).unref(), setInterval(sweep, SWEEP_EVERY_MS).unref()];
@@ -152,12 +171,7 @@ export async function openCache(options: CacheOptions): Promise<CacheParts> {
       now,
       count: metrics.link,
     }),
-    signatures: new Signatures({
-      shelf: whole,
-      ttlSeconds: options.signatureDays * DAY_SECONDS,
-      isShared: shared !== null,
-      now,
-    }),
+    signatures,
     idempotencyKeys,
     answers: new KeptAnswers({ shelf: whole, now }),
     taskBook: {
@@ -170,7 +184,7 @@ export async function openCache(options: CacheOptions): Promise<CacheParts> {
     },
     sharedTasks: shared?.tasks ?? null,
     leases: shared?.leases ?? null,
-    admin: whole,
+    admin,
     async close() {
       timers.forEach(clearTimeout);
       await Promise.all(stores.map((store) => store.close()));

@@ -6,7 +6,7 @@ import type { PicturePart, Signature, TextPart } from '../image/request.ts';
 import { LongString } from '../wire/long-string.ts';
 import { digestOfBase64 } from './digest.ts';
 import { nameOf, Parcel, readAll } from './entry.ts';
-import { readTurnHead, writeTurnHead } from './head.ts';
+import { readHead, readTurnHead, writeTurnHead } from './head.ts';
 import type { Kept, KeptPart, TurnHead } from './head.ts';
 import { keyName } from './key.ts';
 import type { Shelf } from './shelf.ts';
@@ -113,6 +113,13 @@ export class Signatures {
     return { id: name, turn, at };
   }
 
+  /** The name of what is kept with an answer's picture, by the answer's own; null: there is no such answer. */
+  async twinOf(answer: string): Promise<string | null> {
+    const card = await this.#options.shelf.peek(answer);
+    const head = card === null ? 'corrupt' : readHead(card.head);
+    return card === null || typeof head === 'string' ? null : nameFor(card, head.picture.digest);
+  }
+
   async #head(whose: Omit<Whose, 'family'>, digest: string): Promise<TurnHead | null> {
     const card = await this.#options.shelf.peek(nameFor(whose, digest));
     const head = card === null ? 'corrupt' : readTurnHead(card.head);
@@ -150,7 +157,7 @@ export class Signatures {
     const { shelf, now, ttlSeconds, isShared } = this.#options;
     const createdAt = now();
     const entry = { scope, model, head, createdAt, expiresAt: createdAt + ttlSeconds * 1000, ...parcel.contents() };
-    await shelf.put(nameFor({ scope, model }, digest), entry, { everywhere: isShared });
+    await shelf.put(nameFor({ scope, model }, digest), entry, { everywhere: isShared, behind: true });
   }
 }
 

@@ -57,6 +57,9 @@ async function digested({ turns }: ImageRequest): Promise<ReadonlyMap<PicturePar
   return digests;
 }
 
+/** Each is asked of a disk: a conversation of more is a reader of it, not an editor. */
+const MOST_LOOKED_FOR = 256;
+
 /** The newest first, as long as there is room. */
 async function findAll(
   signatures: Signatures,
@@ -67,7 +70,7 @@ async function findAll(
   const found = new Map<PicturePart, Known>();
   const counted = new Set<string>();
   let left = mostBytes;
-  for (const [part, digest] of [...pictures].toReversed()) {
+  for (const [part, digest] of [...pictures].slice(-MOST_LOOKED_FOR).toReversed()) {
     const known = await signatures.find(digest, whose);
     if (known === null) continue;
     const cost = counted.has(known.name) ? 0 : known.byteLength;

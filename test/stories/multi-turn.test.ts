@@ -5,6 +5,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { OTHER_KEY, startGateway } from '../support/gateway.ts';
 import type { TestGateway, TestGatewayOptions } from '../support/gateway.ts';
 import { startRedis, withRedis } from '../support/redis.ts';
+import { scraped } from '../support/scrape.ts';
 import { collected, LATER } from '../support/tasks.ts';
 import { bodyOf } from '../support/wire.ts';
 import type { GoogleError, ImagesReply, NativeReply } from '../support/wire.ts';
@@ -199,6 +200,17 @@ describe('a picture is known again', () => {
     expect(await quote()).toMatchObject({ hits: 1, warnings: [] });
   });
 
+  test('and what is put back for it counts as bytes in flight until it is drawn', async () => {
+    const gateway = await start();
+    const picture = await imageOf(gateway, {});
+    gateway.simulator.settings.latencyMs = 2_000;
+    const asked = changed(gateway, picture);
+    const held = (): Promise<number> => scraped(gateway, 'plantain_bytes_in_flight');
+    await expect.poll(held, { timeout: 10_000, interval: 20 }).toBeGreaterThan(2 * picture.length + 6_000);
+    expect(warningOf(await asked)).toBeNull();
+    await expect.poll(held, { timeout: 10_000 }).toBe(0);
+  });
+
   test('that a task has drawn', async () => {
     const gateway = await start();
     const body = { prompt: 'a fox', image_size: '512', output_format: 'png' };
@@ -253,6 +265,16 @@ describe('a picture is not known', () => {
     expect(warningOf(await changed(gateway, third, { seed: 4 }))).toBe(UNKNOWN);
   });
 
+  test('once the answer it came with was purged by its key', async () => {
+    const gateway = await start();
+    const body = { prompt: 'a fox', image_size: '512', seed: 7 };
+    const reply = await gateway.post(IMAGES, body);
+    const picture = (await bodyOf<ImagesReply>(reply)).data[0]!.b64_json;
+    const key = /key="(\w+)"/.exec(statusOf(reply) ?? '')?.[1];
+    expect(await gateway.cache.purge({ name: `acme:${key}`, scope: 'acme' })).toMatchObject({ entries: 2 });
+    expect(warningOf(await changed(gateway, picture))).toBe(UNKNOWN);
+  });
+
   test('where its first request was no-store, which leaves nothing on disk', async () => {
     const gateway = await start();
     const picture = await imageOf(gateway, {}, { 'cache-control': 'no-store' });
@@ -297,6 +319,13 @@ describe('a vendor that refuses a signature', () => {
     expect(gateway.simulator.calls.map(({ answered }) => answered?.status)).toEqual([200, 400, 200]);
     // Under what went up it is kept: the next one's signatures may be taken.
     expect(warningOf(await changed(gateway, picture))).toBeNull();
+  });
+
+  test('or finds it too large is asked once more without it', async () => {
+    const gateway = await start();
+    const picture = await imageOf(gateway, {});
+    gateway.simulator.rule({ fault: 'too-large', times: 1 });
+    expect(warningOf(await changed(gateway, picture))).toBe(REFUSED);
   });
 
   test('and refuses again is not asked a third time, and its caller hears why', async () => {

@@ -9,6 +9,7 @@ import type { Renditions } from './cache/renditions.ts';
 import type { Call, Delivered, Dialect, Route } from './dialects/dialect.ts';
 import type { DrawParts, Flown } from './draw.ts';
 import { GatewayError } from './errors.ts';
+import { isRefusedSignature } from './draw/signatures.ts';
 import { board } from './gateway/board.ts';
 import type { Landed } from './gateway/board.ts';
 import type { HistoryParts } from './gateway/history.ts';
@@ -170,14 +171,6 @@ async function dress(
   const { drawn } = landed.flown;
   const wish = { format, compression: delivery.compression, scope: landed.key.scope, ttlSeconds: keptFor(landed) };
   return { ...landed, drawn, picture: await renditions.of(drawn, wish) };
-}
-
-/** Of a signature itself, or of the megabytes that signatures are. */
-const REFUSED: ReadonlySet<string> = new Set(['thought_signature_refused', 'request_too_large']);
-
-/** That money was lost with it is not to be had back by asking once more. */
-function isRefusedSignature(error: unknown): boolean {
-  return error instanceof GatewayError && REFUSED.has(error.detail.code ?? '') && (error.detail.costNanos ?? 0) === 0;
 }
 
 /** So that each is known again when it comes back. What `no-store` forbids to keep is not kept for that either. */

@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { OTHER_KEY, startGateway } from '../support/gateway.ts';
+import { KEY, OTHER_KEY, startGateway } from '../support/gateway.ts';
 import type { TestGateway, TestGatewayOptions } from '../support/gateway.ts';
 import { startRedis, withRedis } from '../support/redis.ts';
 import { scraped } from '../support/scrape.ts';
@@ -189,7 +189,7 @@ describe('a picture is known again', () => {
     expect(warningOf(await changed(after, picture))).toBeNull();
   });
 
-  test('in a task, and in what a quote says of it', async () => {
+  test('in what a quote says of it', async () => {
     const gateway = await start();
     const picture = await imageOf(gateway, {});
     const body = native([[{ text: 'a fox' }], [nativePart({ picture })], [{ text: 'in snow' }]], 7);
@@ -321,6 +321,16 @@ describe('a vendor that refuses a signature', () => {
     expect(warningOf(await changed(gateway, picture))).toBeNull();
   });
 
+  test('is asked once more out of a budget that has money for one', async () => {
+    const tenants = [{ id: 'acme', keys: [{ key: KEY }], budgets: [{ limitUsd: 0.1, per: 'day' }] }];
+    const gateway = await start({ config: { tenants } });
+    const picture = await imageOf(gateway, {});
+    gateway.simulator.rule({ fault: 'signature-refused', times: 1 });
+    expect(warningOf(await changed(gateway, picture))).toBe(REFUSED);
+    const broke = await forgetful.ask(gateway, [user('a hare')]);
+    expect(broke.status).toBe(429);
+  });
+
   test('or finds it too large is asked once more without it', async () => {
     const gateway = await start();
     const picture = await imageOf(gateway, {});
@@ -348,7 +358,7 @@ describe('a vendor that refuses a signature', () => {
     expect(gateway.simulator.calls).toHaveLength(2);
   });
 
-  test('is asked by a task and under an Idempotency-Key as by any other, and paid once', async () => {
+  test('is asked under an Idempotency-Key as by any other, and paid once', async () => {
     const gateway = await start();
     const picture = await imageOf(gateway, {});
     const ask = (): Promise<Response> => changed(gateway, picture, { headers: { 'idempotency-key': 'k1' } });
@@ -359,6 +369,18 @@ describe('a vendor that refuses a signature', () => {
     expect(warningOf(again)).toBe(REFUSED);
     expect(statusOf(again)).toMatch(/^Plantain; hit/);
     expect(gateway.simulator.bill.entries).toHaveLength(2);
+  });
+});
+
+withRedis('a vendor that refuses a signature, with budgets in Redis', () => {
+  test('is asked once more out of a budget that has money for one', async () => {
+    const server = await startRedis();
+    onTestFinished(() => server.close());
+    const tenants = [{ id: 'acme', keys: [{ key: KEY }], budgets: [{ limitUsd: 0.1, per: 'day' }] }];
+    const gateway = await start({ config: { tenants, state: server.url } });
+    const picture = await imageOf(gateway, {});
+    gateway.simulator.rule({ fault: 'signature-refused', times: 1 });
+    expect(warningOf(await changed(gateway, picture))).toMatch(/did not take the thought signatures/);
   });
 });
 

@@ -101,6 +101,8 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     // Two halves: a body is held until its reply has come, so a reply must never wait for the room of bodies.
     const bodies = createByteBudget(config.bounds.bytesInFlight / 2);
     const replies = createByteBudget(config.bounds.bytesInFlight / 2);
+    // Taken while a body is held, and never while a reply is: a third, so that none of them waits for itself.
+    const restored = createByteBudget(config.bounds.bytesInFlight / 4);
     const pauses = new KeyPauses({ now });
     const metrics: Metrics = createMetrics({
       version,
@@ -112,7 +114,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
         waiters: () => flights.waiting,
         detached: () => flights.detached,
         tasks: () => kept.tasks.inTheAir,
-        bytesInFlight: () => bodies.held + replies.held,
+        bytesInFlight: () => bodies.held + replies.held + restored.held,
         keysPaused: () => pauses.paused,
         stateUp: () => state.trouble() === null,
         untold: opened.untold,
@@ -127,6 +129,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       );
     const cache = await openCache({
       config: config.cache,
+      signatureDays: config.retention.signatureDays,
       // Where tenants can be made at run time there may be several at any moment.
       isShared: registry.roll.tenantIds().length > 1 || config.admin.keySha256 !== null,
       simulator: config.simulator,
@@ -188,6 +191,8 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       leases: cache.leases,
       renditions: cache.renditions,
       links: cache.links,
+      signatures: cache.signatures,
+      restoredBytes: config.bounds.bodyBytes,
       idempotencyKeys: cache.idempotencyKeys,
       cache: config.cache,
       defaultFormat: config.images.defaultFormat === 'vendor' ? null : config.images.defaultFormat,
@@ -212,6 +217,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       budget: bodies,
       bodyBytes: config.bounds.bodyBytes,
       linkBudget: createByteBudget(config.bounds.bytesInFlight / 2),
+      restoredBudget: restored,
       publicUrl: config.publicUrl,
       health,
       closing: closing.signal,
@@ -258,9 +264,14 @@ async function openUpstream(config: UpstreamConfig, closers: (() => Promise<void
     closers.push(() => simulator.close());
     baseUrl = simulator.url;
   }
-  const { id, auth, replyBytes } = config;
+  const { id, kind, auth, replyBytes } = config;
   const [key = 'simulator', ...others] = config.keys;
   const client = createUpstream({ id, baseUrl, auth, keys: [key, ...others], replyBytes });
   closers.push(() => client.close());
-  return { client, sizeNames: config.sizeNames, abandonAfterMs: (tier) => deadlineMs(config.abandonAfterMs, tier) };
+  return {
+    client,
+    family: kind,
+    sizeNames: config.sizeNames,
+    abandonAfterMs: (tier) => deadlineMs(config.abandonAfterMs, tier),
+  };
 }

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { CacheKey } from './cache/key.ts';
 import type { Entries, Hit } from './cache/entry.ts';
 import type { Lease } from './cache/leases.ts';
@@ -10,6 +11,7 @@ import { alarmOfExcess, noteProhibited } from './draw/alarms.ts';
 import { judge } from './draw/judge.ts';
 import type { Judged } from './draw/judge.ts';
 import { keep } from './draw/keep.ts';
+import { isRefusedSignature } from './draw/signatures.ts';
 import { Thoughts } from './draw/thoughts.ts';
 import { weigh, weighAnswer } from './draw/weigh.ts';
 import type { Drawn, Thought } from './image/answer.ts';
@@ -43,6 +45,8 @@ export interface DrawParts {
 }
 
 export interface DrawUpstream {
+  /** Its kind: whose thought signatures it can read. */
+  readonly family: string;
   readonly client: Upstream;
   readonly sizeNames: Readonly<Record<string, string>>;
   readonly abandonAfterMs: (tier: Draw['tier']) => number;
@@ -85,6 +89,8 @@ export interface Flown {
 
 /** From the end of the wait for the vendor until the settlement must be written. */
 const LEASE_SLACK_MS = 60_000;
+/** A ledger that needs longer to hear of it may refuse what follows, as held by others. */
+const RELEASE_MS = 1_000;
 
 /** The work of one flight: look up again, reserve, send, check, settle, store. */
 export async function drawPicture(parts: DrawParts, job: DrawJob): Promise<Flown> {
@@ -120,7 +126,7 @@ export async function drawPicture(parts: DrawParts, job: DrawJob): Promise<Flown
   await job.reserve(hold);
   if (givenUp.aborted) {
     // It counts as sent, and was not.
-    settle(parts, hold, { nanos: 0, released: true, outcome: 'released', made: { pictures: 0, tokens: 0 } });
+    void settle(parts, hold, { nanos: 0, released: true, outcome: 'released', made: { pictures: 0, tokens: 0 } });
     throw cancelled();
   }
 
@@ -139,9 +145,11 @@ export async function drawPicture(parts: DrawParts, job: DrawJob): Promise<Flown
   const read = await readReply(parts, sent, thoughts, job, hold);
   parts.metrics.upstreamEnded(model.id, read.outcome, drawMs / 1000);
   const charge = chargeFor(read, job, hold);
-  settle(parts, hold, charge);
+  const written = settle(parts, hold, charge);
   alarmOfExcess(parts, hold, charge.nanos);
   noteProhibited(parts, caller, read.answer);
+  // It is asked for once more, out of the same budget: what was held is free before more is.
+  if (isRefusedSignature(read.error)) await Promise.race([written, sleep(RELEASE_MS, undefined, { ref: false })]);
   if (read.error !== null) throw charge.nanos > 0 ? read.error.costing(charge.nanos) : read.error;
 
   const drawn: Drawn = {
@@ -176,7 +184,7 @@ async function readReply(
     return await judge(parts.dialect, sent, draw, parts.regions);
   } catch (error) {
     parts.metrics.upstreamEnded(model.id, 'parse', 0);
-    settle(parts, hold, unknown(hold, { pictures: 0, tokens: 0 }));
+    void settle(parts, hold, unknown(hold, { pictures: 0, tokens: 0 }));
     throw error;
   }
 }
@@ -206,11 +214,11 @@ function chargeFor({ charge, answer, error }: Judged, { target, model, draw }: D
 }
 
 /** The answer does not wait for the ledger's disk: until the settlement is written the whole hold counts as spent. */
-function settle({ metrics, state, log }: DrawParts, { id, model, tenant }: Hold, charge: Charge): void {
+function settle({ metrics, state, log }: DrawParts, { id, model, tenant }: Hold, charge: Charge): Promise<void> {
   const { nanos, released, outcome, made } = charge;
   if (nanos > 0) metrics.spent(model, tenant, nanos);
   const written = released ? state.release(id, outcome) : state.settle(id, nanos, outcome, made);
-  written.catch((error: unknown) =>
+  return written.catch((error: unknown) =>
     log.fault('ledger: settlement not written; the hold is charged in full', error, { hold: id }),
   );
 }

@@ -9,8 +9,10 @@ import type { Renditions } from './cache/renditions.ts';
 import type { Call, Delivered, Dialect, Route } from './dialects/dialect.ts';
 import type { DrawParts, Flown } from './draw.ts';
 import { GatewayError } from './errors.ts';
+import { isRefusedSignature } from './draw/signatures.ts';
 import { board } from './gateway/board.ts';
 import type { Landed } from './gateway/board.ts';
+import type { HistoryParts } from './gateway/history.ts';
 import { onDisconnectOf } from './gateway/on-disconnect.ts';
 import { ownerKey, planRequest } from './gateway/plan.ts';
 import type { Planned } from './gateway/plan.ts';
@@ -25,7 +27,7 @@ import type { Tags } from './tenants/state.ts';
 import type { Router } from './upstreams/router.ts';
 import type { JsonObject } from './wire/json.ts';
 
-export interface GatewayParts extends DrawParts {
+export interface GatewayParts extends DrawParts, HistoryParts {
   readonly router: Router;
   readonly flights: Flights<Flown, Thought>;
   /** Of the instances that share a store; null: this one is alone. */
@@ -57,6 +59,8 @@ export interface Incoming {
   readonly gone: AbortSignal;
   /** Keeps the bytes of the body counted, for work that outlives its caller, until the function is called. */
   readonly retainBody: () => () => void;
+  /** Waits until so many bytes more may be held, and counts them for as long as those of the body. */
+  readonly holdMore: (bytes: number) => Promise<void>;
   readonly trace: Trace;
   /** Set when it is a task, whose caller does not wait for it. */
   readonly watch: Watch | null;
@@ -132,12 +136,16 @@ export async function servePlanned(parts: GatewayParts, incoming: Incoming, plan
   const flown = landed.filter((each) => each.status === 'fulfilled').map(({ value }) => value);
   const failure: unknown = landed.find((each) => each.status === 'rejected')?.reason;
   const lostNanos = crew.lostNanos();
+  const again = planned.withoutSignatures;
+  if (again !== null && isRefusedSignature(failure) && flown.every(({ how }) => how === 'hit'))
+    return servePlanned(parts, incoming, await again());
   if (flown.length === 0) throw failure instanceof GatewayError ? failure.costing(lostNanos) : failure;
   for (const each of flown) if (each.how !== 'drawn') noteSaving(parts, incoming, planned, each);
   const paidNanos = flown.reduce((sum, { how, flown: { drawn } }) => sum + (how === 'drawn' ? drawn.costNanos : 0), 0);
   const costNanos = paidNanos + lostNanos;
   try {
     const dressed = await Promise.all(flown.map((each) => dress(parts, each, format, request)));
+    await recordSignatures(parts, incoming, dressed);
     const pictures = asLink ? await linkAll(parts, incoming, dressed) : dressed;
     const missing = failure === undefined ? null : asGatewayError(failure);
     return { request, model, shape, pictures, missing, costNanos, delivered: crew.leave };
@@ -172,6 +180,23 @@ async function dress(
   const masked = delivery.masked && { picture: delivery.masked.picture.data, mask: delivery.masked.mask.data };
   const wish = { format, compression, exact, masked, scope: landed.key.scope, ttlSeconds: keptFor(landed) };
   return { ...landed, drawn, picture: await renditions.of(drawn, wish) };
+}
+
+/** So that each is known again when it comes back. What `no-store` forbids to keep is not kept for that either. */
+async function recordSignatures(
+  { signatures, upstreams, log }: GatewayParts,
+  { caller: { tenant } }: Incoming,
+  pictures: readonly ServedPicture[],
+): Promise<void> {
+  for (const { drawn, picture, decision } of pictures) {
+    const family = upstreams.get(drawn.upstream)?.family;
+    if (family === undefined || decision.bypass === 'no-store') continue;
+    try {
+      await signatures.record(drawn, picture, { scope: tenant.cache.scope, family });
+    } catch (error) {
+      log.fault('signatures: those of a picture were not kept; sent back, it will be a reference', error);
+    }
+  }
 }
 
 /** A link to each, one after the other: room for them is found once, and not raced for. */

@@ -1,10 +1,10 @@
 import { GatewayError } from '../errors.ts';
 import type { Draw, NativeFields, OtherPart, Part, PicturePart, TextPart, Turn } from '../image/request.ts';
 import type { Tier } from '../image/size.ts';
-import { Base64Error, decodeBase64 } from '../wire/base64.ts';
+import { Base64Error } from '../wire/base64.ts';
 import { isObject, type Json, type JsonObject } from '../wire/json.ts';
 import { canonicalJson } from './canonical-json.ts';
-import { digestOf } from './digest.ts';
+import { digestOf, digestOfBase64 } from './digest.ts';
 
 export interface CacheKey {
   /** Who share their answers: a tenant, or several that chose to. */
@@ -76,7 +76,7 @@ async function partMeaning(part: Part, path: string): Promise<JsonObject> {
 async function pictureMeaning(part: PicturePart, path: string): Promise<JsonObject> {
   return {
     kind: part.kind,
-    data: await digestOf([await decoded(part.data, part.named ?? `${path}.inlineData.data`)]),
+    data: await digestOfPicture(part, path),
     // Of a picture the bytes say what it is, whatever the caller calls it; a PDF may also be meant as text.
     mimeType: part.mimeType.startsWith('image/') ? 'image' : part.mimeType,
     thought: part.thought,
@@ -86,11 +86,13 @@ async function pictureMeaning(part: PicturePart, path: string): Promise<JsonObje
   } satisfies Record<Exclude<keyof PicturePart, 'named'>, Json>;
 }
 
-async function decoded(data: PicturePart['data'], path: string): Promise<Buffer> {
+/** SHA-256 of a picture's bytes, in lower-case hex; `place`: of its part in Gemini's request. Throws `invalid_request`. */
+export async function digestOfPicture({ data, named }: PicturePart, place: string): Promise<string> {
   try {
-    return await decodeBase64(data);
+    return (await digestOfBase64(data)).digest;
   } catch (error) {
     if (!(error instanceof Base64Error)) throw error;
+    const path = named ?? `${place}.inlineData.data`;
     const message = `${path} must be the bytes as base64: ${error.message}.`;
     throw new GatewayError('invalid_request', message, { param: path, code: 'invalid_base64' }, error);
   }

@@ -56,6 +56,7 @@ export interface RenditionsOptions {
  */
 export function createRenditions({ shelf, now }: RenditionsOptions): Renditions {
   const making = new Map<string, Promise<Picture>>();
+
   // What was once worked out of bytes is remembered for as long as somebody holds them.
   const digests = new WeakMap<LongString, Promise<string>>();
 

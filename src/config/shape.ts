@@ -58,7 +58,7 @@ export interface Config {
   readonly budgets: readonly BudgetConfig[];
   readonly alerts: AlertsConfig;
   /** In days. */
-  readonly retention: { readonly ledgerDays: number; readonly unknownDays: number };
+  readonly retention: { readonly signatureDays: number; readonly ledgerDays: number; readonly unknownDays: number };
   /** The built-in simulator draws, and nothing else does. */
   readonly simulator: boolean;
   /** One sentence for each thing that was left out. */

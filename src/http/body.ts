@@ -27,6 +27,8 @@ export interface ReadBody {
    * when they are no longer needed. The last one gives them back to the budget.
    */
   readonly retain: () => () => void;
+  /** Waits until so many bytes more may be held of another budget, and counts them for as long as the body. Throws `unavailable`. */
+  readonly holdMore: (bytes: number, budget: ByteBudget) => Promise<void>;
 }
 
 /** Where a body comes from, and what may happen on the way. */
@@ -83,13 +85,19 @@ export async function readBody(
     });
     const value = reader.end();
     rooms.at(-1)?.keep(reader.holds(reader.byteLength) - heldBy(rooms.slice(0, -1)));
-    return { value, byteLength: reader.byteLength, retain: retainer(giveBack) };
+    const holdMore: ReadBody['holdMore'] = async (bytes, budget) => {
+      try {
+        rooms.push(await acquireOrRefuse(budget, bytes, gone));
+      } catch (error) {
+        throw gone.aborted ? hungUp(error) : error;
+      }
+    };
+    return { value, byteLength: reader.byteLength, retain: retainer(giveBack), holdMore };
   } catch (error) {
     giveBack();
     if (error instanceof JsonError) throw error.reason === 'too_large' ? tooLarge(limits.bytes, error) : notJson(error);
     if (error instanceof FormError) throw error.reason === 'body_too_large' ? tooLarge(limits.bytes) : notForm(error);
-    if (gone.aborted || raw.errored !== null || raw.readableAborted)
-      throw new GatewayError('invalid_request', 'The caller hung up.', { code: 'client_closed', status: 499 }, error);
+    if (gone.aborted || raw.errored !== null || raw.readableAborted) throw hungUp(error);
     throw error;
   }
 }
@@ -197,6 +205,10 @@ function retainer(last: () => void): () => () => void {
 }
 
 const MIB = 1 << 20;
+
+function hungUp(cause: unknown): GatewayError {
+  return new GatewayError('invalid_request', 'The caller hung up.', { code: 'client_closed', status: 499 }, cause);
+}
 
 function tooLarge(limitBytes: number, cause?: JsonError): GatewayError {
   if (cause !== undefined && !cause.message.includes(String(limitBytes)))

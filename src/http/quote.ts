@@ -41,6 +41,7 @@ export function registerQuote(app: FastifyInstance, parts: RouteParts, mount: Mo
             idempotencyKey,
             wish: null,
             trace: facts,
+            holdMore: (bytes: number) => body.holdMore(bytes, parts.restoredBudget),
           };
           const { cache, budget, warnings, ...quoted } = await quote(parts.gateway, asking);
           return json({ ...quoted, cache: [...cache], budget: [...budget], warnings: [...warnings] }, facts);

@@ -101,6 +101,7 @@ function drawHandler(parts: RouteParts, dialect: Dialect, route: Route): Handler
         wish,
         gone: source.gone,
         retainBody: body.retain,
+        holdMore: (bytes) => body.holdMore(bytes, parts.restoredBudget),
         trace: facts,
         watch: null,
         follow: null,

@@ -43,6 +43,8 @@ export interface ServerParts {
   readonly bodyBytes: number;
   /** For linked pictures on their way: readers of links keep nobody else waiting. */
   readonly linkBudget: ByteBudget;
+  /** For what is put back into requests: pictures as the vendor sent them, and their thought signatures. */
+  readonly restoredBudget: ByteBudget;
   /** Where callers reach this gateway, without a trailing slash: for hints only. */
   readonly publicUrl: string;
   readonly health: Health;

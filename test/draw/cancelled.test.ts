@@ -47,6 +47,7 @@ function parts(): { readonly parts: DrawParts; readonly done: string[] } {
               close: async () => undefined,
             },
             sizeNames: {},
+            family: 'gemini',
             abandonAfterMs: () => 1_000,
           },
         ],

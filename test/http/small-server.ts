@@ -8,6 +8,7 @@ import { createLinkSigner } from '../../src/cache/link-signature.ts';
 import { Links } from '../../src/cache/links.ts';
 import { MemoryStore } from '../../src/cache/memory-store.ts';
 import { createRenditions } from '../../src/cache/renditions.ts';
+import { Signatures } from '../../src/cache/signatures.ts';
 import { Shelf } from '../../src/cache/shelf.ts';
 import { memoryTexts } from '../../src/cache/texts.ts';
 import type { Dialect } from '../../src/dialects/dialect.ts';
@@ -107,6 +108,8 @@ export async function startSmallServer(
         now: Date.now,
         count: none,
       }),
+      signatures: new Signatures({ shelf, ttlSeconds: 60, isShared: false, now: Date.now }),
+      restoredBytes: 1 << 20,
       cache: { when: 'repeatable', ttlSeconds: 60, onDisconnect: 'finish' },
       defaultFormat: null,
       answerWithinMs: () => 1000,
@@ -128,6 +131,7 @@ export async function startSmallServer(
     corsOrigins: [],
     budget: createByteBudget(1 << 20),
     linkBudget: createByteBudget(1 << 20),
+    restoredBudget: createByteBudget(1 << 20),
     bodyBytes: 1 << 20,
     publicUrl: 'http://gateway.example',
     health: { notReady: () => null },

@@ -44,6 +44,13 @@ export const OUTCOMES: Readonly<Record<Exclude<Fault, Slow>, Outcome>> = {
   'model-gone': ourTrouble('upstream_model'),
   'reseller-error': ourTrouble('upstream_model'),
   location: ourTrouble('upstream_location'),
+  'signature-refused': {
+    images: 400,
+    native: 400,
+    code: 'thought_signature_refused',
+    retry: false,
+    money: 'free',
+  },
   'too-large': { images: 413, native: 413, code: 'request_too_large', retry: false, money: 'free' },
   'bad-gateway-html': failed,
   'error-array': overloaded,

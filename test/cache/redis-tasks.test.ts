@@ -16,7 +16,7 @@ withRedis('the tasks of instances that share a Redis', () => {
 
   async function start(prefix: string, times: { sureMs?: number; aliveMs?: number } = {}): Promise<RedisTasks> {
     const redis = openRedis(server.url);
-    await expect.poll(() => redis.trouble(), { timeout: 10_000 }).toBeNull();
+    await expect.poll(() => redis.trouble()).toBeNull();
     const tasks = new RedisTasks({ redis, prefix, now: () => clock.now, ...times });
     onTestFinished(async () => {
       tasks.close();
@@ -56,7 +56,7 @@ withRedis('the tasks of instances that share a Redis', () => {
     expect(await sure.find({ tenant: 'acme', id: 'a' })).toMatchObject({ isOrphaned: false });
     one.close();
     await expect
-      .poll(() => sure.find({ tenant: 'acme', id: 'a' }), { timeout: 15_000 })
+      .poll(() => sure.find({ tenant: 'acme', id: 'a' }))
       .toMatchObject({
         isOrphaned: true,
       });

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { MB, pngOf, replyWith } from '../support/big-picture.ts';
 import { KEY, startGateway } from '../support/gateway.ts';
 import type { TestGateway } from '../support/gateway.ts';
+import { keepAloft } from '../support/pause.ts';
 import { collected, LATER, taskOf, whenIn } from '../support/tasks.ts';
 import { bodyOf } from '../support/wire.ts';
 import type { OpenAIError } from '../support/wire.ts';
@@ -61,12 +62,13 @@ test('an answer that was purged says so, and so does its status', async () => {
 });
 
 test('answers of a tenant are bounded in bytes, with those to come; deleting them makes room', async () => {
-  gateway.simulator.settings.latencyMs = 1_500;
+  const land = keepAloft(gateway.simulator);
   const begun = [await begin(), await begin(), await begin()];
   expect(begun.map(({ status }) => status)).toEqual([202, 202, 202]);
   const refused = await begin();
   expect(refused.status).toBe(429);
   expect((await bodyOf<OpenAIError>(refused)).error.message).toContain('DELETE the tasks whose answers you have');
+  land();
   for (const each of begun) await whenIn(gateway, locationOf(each));
   // What they weigh is known now: it is less than was taken for granted.
   const next = await begin();

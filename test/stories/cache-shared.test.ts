@@ -4,6 +4,7 @@ import { startFakeS3 } from '../support/fake-s3.ts';
 import type { FakeS3 } from '../support/fake-s3.ts';
 import { KEY, OTHER_KEY, startGateway } from '../support/gateway.ts';
 import type { TestGateway, TestGatewayOptions } from '../support/gateway.ts';
+import { keepAloft } from '../support/pause.ts';
 import { startRedis, withRedis } from '../support/redis.ts';
 import type { RedisServer } from '../support/redis.ts';
 import { scraped } from '../support/scrape.ts';
@@ -52,9 +53,7 @@ withRedis('gateways that share a cache in Redis', () => {
   }
   /** Written behind the answer: until another would find it. */
   const shared = (gateway: TestGateway, entries: number): Promise<void> =>
-    expect
-      .poll(async () => (await gateway.cache.stats()).reduce((sum, each) => sum + each.entries, 0), { timeout: 20_000 })
-      .toBe(entries);
+    expect.poll(async () => (await gateway.cache.stats()).reduce((sum, each) => sum + each.entries, 0)).toBe(entries);
 
   test('what one draws the other serves, the same bytes in either dialect, without a call of its own', async () => {
     const [one, two] = [await start(), await start()];
@@ -147,7 +146,7 @@ withRedis('gateways that share a cache in Redis', () => {
       expect(reply.status).toBe(202);
       return reply.headers.get('location') ?? '';
     };
-    one.simulator.settings.latencyMs = 500;
+    const land = keepAloft(one.simulator);
     const location = await begin('a fox', { 'idempotency-key': 'once' });
     const get = (key: string): Promise<Response> =>
       fetch(`${two.url}${location}`, { headers: { authorization: `Bearer ${key}` } });
@@ -155,6 +154,7 @@ withRedis('gateways that share a cache in Redis', () => {
     expect(await (await get(KEY)).json()).toMatchObject({ status: 'in_progress', progress: { pictures: 1 } });
     const again = await two.post(IMAGES, images('a fox'), { ...LATER, 'idempotency-key': 'once' });
     expect([again.status, again.headers.get('location')]).toEqual([202, location]);
+    land();
     const { data } = await collected(two, location);
     expect(data[0]!.b64_json).toBe((await collected(one, location)).data[0]!.b64_json);
     expect([one.simulator.calls.length, two.simulator.calls.length]).toEqual([1, 0]);
@@ -207,7 +207,7 @@ withRedis('gateways that share a cache in Redis', () => {
     const endsAt = Date.now() + 3_000;
     let asked = 0;
     const asking = async (): Promise<void> => {
-      while (Date.now() < endsAt) {
+      while (Date.now() < endsAt || asked < 4) {
         asked += 1;
         const known = one.post(IMAGES, images('known'));
         const drawn = await two.post(IMAGES, images(`new ${asked}`), { 'idempotency-key': `k${asked}` });
@@ -216,8 +216,6 @@ withRedis('gateways that share a cache in Redis', () => {
       }
     };
     await Promise.all([asking(), asking()]);
-    // At least one of the two was answered while Redis was frozen, and asked again.
-    expect(asked).toBeGreaterThan(2);
     expect(one.simulator.calls).toHaveLength(1);
     expect(two.logged()).toMatch(/its Redis does not answer/);
     own.thaw();
@@ -227,7 +225,7 @@ withRedis('gateways that share a cache in Redis', () => {
           await one.post(IMAGES, images('after'), { 'cache-control': 'no-cache' });
           return statusOf(await two.post(IMAGES, images('after'), CACHED));
         },
-        { timeout: 25_000, interval: 500 },
+        { interval: 500 },
       )
       .toMatch(/^Plantain; hit/);
   });
@@ -260,9 +258,7 @@ withRedis('gateways that share a cache in Redis', () => {
     onTestFinished(fake.close);
     const environment = { ...environmentOf(fake), AWS_SECRET_ACCESS_KEY: 'a-wrong-secret' };
     const gateway = await start({ config: { cache: { bytes: 's3://pictures/cache/' } }, environment });
-    await expect
-      .poll(() => gateway.logged(), { timeout: 20_000 })
-      .toMatch(/SignatureDoesNotMatch.*AWS_SECRET_ACCESS_KEY/);
+    await expect.poll(() => gateway.logged()).toMatch(/SignatureDoesNotMatch.*AWS_SECRET_ACCESS_KEY/);
     expect(gateway.logged()).not.toContain('a-wrong-secret');
     expect((await gateway.post(IMAGES, images('a fox'))).status).toBe(200);
     expect(statusOf(await gateway.post(IMAGES, images('a fox')))).toMatch(/^Plantain; hit/);

@@ -196,6 +196,38 @@ withRedis('gateways that share a cache in Redis', () => {
     expect(statusOf(await two.post(IMAGES, images('a fox'), OTHER))).toMatch(/^Plantain; hit/);
   });
 
+  test('links of a tenant that one forgets are void on all at once, and their pictures gone, though others share its scope', async () => {
+    const config = {
+      publicUrl: 'http://pictures.test',
+      state: server.url,
+      tenants: [{ id: 'globex', keys: [{ key: OTHER_KEY }], cache: { scope: 'house' } }],
+    };
+    const [one, two] = [await start({ admin: true, config }), await start({ admin: true, config })];
+    const made = await admin(one.adminUrl, 'POST', '/admin/tenants', { id: 'hooli', cache: { scope: 'house' } });
+    expect(made.status).toBe(201);
+    const { body } = await admin(one.adminUrl, 'POST', '/admin/keys', { tenant: 'hooli' });
+    const headers = { authorization: `Bearer ${String(body['key'])}` };
+    const linked = async (of: Record<string, string>): Promise<string> => {
+      const reply = await one.post(IMAGES, images('a fox', { response_format: 'url' }), of);
+      return ((await reply.json()) as { readonly data: readonly { readonly url: string }[] }).data[0]!.url;
+    };
+    const [gone, stays] = [await linked(headers), await linked(OTHER)];
+    const opened = async (url: string): Promise<readonly number[]> =>
+      Promise.all(
+        [one, two].map(async (gateway) => (await fetch(url.replace('http://pictures.test', gateway.url))).status),
+      );
+    // The other hears of the tenant a moment later.
+    await expect.poll(() => opened(gone)).toEqual([200, 200]);
+    expect(await opened(stays)).toEqual([200, 200]);
+    await shared(one, 3);
+    expect((await admin(one.adminUrl, 'DELETE', '/admin/tenants/hooli')).status).toBe(200);
+    expect((await admin(one.adminUrl, 'POST', '/admin/tenants/hooli/forget')).status).toBe(200);
+    await expect.poll(() => opened(gone)).toEqual([404, 404]);
+    await shared(two, 2);
+    expect(await opened(stays)).toEqual([200, 200]);
+    expect((await two.cache.stats()).map(({ scope }) => scope)).toEqual(['globex', 'house']);
+  });
+
   test('frozen for some seconds under load: everybody is answered in time, hits from memory go on, and then it is shared again', async () => {
     const own = await startRedis('--appendonly', 'no');
     onTestFinished(own.close);

@@ -80,6 +80,31 @@ test('answers of a tenant are bounded in bytes, with those to come; deleting the
   }
 });
 
+test('an answer that could not be kept until it is collected is not begun, and costs nothing', async () => {
+  const full = await startGateway({
+    simulator: { signatureBytes: 64 },
+    config: { cache: { store: 'memory', memoryBytes: 16 * MB + 200_000 } },
+  });
+  try {
+    const ask = async (number: number): Promise<Response> =>
+      full.post(IMAGES, { prompt: `${prompt} ${number}`, image_size: '512' }, LATER);
+    const begun: string[] = [];
+    let reply = await ask(0);
+    for (let number = 1; reply.status === 202 && number < 100; number += 1) {
+      begun.push(locationOf(reply));
+      await whenIn(full, locationOf(reply));
+      reply = await ask(number);
+    }
+    expect([reply.status, reply.headers.get('x-should-retry')]).toEqual([503, 'false']);
+    expect((await bodyOf<OpenAIError>(reply)).error).toMatchObject({ code: 'no_room_for_tasks', param: 'Prefer' });
+    expect(full.simulator.calls).toHaveLength(begun.length);
+    // What was promised before is kept.
+    for (const location of begun) expect((await collected(full, location)).data).toHaveLength(1);
+  } finally {
+    await full.close();
+  }
+});
+
 test('no prompt is in any file that tasks leave behind, nor a picture after its answer was deleted', async () => {
   const location = locationOf(await begin());
   const { data } = await collected(gateway, location);

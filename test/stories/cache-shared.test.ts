@@ -154,10 +154,12 @@ withRedis('gateways that share a cache in Redis', () => {
     expect(await (await get(KEY)).json()).toMatchObject({ status: 'in_progress', progress: { pictures: 1 } });
     const again = await two.post(IMAGES, images('a fox'), { ...LATER, 'idempotency-key': 'once' });
     expect([again.status, again.headers.get('location')]).toEqual([202, location]);
+    const twins = await Promise.all([0, 1, 2].map(() => begin('twins', { 'idempotency-key': 'twins' })));
+    expect(new Set(twins).size).toBe(1);
     land();
     const { data } = await collected(two, location);
     expect(data[0]!.b64_json).toBe((await collected(one, location)).data[0]!.b64_json);
-    expect([one.simulator.calls.length, two.simulator.calls.length]).toEqual([1, 0]);
+    expect([one.simulator.calls.length, two.simulator.calls.length]).toEqual([2, 0]);
 
     one.simulator.settings.latencyMs = 60_000;
     const slow = await begin('an elk');

@@ -166,6 +166,39 @@ withRedis('two gateways with one cache in Redis', () => {
     expect(callsOf(prompt)).toBe(1);
   });
 
+  test('whose only caller hangs up, and would have it cancelled, is drawn to its end for who waits on the other, and paid once', async () => {
+    const [here, there] = await startPair({ cache: { store: server.url, onDisconnect: 'cancel' } });
+    onTestFinished(async () => {
+      await there.close();
+      await here.close();
+    });
+    const land = keepAloft(here.simulator);
+    const hangUp = new AbortController();
+    const first = fetch(`${here.url}${IMAGES}`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${KEY}`, 'content-type': 'application/json' },
+      body: JSON.stringify(images(prompt)),
+      signal: hangUp.signal,
+    });
+    await expect.poll(() => callsOf(prompt, here)).toBe(1);
+    const second = there.post(IMAGES, images(prompt));
+    await aboard(there, 1);
+    // It waits once it has said so in Redis.
+    await expect
+      .poll(async () => {
+        const leases = (await server.cli('KEYS', '*:lease:*')).split('\n').filter((key) => key !== '');
+        return Promise.all(leases.map((key) => server.cli('HMGET', key, 's', 'w')));
+      })
+      .toContain('held\n1');
+    hangUp.abort();
+    await expect(first).rejects.toThrow();
+    await expect.poll(() => scraped(here, 'plantain_singleflight_detached')).toBe(1);
+    land();
+    await pictureOf(await second);
+    expect(callsOf(prompt, here)).toBe(1);
+    expect((await spentNanos(here, 'acme')) + (await spentNanos(there, 'acme'))).toBe(PICTURE_NANOS);
+  });
+
   test('a failure is told once to those who wait, on both, and to nobody later', async () => {
     one.simulator.rule({ fault: 'no-image', times: 1 });
     const land = keepAloft(one.simulator);

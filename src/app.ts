@@ -122,7 +122,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       },
     });
 
-    let linkBase = config.links.base;
+    let [linkBase, publicUrl] = [config.links.base, config.publicUrl];
     if (config.state !== 'embedded' && config.cache.redis === null)
       log.warn(
         'links: each instance serves only those it gave: set cache.store to redis, for all of them to serve all',
@@ -218,14 +218,16 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       bodyBytes: config.bounds.bodyBytes,
       linkBudget: createByteBudget(config.bounds.bytesInFlight / 2),
       restoredBudget: restored,
-      publicUrl: config.publicUrl,
+      get publicUrl() {
+        return publicUrl;
+      },
       health,
       closing: closing.signal,
       ...(options.pace !== undefined && { pace: options.pace }),
     });
     const operations = createOperationsServer(metrics, health);
     const apiUrl = await api.listen({ ...config.listen });
-    if (config.links.followsListener) linkBase = apiUrl;
+    if (config.links.followsListener) linkBase = publicUrl = apiUrl;
     closers.push(async () => {
       closing.abort();
       await api.close();

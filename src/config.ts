@@ -132,7 +132,7 @@ function shortest(path: string, workingDirectory: string): string {
 }
 
 function checkBounds({ listen, operations, bounds }: ConfigFile, report: Report): void {
-  if (listen.port === operations.port)
+  if (listen.port === operations.port && listen.port !== 0)
     report.mistake(['operations', 'port'], `must not be the port of the API: ${operations.port}`);
   if (bounds.bodyBytes > bounds.bytesInFlight)
     report.mistake(['bounds', 'bytesInFlight'], `must hold one body at least: bodyBytes is ${bounds.bodyBytes}`);

@@ -121,7 +121,7 @@ export async function servePlanned(parts: GatewayParts, incoming: Incoming, plan
   const { request, format, model, target, shape, pictures: plans } = planned;
 
   const { asLink } = request.delivery;
-  if (asLink && plans.some(({ hit }) => hit === null)) await parts.links.admit(incoming.caller.tenant.cache.scope);
+  if (asLink && plans.some(({ hit }) => hit === null)) await parts.links.admit(incoming.caller.tenant.id);
 
   trace.upstream = target.upstream;
   await hearHangUps(parts, incoming, planned);
@@ -207,8 +207,8 @@ async function linkAll(
 ): Promise<readonly ServedPicture[]> {
   const linked: ServedPicture[] = [];
   for (const each of pictures) {
-    const owner = { tenant: tenant.id, scope: tenant.cache.scope, model: each.drawn.model };
-    linked.push({ ...each, url: await links.make(each.picture, owner) });
+    const url = await links.make(each.picture, { tenant: tenant.id, model: each.drawn.model });
+    linked.push({ ...each, url });
   }
   return linked;
 }

@@ -186,8 +186,8 @@ describe('the environment', () => {
   });
 
   it.each([
-    [{ PORT: '0' }, 'PORT: must be 1 to 65535, is "0"'],
-    [{ PORT: '8080.5' }, 'PORT: must be 1 to 65535, is "8080.5"'],
+    [{ PORT: '-1' }, 'PORT: must be 0 to 65535, is "-1"'],
+    [{ PORT: '8080.5' }, 'PORT: must be 0 to 65535, is "8080.5"'],
     [{ HOST: 'a b' }, 'HOST: must be an IP address or a host name, is "a b"'],
     [{ OPERATIONS_PORT: '8080' }, 'OPERATIONS_PORT: must not be the port of the API: 8080'],
     [{ PUBLIC_URL: 'ftp://x' }, 'PUBLIC_URL: must be an address that begins with http:// or https://'],
@@ -201,10 +201,16 @@ describe('the environment', () => {
       { PLANTAIN_ADMIN_KEY: 'an-admin-key-of-24-chars', ADMIN_PORT: '8080' },
       'ADMIN_PORT: must not be the port of the API: 8080',
     ],
-    [{ ADMIN_PORT: 'http' }, 'ADMIN_PORT: must be 1 to 65535, is "http"'],
+    [{ ADMIN_PORT: 'http' }, 'ADMIN_PORT: must be 0 to 65535, is "http"'],
     [{ GEMINI_API_KEY: 'two words' }, 'GEMINI_API_KEY: a key has no spaces, line breaks or characters beyond ASCII'],
   ])('%j is refused', (environment, message) => {
     expect(mistakes(null, { ...KEY, ...environment })).toEqual([message]);
+  });
+
+  it('has any free port where it says 0, for as many of them as like', () => {
+    const any = { PORT: '0', OPERATIONS_PORT: '0', ADMIN_PORT: '0', PLANTAIN_ADMIN_KEY: 'an-admin-key-of-24-chars' };
+    const { listen, operations, admin } = load(null, { ...KEY, ...any });
+    expect([listen.port, operations.port, admin.port]).toEqual([0, 0, 0]);
   });
 
   it('has the admin key, of which the configuration keeps and shows no more than that there is one', () => {

@@ -133,9 +133,9 @@ export class Shelf {
     }
   }
 
-  /** Whether there is any room left for pinned entries of a scope. */
-  async mayPin(scope: string): Promise<boolean> {
-    return (await this.#tiers.at(-1)!.store.mayPin?.(scope)) ?? true;
+  /** Whether there is room left for so many bytes of pinned entries of a scope; without a number, any at all. */
+  async mayPin(scope: string, bytes = 1): Promise<boolean> {
+    return (await this.#tiers.at(-1)!.store.mayPin?.(scope, bytes)) ?? true;
   }
 
   async delete(name: string): Promise<void> {

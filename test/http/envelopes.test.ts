@@ -224,7 +224,7 @@ describe('what a base URL too many makes of a path', () => {
   ] as const)('%s is a 404 that prints %s', async (path, meant, dialect) => {
     const failed = await post(path, '{}');
     expect(failed.status).toBe(404);
-    expect(expectEnvelope(failed, dialect)).toContain(`Did you mean http://127.0.0.1:8080${meant}? OpenAI SDKs`);
+    expect(expectEnvelope(failed, dialect)).toContain(`Did you mean ${gateway.url}${meant}? OpenAI SDKs`);
   });
 
   test.each([

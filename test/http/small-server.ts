@@ -151,7 +151,12 @@ function keyEntry(key: string): KeyEntry {
 }
 
 function noTasks(): Tasks {
-  const none = { put: async () => null, get: async () => null, delete: async () => undefined };
+  const none = {
+    mayKeep: async () => true,
+    put: async () => null,
+    get: async () => null,
+    delete: async () => undefined,
+  };
   return new Tasks({
     now: Date.now,
     keepMs: 60_000,

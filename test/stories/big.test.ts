@@ -120,7 +120,7 @@ describe('a picture of 20 MB', () => {
       return process.memoryUsage().arrayBuffers;
     };
     // Buffers are given back by finalizers, some turns of the event loop after the garbage was collected.
-    const settle = async (limit: number): Promise<void> => expect.poll(held, { timeout: 5000 }).toBeLessThan(limit);
+    const settle = async (limit: number): Promise<void> => expect.poll(held).toBeLessThan(limit);
     const before = held();
     for (let round = 0; round < 3; round += 1) {
       await ask(IMAGES, json({ prompt: 'x' }));

@@ -128,7 +128,7 @@ describe('what is left on disk', () => {
     const model = 'gemini-3.1-flash-image';
     // What memory has kept is written to disk behind the answer.
     await expect
-      .poll(() => gateway.cache.stats(), { timeout: 10_000 })
+      .poll(() => gateway.cache.stats())
       .toMatchObject([
         { scope: 'acme', model, entries: 2 },
         { scope: 'globex', model, entries: 2 },

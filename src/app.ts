@@ -16,6 +16,7 @@ import type { CacheAdmin } from './cache/store.ts';
 import { deadlineMs, isLoopback } from './config.ts';
 import type { Config, UpstreamConfig } from './config.ts';
 import { gemini } from './dialects/gemini/dialect.ts';
+import { openaiChat } from './dialects/openai-chat/dialect.ts';
 import { openaiImages } from './dialects/openai-images/dialect.ts';
 import type { DrawUpstream, Flown } from './draw.ts';
 import type { GatewayParts } from './gateway.ts';
@@ -198,7 +199,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     const health = { notReady: () => (closing.signal.aborted ? 'shutting down' : state.trouble()) };
     const api = createServer({
       gateway,
-      dialects: [gemini, openaiImages],
+      dialects: [gemini, openaiChat, openaiImages],
       keys: registry.roll.keys,
       tasks: kept.tasks,
       limits: limitParts(limited, metrics),

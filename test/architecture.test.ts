@@ -86,9 +86,8 @@ describe('the house', () => {
   test('dialects do not know one another', () => {
     for (const { name, text } of files.filter((each) => /^dialects\/.+\//.test(each.name)))
       for (const specifier of importsOf(text).filter((each) => each.startsWith('../')))
-        expect(['../dialect.ts'], `${name} imports ${specifier}`).toEqual(
-          expect.arrayContaining(specifier.startsWith('../../') ? [] : [specifier]),
-        );
+        // What lies beside their folders, such as the envelope of all of OpenAI's paths, is for all of them.
+        expect(specifier, `${name} imports ${specifier}`).toMatch(/^\.\.\/(\.\.\/|[\w-]+\.ts$)/);
   });
 
   test('every foreign package has one owner; those that are loaded are dependencies, those that only describe are not', () => {

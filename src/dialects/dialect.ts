@@ -72,6 +72,8 @@ export interface Call {
   readonly pathModel: string | null;
   /** Unix milliseconds. */
   readonly receivedAt: number;
+  /** The house's id of the model routed to, for a failure that came after that. */
+  readonly model?: string | null;
 }
 
 export interface Delivered {

@@ -136,6 +136,7 @@ export function errorAnswer(error: unknown, dialect: Dialect, facts: Facts, log:
     requestId: facts.requestId,
     pathModel: null,
     receivedAt: facts.receivedAt,
+    model: facts.modelRouted,
   });
   const retryAfterSeconds = failure.detail.retryAfterSeconds ?? (mayRetry(failure) ? USUAL_WAIT_SECONDS : undefined);
   return {

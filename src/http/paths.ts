@@ -82,7 +82,6 @@ const VENDOR_PATH = new RegExp(
   `^((?:/v1beta/openai|/v1beta|/v1)?/(?:${[
     'images/edits',
     'images/variations',
-    'chat/completions',
     'completions',
     'responses',
     'messages',

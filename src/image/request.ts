@@ -98,8 +98,10 @@ export interface Delivery {
   readonly compression: number | null;
   /** A link to the picture instead of its bytes. */
   readonly asLink: boolean;
-  /** Told bit by bit, with so many drafts at most; null: in one piece. */
-  readonly stream: { readonly drafts: number } | null;
+  /** Told bit by bit, with so many drafts at most and, where the dialect leaves that open, with what was used; null: in one piece. */
+  readonly stream: { readonly drafts: number; readonly tellsUsage?: boolean } | null;
+  /** Pictures stand in the text, as Markdown, for who reads nothing else; absent: beside it. */
+  readonly inText?: boolean;
   /** Told back to OpenAI callers who sent one. */
   readonly safetyIdentifier: string | null;
   /** One sentence for each thing that could not be honoured: `x-plantain-warning`. */

@@ -7,9 +7,10 @@ import {
   readString,
   unsupportedField,
 } from '../../image/fields.ts';
-import { INT32, readConfig } from '../../image/native/config.ts';
-import type { NativeConfig } from '../../image/native/config.ts';
+import { checkSeeds, readConfig } from '../../image/native/config.ts';
 import { gatherBody } from '../../image/native/extras.ts';
+import { refuseTransparency } from '../../image/native/format.ts';
+import { readShape } from '../../image/native/shape.ts';
 import { take } from '../../image/native/spelling.ts';
 import type { Fields } from '../../image/native/spelling.ts';
 import type { ImageRequest, Turn } from '../../image/request.ts';
@@ -19,7 +20,6 @@ import { LongString } from '../../wire/long-string.ts';
 import { readDelivery } from './delivery.ts';
 import { GENERATIONS } from './fields.ts';
 import type { OwnName } from './fields.ts';
-import { readShape } from './shape.ts';
 
 // https://platform.openai.com/docs/api-reference/images/create
 
@@ -82,23 +82,8 @@ function readName(value: Json, path: string): string {
   return name;
 }
 
-/** Each of n pictures has a seed of its own: s, s + 1, s + 2, … */
-function checkSeeds({ seed }: Pick<NativeConfig, 'seed'>, count: number): void {
-  if (seed !== null && seed + count - 1 > INT32.max)
-    throw invalidValue('seed', `at most ${INT32.max - count + 1} when n is ${count}`);
-}
-
 function refuseWhatIsNotThere(own: Fields): void {
-  const background = take(own, 'background', (value, path) =>
-    readOneOf(value, path, ['transparent', 'opaque', 'auto']),
-  );
-  if (background?.value === 'transparent') {
-    throw unsupportedField(
-      background.path,
-      'Gemini draws no transparent background; send opaque or auto.',
-      'unsupported_value',
-    );
-  }
+  refuseTransparency(own);
   const stream = take(own, 'stream', readBoolean);
   if (stream?.value === true) {
     throw unsupportedField(stream.path, 'this version answers whole; leave it out or send false.', 'unsupported_value');

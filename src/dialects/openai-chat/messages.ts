@@ -1,0 +1,101 @@
+import { invalidValue, readObject, readOneOf, unsupportedField } from '../../image/fields.ts';
+import { listed } from '../../image/native/extras.ts';
+import type { Part, Turn } from '../../image/request.ts';
+import type { Json, JsonObject } from '../../wire/json.ts';
+import { parseContent, parseImages } from './content.ts';
+import type { PassOver } from './content.ts';
+
+// https://platform.openai.com/docs/api-reference/chat/create#chat-create-messages
+
+export interface Conversation {
+  readonly turns: readonly Turn[];
+  readonly system: Turn | null;
+  /** Where that stood which was not passed on. */
+  readonly passedOver: readonly string[];
+}
+
+/** Results of functions are told by whoever called them. */
+const SPEAKERS = {
+  system: 'system',
+  developer: 'system',
+  user: 'user',
+  tool: 'user',
+  function: 'user',
+  assistant: 'model',
+} as const satisfies Record<string, Turn['role'] | 'system'>;
+const ROLES = Object.keys(SPEAKERS) as (keyof typeof SPEAKERS)[];
+
+/** What is read, and what this path wrote itself and clients send back with an answer. */
+const KNOWN = new Set([
+  'role',
+  'content',
+  'images',
+  'refusal',
+  'annotations',
+  'grounding',
+  'reasoning',
+  'reasoning_content',
+  'reasoning_details',
+]);
+/** What it is that a function's result is an answer to. */
+const OF_RESULTS = new Set(['tool_call_id', 'name']);
+
+/** A long conversation has some hundred; reading more takes time that others wait for. */
+const MOST_PARTS = 4096;
+
+/**
+ * A conversation as Gemini has it: system messages apart, wherever they stood, and turns that alternate. Messages without
+ * content are left out. Pictures of earlier answers become the model's own.
+ */
+export function parseMessages(value: Json, path: string): Conversation {
+  const expected = 'a list of messages, such as [{"role":"user","content":"a fox in snow"}]';
+  if (!Array.isArray(value) || value.length === 0) throw invalidValue(path, expected);
+  const tooMany = invalidValue(path, `shorter: all messages together have at most ${MOST_PARTS} parts`);
+  if (value.length > MOST_PARTS) throw tooMany;
+  const passedOver: string[] = [];
+  const passOver: PassOver = (path) => passedOver.push(path);
+  const instructions: Part[] = [];
+  const turns: { readonly role: Turn['role']; readonly parts: Part[]; readonly more: JsonObject }[] = [];
+  let count = 0;
+  for (const [index, item] of value.entries()) {
+    const { speaker, parts } = parseMessage(item, `${path}[${index}]`, passOver);
+    count += parts.length;
+    if (count > MOST_PARTS) throw tooMany;
+    if (parts.length === 0) continue;
+    const last = turns.at(-1);
+    if (speaker === 'system') instructions.push(...parts);
+    else if (last?.role === speaker) last.parts.push(...parts);
+    else turns.push({ role: speaker, parts: [...parts], more: {} });
+  }
+  if (turns.length === 0)
+    throw invalidValue(path, 'a conversation with something to draw: a message of the user with a text or a picture');
+  const system = instructions.length === 0 ? null : { role: 'user' as const, parts: instructions, more: {} };
+  return { turns, system, passedOver };
+}
+
+function parseMessage(value: Json, path: string, passOver: PassOver) {
+  const message = readObject(value, path);
+  const role = readOneOf(message.role ?? null, `${path}.role`, ROLES);
+  const speaker = SPEAKERS[role];
+  const content = parseContent(message.content ?? null, `${path}.content`, passOver);
+  const parts = [...content, ...parseImages(message.images ?? null, `${path}.images`, passOver)];
+  if (content.length === 0) parts.unshift(...parseContent(message.refusal ?? null, `${path}.refusal`, passOver));
+  const picture = parts.findIndex(({ kind }) => kind === 'picture');
+  if (speaker === 'system' && picture >= 0)
+    throw unsupportedField(
+      `${path}.content`,
+      'instructions are text; send the picture in a message of the user.',
+      'unsupported_value',
+    );
+  const isResult = role === 'tool' || role === 'function';
+  for (const [name, field] of Object.entries(message)) {
+    const isEmpty = field === null || (Array.isArray(field) && field.length === 0);
+    if (!isEmpty && !KNOWN.has(name) && !(isResult && OF_RESULTS.has(name))) passOver(`${path}.${name}`);
+  }
+  return { speaker, parts };
+}
+
+/** One sentence for all of it. */
+export function passedOverWarning(paths: readonly string[]): string {
+  return `Not passed on to the model: ${listed(paths)}.`;
+}

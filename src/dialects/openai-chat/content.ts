@@ -1,3 +1,5 @@
+import { textPart } from '../../image/conversation.ts';
+import type { PassOver } from '../../image/conversation.ts';
 import { isDataUrl, readDataUrl } from '../../image/data-url.ts';
 import { invalidValue, missingField, readObject, readString, unsupportedField } from '../../image/fields.ts';
 import { readMarkdown } from '../../image/markdown.ts';
@@ -7,9 +9,6 @@ import type { Json, JsonObject } from '../../wire/json.ts';
 import { LongString } from '../../wire/long-string.ts';
 
 // What a message says: https://platform.openai.com/docs/api-reference/chat/create#chat-create-messages
-
-/** Where the names go of what is not passed on. */
-export type PassOver = (path: string) => void;
 
 const KINDS = {
   text: 'text',
@@ -79,10 +78,6 @@ function readField(part: JsonObject, name: string, path: string): LongString | s
 
 function readText(value: LongString | string, path: string): readonly Part[] {
   return readMarkdown(value, path).map((piece) => (typeof piece === 'string' ? textPart(piece) : piece));
-}
-
-export function textPart(text: string): Part {
-  return { kind: 'text', text, thought: false, signature: null, more: {} };
 }
 
 function parsePicture(part: JsonObject, path: string, passOver: PassOver): PicturePart {

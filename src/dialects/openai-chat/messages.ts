@@ -1,9 +1,10 @@
+import { converse } from '../../image/conversation.ts';
+import type { PassOver, Said } from '../../image/conversation.ts';
 import { invalidValue, readObject, readOneOf, unsupportedField } from '../../image/fields.ts';
 import { listed } from '../../image/native/extras.ts';
-import type { Part, Turn } from '../../image/request.ts';
-import type { Json, JsonObject } from '../../wire/json.ts';
+import type { Turn } from '../../image/request.ts';
+import type { Json } from '../../wire/json.ts';
 import { parseContent, parseImages } from './content.ts';
-import type { PassOver } from './content.ts';
 
 // https://platform.openai.com/docs/api-reference/chat/create#chat-create-messages
 
@@ -40,40 +41,17 @@ const KNOWN = new Set([
 /** What it is that a function's result is an answer to. */
 const OF_RESULTS = new Set(['tool_call_id', 'name']);
 
-/** A long conversation has some hundred; reading more takes time that others wait for. */
-const MOST_PARTS = 4096;
-
-/**
- * A conversation as Gemini has it: system messages apart, wherever they stood, and turns that alternate. Messages without
- * content are left out. Pictures of earlier answers become the model's own.
- */
+/** Pictures of earlier answers become the model's own. */
 export function parseMessages(value: Json, path: string): Conversation {
   const expected = 'a list of messages, such as [{"role":"user","content":"a fox in snow"}]';
   if (!Array.isArray(value) || value.length === 0) throw invalidValue(path, expected);
-  const tooMany = invalidValue(path, `shorter: all messages together have at most ${MOST_PARTS} parts`);
-  if (value.length > MOST_PARTS) throw tooMany;
   const passedOver: string[] = [];
   const passOver: PassOver = (path) => passedOver.push(path);
-  const instructions: Part[] = [];
-  const turns: { readonly role: Turn['role']; readonly parts: Part[]; readonly more: JsonObject }[] = [];
-  let count = 0;
-  for (const [index, item] of value.entries()) {
-    const { speaker, parts } = parseMessage(item, `${path}[${index}]`, passOver);
-    count += parts.length;
-    if (count > MOST_PARTS) throw tooMany;
-    if (parts.length === 0) continue;
-    const last = turns.at(-1);
-    if (speaker === 'system') instructions.push(...parts);
-    else if (last?.role === speaker) last.parts.push(...parts);
-    else turns.push({ role: speaker, parts: [...parts], more: {} });
-  }
-  if (turns.length === 0)
-    throw invalidValue(path, 'a conversation with something to draw: a message of the user with a text or a picture');
-  const system = instructions.length === 0 ? null : { role: 'user' as const, parts: instructions, more: {} };
-  return { turns, system, passedOver };
+  const conversation = converse(value, path, (index) => parseMessage(value[index]!, `${path}[${index}]`, passOver));
+  return { ...conversation, passedOver };
 }
 
-function parseMessage(value: Json, path: string, passOver: PassOver) {
+function parseMessage(value: Json, path: string, passOver: PassOver): Said {
   const message = readObject(value, path);
   const role = readOneOf(message.role ?? null, `${path}.role`, ROLES);
   const speaker = SPEAKERS[role];

@@ -1,3 +1,4 @@
+import { chosenPart } from '../../image/chosen.ts';
 import { dataUrl } from '../../image/data-url.ts';
 import type { Json } from '../../wire/json.ts';
 import { LongString } from '../../wire/long-string.ts';
@@ -11,12 +12,7 @@ export type Piece =
 /** The picture stands where the vendor has it: what the model wrote before it and after it keeps its place. */
 export function piecesOf({ drawn, picture, url }: Delivered): readonly Piece[] {
   const { parts } = drawn.answer;
-  const pictures = parts.filter((part) => part.kind === 'picture' && !part.thought);
-  // A picture that was kept is another object than the part it came in.
-  const chosen =
-    pictures.find((part) => part.kind === 'picture' && part.data === drawn.picture.data) ??
-    pictures.find((part) => part.kind === 'picture' && lengthOf(part.data) === drawn.picture.data.byteLength) ??
-    pictures.at(-1);
+  const chosen = chosenPart(drawn);
   const pieces: Piece[] = [];
   for (const part of parts) {
     if (part === chosen) pieces.push({ kind: 'picture', url: url ?? dataUrl(picture) });
@@ -52,8 +48,4 @@ export function markdown(url: LongString | string): LongString | string {
 /** `index`: its place among the pictures of a message. */
 export function renderImage(url: LongString | string, index: number): { [name: string]: Json } {
   return { type: 'image_url', index, image_url: { url } };
-}
-
-function lengthOf(data: LongString | string): number {
-  return typeof data === 'string' ? data.length : data.byteLength;
 }

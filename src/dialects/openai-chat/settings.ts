@@ -1,5 +1,6 @@
 import { invalidValue, readInteger, readList, readNativeNumber, readObject, readString } from '../../image/fields.ts';
 import type { Places } from '../../image/native/config.ts';
+import { gatherLimit } from '../../image/native/limit.ts';
 import { give, take } from '../../image/native/spelling.ts';
 import type { Fields } from '../../image/native/spelling.ts';
 import { isObject } from '../../wire/json.ts';
@@ -9,17 +10,12 @@ import type { OwnName } from './fields.ts';
 // Settings of OpenAI's that Gemini has under another name, or has not:
 // https://platform.openai.com/docs/api-reference/chat/create
 
-/**
- * A 4K picture is 2,520 tokens, and a model thinks for up to some thousand before it: a limit below this cuts off the
- * picture, which is paid for all the same.
- */
-const LEAST_TOKENS = 8192;
-/** What every model here writes at most anyway. */
-const MOST_TOKENS = 32_768;
-
 /** Puts what Gemini has where it has it, and warns of what it has not. */
 export function gatherSettings(own: Fields, places: Places): void {
-  gatherLimit(own, places);
+  const read = (value: Json, path: string): number => readInteger(value, path, { min: -1, max: 2_147_483_647 });
+  const old = take(own, 'max_tokens', read);
+  const limit = take(own, 'max_completion_tokens', read) ?? old;
+  if (limit !== null) gatherLimit(limit, places);
   const stop = take(own, 'stop', readStops);
   if (stop !== null && stop.value.length > 0)
     give(places.generationConfig, 'stopSequences', { value: [...stop.value], path: stop.path });
@@ -37,17 +33,6 @@ export function gatherSettings(own: Fields, places: Places): void {
     const given = take(own, name, (value) => value);
     if (given !== null && says(given.value)) places.warnings.push(`${given.path} is not honoured: ${sentence}`);
   }
-}
-
-/** A limit that leaves room for a picture goes up. */
-function gatherLimit(own: Fields, places: Places): void {
-  const read = (value: Json, path: string): number => readInteger(value, path, { min: -1, max: 2_147_483_647 });
-  const old = take(own, 'max_tokens', read);
-  const limit = take(own, 'max_completion_tokens', read) ?? old;
-  // Some clients say so that there is none.
-  if (limit === null || limit.value <= 0 || limit.value >= MOST_TOKENS) return;
-  if (limit.value >= LEAST_TOKENS) give(places.generationConfig, 'maxOutputTokens', limit);
-  else places.warnings.push(`${limit.path} is not honoured below ${LEAST_TOKENS}: it would cut off the picture.`);
 }
 
 const MOST_STOPS = 5;

@@ -1,7 +1,8 @@
-import { conflictingFields, readBoolean, readInteger, readObject, readOneOf } from '../../image/fields.ts';
+import { readBoolean, readInteger, readObject, readOneOf } from '../../image/fields.ts';
 import type { Places } from '../../image/native/config.ts';
-import { give, take } from '../../image/native/spelling.ts';
+import { take } from '../../image/native/spelling.ts';
 import type { Fields } from '../../image/native/spelling.ts';
+import { mergeThinking } from '../../image/native/thinking.ts';
 import type { Json, JsonObject } from '../../wire/json.ts';
 
 // `reasoning_effort` of OpenAI (https://platform.openai.com/docs/api-reference/chat/create), `reasoning` of OpenRouter
@@ -35,9 +36,9 @@ export function gatherThinking(own: Fields, places: Places): void {
   for (const one of [effort, reasoning?.value.effort ?? null])
     if (one !== null && !EXACT.includes(one.value))
       places.warnings.push(`${one.path} ${one.value} was taken for ${LEVELS[one.value]?.toLowerCase() ?? 'minimal'}.`);
-  if (shown !== null) merge(places, { includeThoughts: shown.value }, shown.path);
-  if (effort !== null) merge(places, levelOf(effort.value), effort.path);
-  if (reasoning !== null) merge(places, reasoning.value.config, reasoning.path);
+  if (shown !== null) mergeThinking(places, { includeThoughts: shown.value }, shown.path);
+  if (effort !== null) mergeThinking(places, levelOf(effort.value), effort.path);
+  if (reasoning !== null) mergeThinking(places, reasoning.value.config, reasoning.path);
 }
 
 function levelOf(effort: Effort): JsonObject {
@@ -64,15 +65,4 @@ function readReasoning(value: Json, path: string): Wish {
       ...(isOn && !isHidden && { includeThoughts: true }),
     },
   };
-}
-
-function merge(places: Places, wish: JsonObject, path: string): void {
-  const before = take(places.generationConfig, 'thinkingConfig', readObject);
-  for (const [name, value] of Object.entries(wish)) {
-    const other = before?.value[name];
-    if (before !== null && other !== undefined && other !== value) throw conflictingFields(before.path, path);
-  }
-  const value = { ...before?.value, ...wish };
-  if (Object.keys(value).length > 0)
-    give(places.generationConfig, 'thinkingConfig', { value, path: before?.path ?? path });
 }

@@ -1,0 +1,18 @@
+import type { Places } from './config.ts';
+import { give } from './spelling.ts';
+
+/**
+ * A 4K picture is 2,520 tokens, and a model thinks for up to some thousand before it: a limit below this cuts off the
+ * picture, which is paid for all the same.
+ */
+const LEAST_TOKENS = 8192;
+/** What every model here writes at most anyway. */
+const MOST_TOKENS = 32_768;
+
+/** Another vendor's limit of tokens, where Gemini has its own: one that leaves room for a picture goes up, another is told of. */
+export function gatherLimit(limit: { readonly value: number; readonly path: string }, places: Places): void {
+  // Some clients say so that there is none.
+  if (limit.value <= 0 || limit.value >= MOST_TOKENS) return;
+  if (limit.value >= LEAST_TOKENS) give(places.generationConfig, 'maxOutputTokens', limit);
+  else places.warnings.push(`${limit.path} is not honoured below ${LEAST_TOKENS}: it would cut off the picture.`);
+}

@@ -2,6 +2,7 @@ import type { GatewayError } from '../errors.ts';
 import type { Answer, Drawn, Picture } from '../image/answer.ts';
 import type { Model } from '../image/model.ts';
 import type { Draw, ImageRequest } from '../image/request.ts';
+import type { EstimatedTokens } from '../image/tokens.ts';
 import type { Json, JsonObject } from '../wire/json.ts';
 import type { LongString } from '../wire/long-string.ts';
 
@@ -14,6 +15,8 @@ export interface Dialect {
   readonly routes: readonly Route[];
   /** Where the tasks are asked for that `Prefer: respond-async` makes of its requests, the vendor's base first; empty: it has none, and passes that over. */
   readonly tasks: readonly string[];
+  /** The header its SDKs read the id of a request from, where that is not `x-request-id`. */
+  readonly requestIdHeader?: string;
   /** Whether a call speaks this dialect, for paths that two vendors share and paths that nobody serves. */
   recognises(asked: Asked): boolean;
   /** `pictures[i]` is what is delivered for `drawn[i]`: the vendor's bytes, or a rendition of them. */
@@ -35,6 +38,8 @@ export interface Route {
   readonly isUsual: boolean;
   /** Throws GatewayError naming the field, what is allowed and what to do. */
   parseRequest(body: JsonObject, call: Call): ImageRequest;
+  /** Present: nothing is drawn there, and what a request would be to read is counted, at no cost. */
+  renderCount?(tokens: EstimatedTokens, call: Call): JsonObject;
 }
 
 /** One answer told bit by bit. What each verb returns is sent in that order; `finish` or `fail` is the last. */
@@ -72,6 +77,8 @@ export interface Call {
   readonly pathModel: string | null;
   /** Unix milliseconds. */
   readonly receivedAt: number;
+  /** A parameter of the query, for lists that come in pages; null: it is not there. */
+  readonly parameter?: (name: string) => string | null;
   /** The house's id of the model routed to, for a failure that came after that. */
   readonly model?: string | null;
 }

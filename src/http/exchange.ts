@@ -58,7 +58,7 @@ export interface ExchangeParts {
   readonly log: Log;
   readonly draining: () => boolean;
   /** Where the tenant stands with its limits. */
-  readonly limitHeaders: (tenant: Tenant, request: IncomingHttpHeaders) => Record<string, string>;
+  readonly limitHeaders: (tenant: Tenant, dialect: Dialect, request: IncomingHttpHeaders) => Record<string, string>;
 }
 
 /** A reply and what to do once it is known whether it arrived. */
@@ -91,7 +91,8 @@ export async function runExchange(
   const readyMs = performance.now() - startedAt;
   const headers = {
     ...answered.reply.headers,
-    ...(facts.caller !== null && parts.limitHeaders(facts.caller.tenant, raw.req.headers)),
+    ...(dialect.requestIdHeader !== undefined && { [dialect.requestIdHeader]: facts.requestId }),
+    ...(facts.caller !== null && parts.limitHeaders(facts.caller.tenant, dialect, raw.req.headers)),
     ...(parts.draining() && { connection: 'close' }),
   };
   let arrived = false;

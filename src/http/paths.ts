@@ -84,7 +84,7 @@ const VENDOR_PATH = new RegExp(
     'images/variations',
     'completions',
     'responses',
-    'messages',
+    'messages/batches',
     'embeddings',
     'files',
     'batches',

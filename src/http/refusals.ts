@@ -20,7 +20,7 @@ export function notServed(
     return new GatewayError('invalid_request', message, { status: 404, code: 'not_served' });
   }
   const meant = meantPath(path, dialects);
-  const hint = `OpenAI SDKs take the base URL ${publicUrl}/v1, Gemini SDKs ${publicUrl}.`;
+  const hint = `OpenAI SDKs take the base URL ${publicUrl}/v1, Gemini and Claude SDKs ${publicUrl}.`;
   const message = `There is nothing at this path. ${meant === null ? '' : `Did you mean ${publicUrl}${meant}? `}${hint}`;
   return new GatewayError('invalid_request', message, { status: 404, code: 'unknown_path' });
 }
@@ -31,7 +31,8 @@ function servedPaths(dialects: readonly Dialect[]): string {
 
 /** Of each path of pictures the one spelling that its vendor documents. */
 export function drawnPaths(dialects: readonly Dialect[]): readonly string[] {
-  return dialects.flatMap(({ routes }) => routes.filter(({ isUsual }) => isUsual).map(({ path }) => path)).toSorted();
+  const usual = dialects.flatMap(({ routes }) => routes.filter(({ isUsual, renderCount }) => isUsual && !renderCount));
+  return usual.map(({ path }) => path).toSorted();
 }
 
 /** The refusal of a path that is known with another method; null where the method is not the trouble. */

@@ -12,6 +12,7 @@ import { splice } from '../wire/json.ts';
 import type { JsonObject } from '../wire/json.ts';
 import { pictureWish } from './accept.ts';
 import { readJsonBody, USUAL_PACE } from './body.ts';
+import { countHandler } from './count.ts';
 import { commonHeaders } from './exchange.ts';
 import type { Answered, Facts } from './exchange.ts';
 import { checkLater, serveLater } from './later.ts';
@@ -35,7 +36,11 @@ export function registerRoutes(app: FastifyInstance, parts: RouteParts, mount: M
   const methods = new Map<string, Map<string, { readonly dialect: Dialect; readonly draw: Handler }>>();
   for (const dialect of parts.dialects) {
     for (const route of dialect.routes) {
-      const draw = drawHandler(parts, dialect, route);
+      const { renderCount } = route;
+      const draw =
+        renderCount === undefined
+          ? drawHandler(parts, dialect, route)
+          : countHandler(parts, dialect, route, renderCount);
       const split = splitRoute(route.path);
       if (split === null) app.post(route.path, mount(route.path, dialect, draw));
       else methods.set(split.prefix, (methods.get(split.prefix) ?? new Map()).set(split.method, { dialect, draw }));
@@ -117,7 +122,9 @@ function listHandler(parts: RouteParts): Handler {
   return async (request, facts) => {
     const dialect = dialectOf({ ...splitUrl(request.url), headers: request.headers }, parts.dialects);
     const caller = await identify(parts, request, facts, dialect);
-    return json(dialect.renderModels(parts.gateway.router.list(caller.tenant.models), callOf(facts, null)), facts);
+    const query = new URLSearchParams(splitUrl(request.url).query);
+    const call = { ...callOf(facts, null), parameter: (name: string) => query.get(name) };
+    return json(dialect.renderModels(parts.gateway.router.list(caller.tenant.models), call), facts);
   };
 }
 
@@ -154,7 +161,7 @@ export function callOf({ requestId, receivedAt }: Facts, pathModel: string | nul
   return { requestId, pathModel, receivedAt };
 }
 
-function wildcard(request: Request): string {
+export function wildcard(request: Request): string {
   return (request.params as { readonly '*'?: string })['*'] ?? '';
 }
 

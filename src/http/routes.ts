@@ -5,6 +5,9 @@ import type { Call, Dialect, Route } from '../dialects/dialect.ts';
 import { GatewayError } from '../errors.ts';
 import { serve } from '../gateway.ts';
 import type { Incoming } from '../gateway.ts';
+import { checkParts } from '../image/limits.ts';
+import { estimateTokens } from '../image/tokens.ts';
+import type { EstimatedTokens } from '../image/tokens.ts';
 import { authenticate, readCredentials } from '../tenants/authenticate.ts';
 import type { Caller } from '../tenants/authenticate.ts';
 import { readTags } from '../tenants/tags.ts';
@@ -12,7 +15,6 @@ import { splice } from '../wire/json.ts';
 import type { JsonObject } from '../wire/json.ts';
 import { pictureWish } from './accept.ts';
 import { readJsonBody, USUAL_PACE } from './body.ts';
-import { countHandler } from './count.ts';
 import { commonHeaders } from './exchange.ts';
 import type { Answered, Facts } from './exchange.ts';
 import { checkLater, serveLater } from './later.ts';
@@ -118,6 +120,33 @@ function drawHandler(parts: RouteParts, dialect: Dialect, route: Route): Handler
   };
 }
 
+/** Counts what a request would be to read: by ourselves, without a word to the vendor, and for nothing. */
+function countHandler(
+  parts: RouteParts,
+  dialect: Dialect,
+  { parseRequest }: Route,
+  renderCount: (tokens: EstimatedTokens, call: Call) => JsonObject,
+): Handler {
+  return async (request, facts, source) => {
+    const caller = await identify(parts, request, facts, dialect);
+    const call = callOf(facts, splitMethod(wildcard(request))?.model ?? null);
+    const limits = { bytes: parts.bodyBytes, budget: parts.budget, pace: USUAL_PACE };
+    const body = await readJsonBody(source, limits);
+    facts.bytesIn = body.byteLength;
+    const letGo = body.retain();
+    try {
+      const asked = parseRequest(body.value, call);
+      facts.modelAsked = asked.model;
+      const { model } = parts.gateway.router.route(asked.model, caller.tenant.models);
+      facts.modelRouted = model.id;
+      checkParts(asked, model);
+      return json(renderCount(estimateTokens(asked, model), call), facts);
+    } finally {
+      letGo();
+    }
+  };
+}
+
 function listHandler(parts: RouteParts): Handler {
   return async (request, facts) => {
     const dialect = dialectOf({ ...splitUrl(request.url), headers: request.headers }, parts.dialects);
@@ -161,7 +190,7 @@ export function callOf({ requestId, receivedAt }: Facts, pathModel: string | nul
   return { requestId, pathModel, receivedAt };
 }
 
-export function wildcard(request: Request): string {
+function wildcard(request: Request): string {
   return (request.params as { readonly '*'?: string })['*'] ?? '';
 }
 

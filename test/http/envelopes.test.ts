@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { claude } from '../../src/dialects/claude/dialect.ts';
 import { gemini } from '../../src/dialects/gemini/dialect.ts';
 import { openaiImages } from '../../src/dialects/openai-images/dialect.ts';
 import { expectEnvelope, failedOf } from '../support/envelope.ts';
@@ -37,11 +38,17 @@ const DRAWN: readonly (readonly [string, EnvelopeOf])[] = [
   [`/v1beta/${GENERATE}`, 'google'],
   [`/v1/${GENERATE}`, 'google'],
   [`/${GENERATE}`, 'google'],
+  ['/v1/messages', 'claude'],
+  ['/messages', 'claude'],
 ];
 const bodyFor = (dialect: EnvelopeOf, more: Record<string, unknown> = {}): string =>
   JSON.stringify(
-    dialect === 'openai'
-      ? { prompt: 'x', image_size: '512', ...more }
+    dialect !== 'google'
+      ? {
+          ...(dialect === 'openai' ? { prompt: 'x' } : { messages: [{ role: 'user', content: 'x' }] }),
+          image_size: '512',
+          ...more,
+        }
       : { contents: [{ parts: [{ text: 'x' }] }], generationConfig: { imageConfig: { imageSize: '512' } }, ...more },
   );
 
@@ -73,7 +80,7 @@ describe.each(DRAWN)('%s', (path, dialect) => {
     const failed = await post(path, '{}');
     expect(failed.status).toBe(400);
     expect(expectEnvelope(failed, dialect)).toContain(
-      dialect === 'openai' ? 'prompt is missing' : 'contents is missing',
+      `${{ openai: 'prompt', google: 'contents', claude: 'messages' }[dialect]} is missing`,
     );
   });
 
@@ -247,7 +254,7 @@ describe('what a base URL too many makes of a path', () => {
     ['/images/variations/', '/images/variations', 'openai'],
     ['/v1beta/openai//chat/completions?key=x', '/v1beta/openai/chat/completions', 'openai'],
     ['/v1/responses/resp_4711', '/v1/responses', 'openai'],
-    ['/v1/messages', '/v1/messages', 'openai'],
+    ['/v1/messages/batches', '/v1/messages/batches', 'claude'],
     ['/v1/embeddings', '/v1/embeddings', 'openai'],
     ['/v1/files', '/v1/files', 'openai'],
     ['/v1/batches', '/v1/batches', 'openai'],
@@ -263,7 +270,7 @@ describe('what a base URL too many makes of a path', () => {
         expect(failed.status).toBe(404);
         expect(expectEnvelope(failed, dialect)).toBe(
           `This version does not serve ${named}. It serves POST /v1/images/generations, ` +
-            'POST /v1beta/models/{model}:generateContent, GET /v1/models.',
+            'POST /v1/messages, POST /v1beta/models/{model}:generateContent, GET /v1/models.',
         );
         if (dialect === 'openai') expect(failed.body).toContain('"code":"not_served"');
       }

@@ -39,7 +39,6 @@ const DRAWN: readonly (readonly [string, EnvelopeOf])[] = [
   [`/v1/${GENERATE}`, 'google'],
   [`/${GENERATE}`, 'google'],
   ['/v1/messages', 'claude'],
-  ['/messages', 'claude'],
 ];
 const bodyFor = (dialect: EnvelopeOf, more: Record<string, unknown> = {}): string =>
   JSON.stringify(
@@ -98,8 +97,13 @@ describe.each(DRAWN)('%s', (path, dialect) => {
     expect(failed.status).toBe(401);
     expect(expectEnvelope(failed, dialect)).toMatch(/API key/);
     expect(failed.body).not.toMatch(/wrong|c2st/);
-    if (dialect === 'openai') expect(failed.body).toContain('"code":"invalid_api_key"');
-    else expect(failed.body).toContain('"status":"UNAUTHENTICATED"');
+    expect(failed.body).toContain(
+      {
+        openai: '"code":"invalid_api_key"',
+        google: '"status":"UNAUTHENTICATED"',
+        claude: '"type":"authentication_error"',
+      }[dialect],
+    );
   });
 
   test('a key in the query is read where Google puts it, and nowhere else', async () => {
@@ -153,7 +157,7 @@ describe.each(DRAWN)('%s', (path, dialect) => {
 
   test('a model the key may not use is a 403', async () => {
     const pro = path.replace('3.1-flash', '3-pro');
-    const failed = await post(pro, bodyFor(dialect, dialect === 'openai' ? { model: 'nano-banana-pro' } : {}), {
+    const failed = await post(pro, bodyFor(dialect, dialect === 'google' ? {} : { model: 'nano-banana-pro' }), {
       authorization: `Bearer ${FLASH_KEY}`,
     });
     expect(failed.status).toBe(403);
@@ -163,15 +167,15 @@ describe.each(DRAWN)('%s', (path, dialect) => {
   test('a model nobody knows is a 404 that says what is near', async () => {
     const failed = await post(
       path.replace('3.1-flash-image', '3.1-flsh-image'),
-      bodyFor(dialect, dialect === 'openai' ? { model: 'gemini-3.1-flsh-image' } : {}),
+      bodyFor(dialect, dialect === 'google' ? {} : { model: 'gemini-3.1-flsh-image' }),
     );
     expect(failed.status).toBe(404);
     expect(expectEnvelope(failed, dialect)).toMatch(/nearest names here: gemini-3.1-flash-image,/);
   });
 
-  test('a budget that is used up is a 429 that is not to be sent again', async () => {
+  test('a budget that is used up is a 429, or Claude’s 402, that is not to be sent again', async () => {
     const failed = await post(path, bodyFor(dialect), { authorization: `Bearer ${POOR_KEY}` });
-    expect([failed.status, failed.headers.get('x-should-retry')]).toEqual([429, 'false']);
+    expect([failed.status, failed.headers.get('x-should-retry')]).toEqual([dialect === 'claude' ? 402 : 429, 'false']);
     expect(expectEnvelope(failed, dialect)).toContain('$0.01');
   });
 
@@ -193,7 +197,8 @@ describe.each(DRAWN)('%s', (path, dialect) => {
     gateway.simulator.rule({ fault, times: 1 });
     const failed = await post(path, bodyFor(dialect));
     expectEnvelope(failed, dialect);
-    expect([failed.status, failed.headers.get('x-should-retry')]).toEqual([status, retry]);
+    const isBusy = dialect === 'claude' && status === 503;
+    expect([failed.status, failed.headers.get('x-should-retry')]).toEqual([isBusy ? 529 : status, retry]);
   });
 });
 
@@ -291,10 +296,13 @@ describe.each([
   ['the mark of Google’s SDK', { 'x-goog-api-client': 'google-genai-sdk/3.1.0' }, '', 'google'],
   ['the key in the query', {}, `?key=${KEY}`, 'google'],
   ['the mark of OpenAI’s SDK', { 'x-goog-api-key': KEY, 'x-stainless-lang': 'js' }, '', 'openai'],
+  ['the mark of Claude’s SDK', { 'anthropic-version': '2023-06-01', 'x-stainless-lang': 'js' }, '', 'claude'],
 ] as const)('/v1/models with %s', (_, marks, query, dialect) => {
   test('is in the dialect of whoever asks', async () => {
     const { body } = await send(`/v1/models${query}`, { headers: { ...AUTHORIZED, ...marks } });
-    expect(Object.keys(JSON.parse(body) as object)).toContain(dialect === 'openai' ? 'data' : 'models');
+    expect(Object.keys(JSON.parse(body) as object)).toContain(
+      { openai: 'object', google: 'models', claude: 'has_more' }[dialect],
+    );
   });
 
   test.each([
@@ -342,7 +350,7 @@ describe('a fault of our own', () => {
     ['/v1/models', 'openai'],
     ['/v1beta/models', 'google'],
   ] as const)('on %s is a 500 with a request id; its reason is in the log and nowhere else', async (path, dialect) => {
-    const dialects = [gemini, openaiImages].map((each) => ({ ...each, renderModels: broken }));
+    const dialects = [claude, gemini, openaiImages].map((each) => ({ ...each, renderModels: broken }));
     const server = await startSmallServer({ dialects });
     const failed = await send(path, { headers: { 'x-api-key': SMALL_KEY } }, server.url);
     expect([failed.status, failed.headers.get('x-should-retry')]).toEqual([500, 'false']);

@@ -19,6 +19,8 @@ export interface RequestLine {
   readonly size: string | null;
   readonly pictures: number;
   readonly cache: string | null;
+  /** What is kept of its answer, to be purged by. */
+  readonly cacheKey: string | null;
   readonly costUsd: string | null;
   /** A machine word for what went wrong. */
   readonly code: string | null;

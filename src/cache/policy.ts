@@ -152,10 +152,9 @@ export interface Answered {
   readonly stored: boolean;
 }
 
-/** The value of Cache-Status: https://www.rfc-editor.org/rfc/rfc9211#section-2. `keys`: the digests of what is kept. */
-export function cacheStatus(decision: Decision, { hit, collapsed, stored }: Answered, keys: readonly string[]): string {
-  const key = keys.length === 0 ? [] : [`key="${keys.join(' ')}"`];
-  if (hit !== null) return ['Plantain', 'hit', `ttl=${hit.ttlSeconds}`, ...key].join('; ');
+/** The value of Cache-Status, but for the key: https://www.rfc-editor.org/rfc/rfc9211#section-2 */
+export function cacheStatus(decision: Decision, { hit, collapsed, stored }: Answered): string {
+  if (hit !== null) return `Plantain; hit; ttl=${hit.ttlSeconds}`;
   const { bypass } = decision;
   return [
     'Plantain',
@@ -163,7 +162,6 @@ export function cacheStatus(decision: Decision, { hit, collapsed, stored }: Answ
     ...(stored ? ['stored'] : []),
     ...(collapsed ? ['collapsed'] : []),
     ...(bypass === null ? [] : [`detail="${bypass}"`]),
-    ...key,
   ].join('; ');
 }
 

@@ -11,6 +11,8 @@ export interface Dialect {
   readonly name: DialectName;
   /** It answers with the vendor's own words, and so never with a rendition. */
   readonly native: boolean;
+  /** Whether an answer may be the bytes of one picture and nothing else (`Accept: image/*`); absent: what surrounds it is part of it. */
+  readonly bare?: boolean;
   /** Where pictures are asked for, by POST. */
   readonly routes: readonly Route[];
   /** Where the tasks are asked for that `Prefer: respond-async` makes of its requests, the vendor's base first; empty: it has none, and passes that over. */

@@ -8,6 +8,7 @@ import type { GatewayParts, Incoming } from '../gateway.ts';
 import { formatOf } from '../image/delivery.ts';
 import { checkParts } from '../image/limits.ts';
 import type { Model, Target } from '../image/model.ts';
+import { inWordsOf } from '../image/places.ts';
 import { drawsOf } from '../image/request.ts';
 import type { Draw, ImageRequest, PictureFormat } from '../image/request.ts';
 import { underFloor } from '../image/safety.ts';
@@ -52,9 +53,8 @@ export async function planRequest(parts: GatewayParts, asking: Asking, verb: 'cl
   const { model, target } = parts.router.route(parsed.model, caller.tenant.models);
   trace.modelRouted = model.id;
   const request = withFloor(parsed, caller, dialect.native ? 'safetySettings' : 'safety_settings');
-  checkParts(request, model);
   const shape = resolveShape(request.shape, model);
-  const plans = await planAll(parts, asking, model, drawsOf(request, model.id, shape), verb);
+  const plans = await planChecked(parts, asking, model, request, shape, verb);
   const pictures = await Promise.all(plans.map(async (plan) => ({ ...plan, hit: await lookUp(parts, plan) })));
   return { request, format, model, target, shape, pictures };
 }
@@ -75,6 +75,23 @@ function withFloor(request: ImageRequest, { tenant }: Caller, field: string): Im
   const { safety, warnings } = underFloor(request.safety, tenant.safetyFloor ?? null, field);
   const { delivery } = request;
   return { ...request, safety, delivery: { ...delivery, warnings: [...delivery.warnings, ...warnings] } };
+}
+
+/** What shows only here to be no good is told by the name its caller gave it. */
+async function planChecked(
+  parts: GatewayParts,
+  asking: Asking,
+  model: Model,
+  request: ImageRequest,
+  shape: Planned['shape'],
+  verb: 'claim' | 'check',
+): Promise<readonly Plan[]> {
+  try {
+    checkParts(request, model);
+    return await planAll(parts, asking, model, drawsOf(request, model.id, shape), verb);
+  } catch (error) {
+    throw inWordsOf(request, error);
+  }
 }
 
 async function planAll(

@@ -26,6 +26,8 @@ export interface Facts extends Trace {
   size: string | null;
   pictures: number;
   cache: string | null;
+  /** What is kept of the answer, to be purged by; several are parted by spaces. */
+  cacheKey: string | null;
   costUsd: string | null;
   code: string | null;
   bytesIn: number;
@@ -46,6 +48,7 @@ export function newFacts(requestId: string, route: string, method: string, recei
     size: null,
     pictures: 0,
     cache: null,
+    cacheKey: null,
     costUsd: null,
     code: null,
     bytesIn: 0,

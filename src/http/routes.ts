@@ -6,6 +6,7 @@ import { GatewayError } from '../errors.ts';
 import { serve } from '../gateway.ts';
 import type { Incoming } from '../gateway.ts';
 import { checkParts } from '../image/limits.ts';
+import { inWordsOf } from '../image/places.ts';
 import { estimateTokens } from '../image/tokens.ts';
 import type { EstimatedTokens } from '../image/tokens.ts';
 import { authenticate, readCredentials } from '../tenants/authenticate.ts';
@@ -66,7 +67,7 @@ export function registerRoutes(app: FastifyInstance, parts: RouteParts, mount: M
 function drawHandler(parts: RouteParts, dialect: Dialect, route: Route): Handler {
   return async (request, facts, source) => {
     await identify(parts, request, facts, dialect);
-    const wish = dialect.native ? null : pictureWish(request.headers.accept);
+    const wish = dialect.bare === true ? pictureWish(request.headers.accept) : null;
     const directives = parseCacheControl(request.headers['cache-control']);
     const idempotencyKey = readIdempotencyKey(request.headers['idempotency-key']);
     const tags = readTags(request.headers['x-plantain-tags']);
@@ -139,7 +140,11 @@ function countHandler(
       facts.modelAsked = asked.model;
       const { model } = parts.gateway.router.route(asked.model, caller.tenant.models);
       facts.modelRouted = model.id;
-      checkParts(asked, model);
+      try {
+        checkParts(asked, model);
+      } catch (error) {
+        throw inWordsOf(asked, error);
+      }
       return json(renderCount(estimateTokens(asked, model), call), facts);
     } finally {
       letGo();

@@ -85,13 +85,14 @@ function note(facts: Facts, { pictures, costNanos }: Served): void {
   facts.size = `${picture.info.width}x${picture.info.height}`;
   facts.pictures = pictures.length;
   facts.cache = statusOf(pictures);
+  facts.cacheKey = keysOf(pictures);
   facts.costUsd = formatUsd(costNanos);
 }
 
 function pictureHeaders({ pictures, model }: Served, facts: Facts): Record<string, string> {
   const ages = pictures.map(({ flown }) => flown.hit?.ageSeconds ?? null).filter((age) => age !== null);
   return {
-    'cache-status': facts.cache ?? '',
+    'cache-status': [facts.cache ?? '', ...(facts.cacheKey === null ? [] : [`key="${facts.cacheKey}"`])].join('; '),
     ...(ages.length > 0 && { age: String(Math.max(...ages)) }),
     'x-plantain-model': model.id,
     'x-plantain-upstream': facts.upstream ?? '',
@@ -101,14 +102,18 @@ function pictureHeaders({ pictures, model }: Served, facts: Facts): Record<strin
   };
 }
 
-/** One member for the whole answer: that of the picture the cache did least for, with the keys of all that are kept. */
+/** One member for the whole answer: that of the picture the cache did least for. */
 function statusOf(pictures: readonly ServedPicture[]): string {
   const order = { drawn: 0, joined: 1, hit: 2 } as const;
   const least = pictures.toSorted((left, right) => order[left.how] - order[right.how])[0]!;
   const { hit, stored } = least.flown;
+  return cacheStatus(least.decision, { hit, collapsed: least.how === 'joined', stored });
+}
+
+/** Of those that are kept, by which an operator can purge them. */
+function keysOf(pictures: readonly ServedPicture[]): string | null {
   const kept = pictures.filter(({ flown }) => flown.hit !== null || flown.stored);
-  const keys = kept.map(({ key }) => key.digest);
-  return cacheStatus(least.decision, { hit, collapsed: least.how === 'joined', stored }, keys);
+  return kept.length === 0 ? null : kept.map(({ key }) => key.digest).join(' ');
 }
 
 /** Header values are one line of ASCII; a comma would begin the next warning. */

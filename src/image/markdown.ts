@@ -39,7 +39,8 @@ export function readMarkdown(value: LongString | string, path: string): readonly
     if (mark >= 0 && PICTURE_URL.test(address.beginning(LONGEST_HEADER))) {
       take(mark);
       const title = address.indexOf(' ');
-      found.push(readDataUrl(title < 0 ? address : address.slice(0, title), path));
+      const url = title < 0 ? address : address.slice(0, title);
+      found.push(readDataUrl(typeof value === 'string' ? url.text() : url, path));
       done = close + 1;
     }
     at = whole.indexOf(ADDRESS, close);
@@ -51,6 +52,7 @@ export function readMarkdown(value: LongString | string, path: string): readonly
 /** Where the picture begins whose description ends at `end`; -1: it is a link. */
 function markBefore(whole: LongString, start: number, end: number): number {
   const from = Math.max(start, end - LONGEST_DESCRIPTION);
-  const mark = whole.slice(from, end).beginning(LONGEST_DESCRIPTION).lastIndexOf('![');
-  return mark < 0 ? -1 : from + mark;
+  const before = whole.slice(from, end).beginning(LONGEST_DESCRIPTION);
+  const mark = before.lastIndexOf('![');
+  return mark < 0 || before.includes('](', mark) ? -1 : from + mark;
 }

@@ -12,6 +12,11 @@ export interface ImageRequest {
   readonly model: string | null;
   readonly turns: readonly Turn[];
   readonly system: Turn | null;
+  /**
+   * How the caller spells a place in Gemini's request, `contents[0].parts[1]`, where a failure may be about it that shows
+   * only later; absent: like that.
+   */
+  readonly places?: ReadonlyMap<string, string>;
   /** What may come back, sorted; the dialect fills in its default. */
   readonly modalities: readonly Modality[];
   readonly shape: AskedShape;

@@ -159,15 +159,15 @@ describe('cacheStatus', () => {
   const miss = { hit: null, collapsed: false, stored: false };
 
   it.each([
-    [cacheStatus(seeded, { ...miss, hit: { ttlSeconds: 604_795 } }, []), 'Plantain; hit; ttl=604795'],
-    [cacheStatus(seeded, { ...miss, stored: true }, []), 'Plantain; fwd=miss; stored'],
-    [cacheStatus(seeded, miss, []), 'Plantain; fwd=miss'],
-    [cacheStatus(seeded, { ...miss, collapsed: true }, []), 'Plantain; fwd=miss; collapsed'],
-    [cacheStatus(decision({}), miss, []), 'Plantain; fwd=bypass; detail="no-seed"'],
-    [cacheStatus(decision({}), { ...miss, collapsed: true }, []), 'Plantain; fwd=bypass; collapsed; detail="no-seed"'],
-    [cacheStatus(decision({ seed: 1 }, 'no-store'), miss, []), 'Plantain; fwd=bypass; detail="no-store"'],
+    [cacheStatus(seeded, { ...miss, hit: { ttlSeconds: 604_795 } }), 'Plantain; hit; ttl=604795'],
+    [cacheStatus(seeded, { ...miss, stored: true }), 'Plantain; fwd=miss; stored'],
+    [cacheStatus(seeded, miss), 'Plantain; fwd=miss'],
+    [cacheStatus(seeded, { ...miss, collapsed: true }), 'Plantain; fwd=miss; collapsed'],
+    [cacheStatus(decision({}), miss), 'Plantain; fwd=bypass; detail="no-seed"'],
+    [cacheStatus(decision({}), { ...miss, collapsed: true }), 'Plantain; fwd=bypass; collapsed; detail="no-seed"'],
+    [cacheStatus(decision({ seed: 1 }, 'no-store'), miss), 'Plantain; fwd=bypass; detail="no-store"'],
     [
-      cacheStatus(decision({ seed: 1 }, 'no-cache'), { ...miss, stored: true }, []),
+      cacheStatus(decision({ seed: 1 }, 'no-cache'), { ...miss, stored: true }),
       'Plantain; fwd=request; stored; detail="no-cache"',
     ],
   ])('says %s', (said, expected) => {

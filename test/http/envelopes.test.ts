@@ -241,10 +241,10 @@ describe('what a base URL too many makes of a path', () => {
 
   test.each([
     ['/v1/images/edits', 'openai'],
-    ['/v1/chat/completions', 'openai'],
+    ['/v1/responses', 'openai'],
     ['/v1/nope', 'openai'],
     ['/', 'openai'],
-    ['/v1beta/openai/chat/completions', 'openai'],
+    ['/v1beta/openai/completions', 'openai'],
     ['/v1beta/nope', 'google'],
     ['/upload/v1beta/files', 'google'],
     ['/v1/models/gemini-3.1-flash-image:streamGenerateContent', 'google'],
@@ -257,7 +257,7 @@ describe('what a base URL too many makes of a path', () => {
   test.each([
     ['/v1/images/edits', '/v1/images/edits', 'openai'],
     ['/images/variations/', '/images/variations', 'openai'],
-    ['/v1beta/openai//chat/completions?key=x', '/v1beta/openai/chat/completions', 'openai'],
+    ['/v1beta/openai//responses?key=x', '/v1beta/openai/responses', 'openai'],
     ['/v1/responses/resp_4711', '/v1/responses', 'openai'],
     ['/v1/messages/batches', '/v1/messages/batches', 'claude'],
     ['/v1/embeddings', '/v1/embeddings', 'openai'],
@@ -274,7 +274,7 @@ describe('what a base URL too many makes of a path', () => {
         const failed = await send(path, { method, headers: AUTHORIZED });
         expect(failed.status).toBe(404);
         expect(expectEnvelope(failed, dialect)).toBe(
-          `This version does not serve ${named}. It serves POST /v1/images/generations, ` +
+          `This version does not serve ${named}. It serves POST /v1/chat/completions, POST /v1/images/generations, ` +
             'POST /v1/messages, POST /v1beta/models/{model}:generateContent, GET /v1/models.',
         );
         if (dialect === 'openai') expect(failed.body).toContain('"code":"not_served"');

@@ -153,6 +153,16 @@ describe.each(GENERATIONS)('@anthropic-ai/sdk $generation', ({ generation, Clien
     });
   });
 
+  test('a type that its model does not read is named by its place', async () => {
+    const source = { type: 'base64' as const, media_type: 'image/gif' as const, data: 'R0lGODlh' };
+    const messages = [
+      { role: 'user' as const, content: 'one' },
+      { role: 'user' as const, content: [{ type: 'image' as const, source }] },
+    ];
+    for (const asked of [create({ messages }), client().messages.countTokens({ model: FLASH, messages })])
+      await expect(asked).rejects.toThrow(/messages\[1\]\.content\[0\]: .* does not take this type/);
+  });
+
   test('tokens are counted without drawing anything', async () => {
     const before = calls();
     const [picture] = picturesOf(await create({ seed: 1, image_size: '512' }));

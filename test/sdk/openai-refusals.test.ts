@@ -108,8 +108,6 @@ describe('what the caller can mend', () => {
     const calls: Readonly<Record<string, () => PromiseLike<unknown>>> = {
       '/v1/images/edits': () => client.images.edit({ prompt: 'x', image }),
       '/v1/images/variations': () => client.images.createVariation({ image }),
-      '/v1/chat/completions': () =>
-        client.chat.completions.create({ model: 'm', messages: [{ role: 'user', content: 'draw' }] }),
       '/v1/responses': () => client.responses.create({ model: 'm', input: 'draw' }),
       '/v1/files': () => client.files.list(),
     };
@@ -118,7 +116,7 @@ describe('what the caller can mend', () => {
       expect(error, path).toBeInstanceOf(OpenAI.NotFoundError);
       expect(error).toMatchObject({ code: 'not_served', type: 'invalid_request_error' });
       expect(error).toMatchObject({
-        message: expect.stringContaining(`does not serve ${path}. It serves POST /v1/images`),
+        message: expect.stringContaining(`does not serve ${path}. It serves POST /v1/chat`),
       });
     }
   });

@@ -21,6 +21,9 @@ afterAll(() => gateway.close());
 /** The reply as far as any client reads it. */
 interface Reply {
   readonly data?: readonly { readonly b64_json?: string }[];
+  readonly choices?: readonly {
+    readonly message: { readonly images?: readonly { readonly image_url: { readonly url: string } }[] };
+  }[];
   readonly object?: string;
   readonly id?: string;
   readonly models?: readonly unknown[];
@@ -49,8 +52,10 @@ async function replay({ line, headers, body }: Recorded): Promise<{ readonly sta
   return { status: incoming.statusCode ?? 0, reply: JSON.parse(Buffer.concat(chunks).toString()) as Reply };
 }
 
-function picturesIn({ data, candidates, content }: Reply): readonly (string | undefined)[] {
+function picturesIn({ data, choices, candidates, content }: Reply): readonly (string | undefined)[] {
   if (content !== undefined) return content.flatMap(({ type, source }) => (type === 'image' ? [source?.data] : []));
+  if (choices !== undefined)
+    return choices.flatMap(({ message }) => message.images?.map(({ image_url }) => image_url.url.split(',')[1]));
   if (data !== undefined) return data.map(({ b64_json }) => b64_json);
   const parts = candidates?.flatMap(({ content }) => content.parts) ?? [];
   return parts.flatMap(({ thought, inlineData }) => (inlineData && thought !== true ? [inlineData.data] : []));
@@ -83,7 +88,8 @@ describe.each([
       const names = expected.dialect === 'gemini' ? (reply.models ?? [reply.name]) : (reply.data ?? [reply.id]);
       expect(names.filter(Boolean)).toHaveLength(expected.models);
     } else {
-      expect({ openai: reply.data, gemini: reply.candidates, claude: reply.content }[expected.dialect]).toBeDefined();
+      const answered = { openai: reply.data ?? reply.choices, gemini: reply.candidates, claude: reply.content };
+      expect(answered[expected.dialect]).toBeDefined();
       expect(await Promise.all(picturesIn(reply).map(sizeIn))).toEqual(expected.pictures);
     }
   });

@@ -92,7 +92,7 @@ describe('the first start', () => {
 
     const first = await shell(images!, directory);
     expect(first).toMatch(/^HTTP\/1\.1 200 OK/);
-    expect(first).toMatch(/^cache-status: Plantain; fwd=miss; stored\r$/im);
+    expect(first).toMatch(/^cache-status: Plantain; fwd=miss; stored; key="[0-9a-f]{64}"\r$/im);
     const fox = readFileSync(join(directory, 'fox.png'));
     expect(await checkPicture(fox)).toMatchObject({ type: 'png', width: 1024, height: 1024 });
 

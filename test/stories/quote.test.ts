@@ -59,6 +59,13 @@ describe('a quote', () => {
     expect(await scraped(gateway, 'plantain_cache_requests_total')).toBe(0);
   });
 
+  test('of a chat is that of the picture asked for in it', async () => {
+    const chat = { ...fox, prompt: undefined, messages: [{ role: 'user', content: fox.prompt }] };
+    await gateway.post(IMAGES, fox);
+    expect(await quoteOf(asked('/v1/chat/completions'), { ...chat, modalities: ['image'] })).toMatchObject({ hits: 1 });
+    expect(await quoteOf(asked('/v1/chat/completions'), chat)).toMatchObject({ hits: 0, to_draw: 1 });
+  });
+
   test('is near what the request then costs, and worst is what is set aside', async () => {
     const { cost_usd } = await quoteOf(asked(IMAGES), fox);
     gateway.simulator.settings.latencyMs = 400;
@@ -135,7 +142,7 @@ describe('what cannot be quoted', () => {
   });
 
   test('is a path that draws nothing: the answer names those that do', async () => {
-    const unknown = await gateway.post(asked('/v1/chat/completions'), fox);
+    const unknown = await gateway.post(asked('/v1/responses'), fox);
     expect(unknown.status).toBe(404);
     expect((await bodyOf<OpenAIError>(unknown)).error).toMatchObject({
       param: 'for',

@@ -1,5 +1,5 @@
 import { textPart } from '../../image/conversation.ts';
-import type { PassOver } from '../../image/conversation.ts';
+import type { PassOver, Placed } from '../../image/conversation.ts';
 import { isDataUrl, readDataUrl } from '../../image/data-url.ts';
 import { invalidValue, missingField, readObject, readOneOf, readString, unsupportedField } from '../../image/fields.ts';
 import { readMarkdown } from '../../image/markdown.ts';
@@ -34,12 +34,14 @@ const KINDS: ReadonlyMap<string, Kind> = new Map<string, Kind>([
 const CALL = /^(?:[a-z_]+_)?tool_(?:use|result|reference)$/;
 
 /** A string, or a list of blocks. What is empty says nothing. */
-export function parseContent(value: Json, path: string, passOver: PassOver): readonly Part[] {
-  if (typeof value === 'string' || value instanceof LongString) return readText(value, path);
+export function parseContent(value: Json, path: string, passOver: PassOver): readonly Placed[] {
+  const placed = (parts: readonly Part[], at: string) => parts.map((part) => ({ part, path: at }));
+  if (typeof value === 'string' || value instanceof LongString) return placed(readText(value, path), path);
   if (!Array.isArray(value)) throw invalidValue(path, 'a string or a list of content blocks');
-  return value.flatMap((item, index) =>
-    parseBlock(readObject(item, `${path}[${index}]`), `${path}[${index}]`, passOver),
-  );
+  return value.flatMap((item, index) => {
+    const at = `${path}[${index}]`;
+    return placed(parseBlock(readObject(item, at), at, passOver), at);
+  });
 }
 
 function parseBlock(block: JsonObject, path: string, passOver: PassOver): readonly Part[] {
@@ -76,7 +78,7 @@ function readText(value: LongString | string, path: string): readonly Part[] {
 /** What a tool gave back is told to the model like anything else its user tells it. */
 function parseResult(block: JsonObject, path: string, passOver: PassOver): readonly Part[] {
   const { content = null } = block;
-  return content === null ? [] : parseContent(content, `${path}.content`, passOver);
+  return content === null ? [] : parseContent(content, `${path}.content`, passOver).map(({ part }) => part);
 }
 
 function parseImage(block: JsonObject, path: string): PicturePart {

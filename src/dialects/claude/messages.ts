@@ -1,10 +1,9 @@
 import { converse } from '../../image/conversation.ts';
-import type { PassOver, Said } from '../../image/conversation.ts';
+import type { PassOver, Placed, Said } from '../../image/conversation.ts';
 import { invalidValue, missingField, readObject, readOneOf, unsupportedField } from '../../image/fields.ts';
 import { take } from '../../image/native/spelling.ts';
 import type { Fields } from '../../image/native/spelling.ts';
 import { listed } from '../../image/native/extras.ts';
-import type { Part, Turn } from '../../image/request.ts';
 import type { Json } from '../../wire/json.ts';
 import { parseContent } from './blocks.ts';
 
@@ -35,22 +34,19 @@ const KNOWN = new Set([
 ]);
 
 /** `system` and `messages`. Pictures of earlier answers become the model's own. */
-export function readConversation(own: Fields, warnings: string[]): Pick<Conversation, 'turns' | 'system'> {
+export function readConversation(own: Fields, warnings: string[]): Conversation {
   const passedOver: string[] = [];
   const passOver: PassOver = (path) => passedOver.push(path);
-  const instructions = take(own, 'system', (value, path) => ({ parts: parseInstructions(value, path, passOver) }));
+  const instructions = take(own, 'system', (value, path) => parseInstructions(value, path, passOver))?.value ?? [];
   const messages = take(own, 'messages', (value, path) => parseMessages(value, path, passOver));
   if (messages === null) throw missingField('messages', 'a list such as [{"role":"user","content":"a fox in snow"}]');
   if (passedOver.length > 0) warnings.push(`Not passed on to the model: ${listed([...new Set(passedOver)])}.`);
-  const { turns, system } = messages.value;
-  const parts = [...(instructions?.value.parts ?? []), ...(system?.parts ?? [])];
-  return { turns, system: parts.length === 0 ? null : { role: 'user', parts, more: {} } };
+  const { system, ...conversation } = messages.value;
+  const parts = [...instructions.map(({ part }) => part), ...(system?.parts ?? [])];
+  return { ...conversation, system: parts.length === 0 ? null : { role: 'user', parts, more: {} } };
 }
 
-interface Conversation {
-  readonly turns: readonly Turn[];
-  readonly system: Turn | null;
-}
+type Conversation = ReturnType<typeof converse>;
 
 function parseMessages(value: Json, path: string, passOver: PassOver): Conversation {
   const expected = 'a list of messages, such as [{"role":"user","content":"a fox in snow"}]';
@@ -66,18 +62,17 @@ function parseMessage(value: Json, path: string, passOver: PassOver): Said {
   if (content === null) throw missingField(`${path}.content`, 'a string or a list of content blocks');
   for (const [name, field] of Object.entries(message))
     if (field !== null && !KNOWN.has(name)) passOver(`${path}.${name}`);
-  const at = `${path}.content`;
-  return {
-    speaker,
-    parts: speaker === 'system' ? parseInstructions(content, at, passOver) : parseContent(content, at, passOver),
-  };
+  const parse = speaker === 'system' ? parseInstructions : parseContent;
+  const said = parse(content, `${path}.content`, passOver);
+  return { speaker, parts: said.map(({ part }) => part), paths: said.map((each) => each.path) };
 }
 
-function parseInstructions(value: Json, path: string, passOver: PassOver): readonly Part[] {
-  const parts = parseContent(value, path, passOver);
-  if (parts.every(({ kind }) => kind === 'text')) return parts;
+function parseInstructions(value: Json, path: string, passOver: PassOver): readonly Placed[] {
+  const said = parseContent(value, path, passOver);
+  const picture = said.find(({ part }) => part.kind === 'picture');
+  if (picture === undefined) return said;
   throw unsupportedField(
-    path,
+    picture.path,
     'instructions are text; send the picture in a message of the user.',
     'unsupported_value',
   );

@@ -1,5 +1,5 @@
 import { textPart } from '../../image/conversation.ts';
-import type { PassOver } from '../../image/conversation.ts';
+import type { PassOver, Placed } from '../../image/conversation.ts';
 import { isDataUrl, readDataUrl } from '../../image/data-url.ts';
 import { invalidValue, missingField, readObject, readString, unsupportedField } from '../../image/fields.ts';
 import { readMarkdown } from '../../image/markdown.ts';
@@ -28,22 +28,29 @@ const KINDS = {
 const ALLOWED = 'text, image_url, file or refusal';
 
 /** A string, or a list of parts. What is empty says nothing. */
-export function parseContent(value: Json, path: string, passOver: PassOver): readonly Part[] {
+export function parseContent(value: Json, path: string, passOver: PassOver): readonly Placed[] {
   if (value === null) return [];
-  if (typeof value === 'string' || value instanceof LongString) return readText(value, path);
+  if (typeof value === 'string' || value instanceof LongString) return placed(readText(value, path), path);
   if (!Array.isArray(value)) throw invalidValue(path, 'a string, a list of content parts, or null');
-  return value.flatMap((item, index) => parsePart(item, `${path}[${index}]`, passOver));
+  return value.flatMap((item, index) => {
+    const at = `${path}[${index}]`;
+    return placed(parsePart(item, at, passOver), at);
+  });
 }
 
 /** The pictures of an answer that is sent back: as this path writes them, and flatter. */
-export function parseImages(value: Json, path: string, passOver: PassOver): readonly Part[] {
+export function parseImages(value: Json, path: string, passOver: PassOver): readonly Placed[] {
   if (value === null) return [];
   if (!Array.isArray(value))
     throw invalidValue(path, 'a list such as [{"type":"image_url","image_url":{"url":"data:…"}}]');
   return value.map((item, index) => {
     const at = `${path}[${index}]`;
-    return isObject(item) ? parsePicture(item, at, passOver) : readPicture(item, at);
+    return { part: isObject(item) ? parsePicture(item, at, passOver) : readPicture(item, at), path: at };
   });
+}
+
+function placed(parts: readonly Part[], path: string): readonly Placed[] {
+  return parts.map((part) => ({ part, path }));
 }
 
 function parsePart(value: Json, path: string, passOver: PassOver): readonly Part[] {

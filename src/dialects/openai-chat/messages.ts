@@ -13,6 +13,8 @@ export interface Conversation {
   readonly system: Turn | null;
   /** Where that stood which was not passed on. */
   readonly passedOver: readonly string[];
+  /** As `ImageRequest.places`. */
+  readonly places: ReadonlyMap<string, string>;
 }
 
 /** Results of functions are told by whoever called them. */
@@ -56,12 +58,12 @@ function parseMessage(value: Json, path: string, passOver: PassOver): Said {
   const role = readOneOf(message.role ?? null, `${path}.role`, ROLES);
   const speaker = SPEAKERS[role];
   const content = parseContent(message.content ?? null, `${path}.content`, passOver);
-  const parts = [...content, ...parseImages(message.images ?? null, `${path}.images`, passOver)];
-  if (content.length === 0) parts.unshift(...parseContent(message.refusal ?? null, `${path}.refusal`, passOver));
-  const picture = parts.findIndex(({ kind }) => kind === 'picture');
-  if (speaker === 'system' && picture >= 0)
+  const said = [...content, ...parseImages(message.images ?? null, `${path}.images`, passOver)];
+  if (content.length === 0) said.unshift(...parseContent(message.refusal ?? null, `${path}.refusal`, passOver));
+  const picture = said.find(({ part }) => part.kind === 'picture');
+  if (speaker === 'system' && picture !== undefined)
     throw unsupportedField(
-      `${path}.content`,
+      picture.path,
       'instructions are text; send the picture in a message of the user.',
       'unsupported_value',
     );
@@ -70,7 +72,7 @@ function parseMessage(value: Json, path: string, passOver: PassOver): Said {
     const isEmpty = field === null || (Array.isArray(field) && field.length === 0);
     if (!isEmpty && !KNOWN.has(name) && !(isResult && OF_RESULTS.has(name))) passOver(`${path}.${name}`);
   }
-  return { speaker, parts };
+  return { speaker, parts: said.map(({ part }) => part), paths: said.map(({ path }) => path) };
 }
 
 /** One sentence for all of it. */

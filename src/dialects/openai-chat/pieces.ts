@@ -22,7 +22,12 @@ export function piecesOf({ drawn, picture, url }: Delivered): readonly Piece[] {
       else pieces.push({ kind: 'text', text: part.text });
     }
   }
-  return pieces;
+  return pieces.map((piece, index) => {
+    if (piece.kind === 'picture') return piece;
+    // Blank lines around a picture are ours to set.
+    const text = pieces[index + 1] === undefined ? piece.text : piece.text.trimEnd();
+    return { ...piece, text: pieces[index - 1] === undefined ? text : text.trimStart() };
+  });
 }
 
 /** What the model told of its thinking; '' when it told nothing. */

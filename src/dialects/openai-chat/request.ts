@@ -31,7 +31,7 @@ export function parseRequest(body: JsonObject): ImageRequest {
 
   const messages = read('messages', parseMessages);
   if (messages === null) throw missingField('messages', 'a list such as [{"role":"user","content":"a fox in snow"}]');
-  const { turns, system, passedOver } = messages.value;
+  const { turns, system, passedOver, places: named } = messages.value;
   if (passedOver.length > 0) warnings.push(passedOverWarning(passedOver));
   const model = read('model', readName)?.value ?? null;
   const count = read('n', (value, path) => readInteger(value, path, { min: 1, max: 10 }))?.value ?? 1;
@@ -57,6 +57,7 @@ export function parseRequest(body: JsonObject): ImageRequest {
     model,
     turns,
     system,
+    places: named,
     modalities: modalities?.value ?? ['IMAGE', 'TEXT'],
     shape,
     safety: config.safety.length === 0 && moderation?.value === 'low' ? LEAST_SAFETY : config.safety,

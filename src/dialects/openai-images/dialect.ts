@@ -11,6 +11,7 @@ const BASES = ['/v1', '/v1beta/openai', ''];
 export const openaiImages: Dialect = {
   name: 'openai-images',
   native: false,
+  bare: true,
   routes: BASES.map((base) => ({ path: `${base}/images/generations`, isUsual: base === '/v1', parseRequest })),
   tasks: BASES.map((base) => `${base}/images/tasks`),
   // The one most clients speak, and so the one spoken to whoever cannot be told.

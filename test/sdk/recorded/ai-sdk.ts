@@ -89,8 +89,8 @@ export const AI_SDK: readonly Recorded[] = [
     name: 'AI SDK openai-compatible chat',
     line: CHAT,
     headers: aiSdk(BEARER),
-    body: '{"model":"m","messages":[{"role":"user","content":"draw"}]}',
-    expected: notServed('openai'),
+    body: '{"model":"nano-banana-2","messages":[{"role":"user","content":"draw"}]}',
+    expected: pictures('openai', '1024x1024'),
   },
   {
     name: 'AI SDK google.image with seed and size',

@@ -140,15 +140,15 @@ export const OPENAI_NODE: readonly Recorded[] = [
     name: 'openai-node chat with a picture',
     line: CHAT,
     headers: openaiNode(),
-    body: `{"model":"m","modalities":["image","text"],"image_config":{"aspect_ratio":"16:9"},"extra_body":{"google":{}},"messages":[{"role":"user","content":[{"type":"text","text":"draw"},{"type":"image_url","image_url":{"url":"data:image/png;base64,${PNG}"}}]}]}`,
-    expected: notServed('openai'),
+    body: `{"model":"nano-banana-2","modalities":["image","text"],"image_config":{"aspect_ratio":"16:9"},"extra_body":{"google":{}},"messages":[{"role":"user","content":[{"type":"text","text":"draw"},{"type":"image_url","image_url":{"url":"data:image/png;base64,${PNG}"}}]}]}`,
+    expected: pictures('openai', '1376x768'),
   },
   {
     name: 'openai-node chat as a stream',
     line: CHAT,
     headers: openaiNode(),
     body: '{"model":"m","stream":true,"stream_options":{"include_usage":true},"modalities":["image","text"],"messages":[{"role":"user","content":"draw"}]}',
-    expected: notServed('openai'),
+    expected: noModel,
   },
   {
     name: 'openai-node responses with the image tool',

@@ -65,7 +65,7 @@ export const OPENAI_PYTHON: readonly Recorded[] = [
     name: 'openai-python chat with extra_body',
     line: CHAT,
     headers: openaiPython(),
-    body: '{"messages":[{"role":"user","content":"draw"}],"model":"m","modalities":["image","text"],"image_config":{"aspect_ratio":"16:9"},"extra_body":{"google":{"thinking_config":{"include_thoughts":true}}}}',
-    expected: notServed('openai'),
+    body: '{"messages":[{"role":"user","content":"draw"}],"model":"nano-banana-2","modalities":["image","text"],"image_config":{"aspect_ratio":"16:9"},"extra_body":{"google":{"thinking_config":{"include_thoughts":true}}}}',
+    expected: pictures('openai', '1376x768'),
   },
 ];

@@ -25,6 +25,8 @@ import { createAdminServer } from './http/admin/admin.ts';
 import { createByteBudget } from './http/byte-budget.ts';
 import { createOperationsServer } from './http/operations.ts';
 import { createServer } from './http/server.ts';
+import type { StreamPace } from './http/stream.ts';
+import type { Thought } from './image/answer.ts';
 import type { Tier } from './image/size.ts';
 import type { Log } from './log.ts';
 import { createMetrics } from './metrics.ts';
@@ -60,6 +62,8 @@ export interface AppOptions {
   readonly log: Log;
   /** Unix ms; absent: the clock of the machine. */
   readonly now?: () => number;
+  /** Of streamed answers; absent: the usual. */
+  readonly pace?: StreamPace;
 }
 
 /** The composition root: every part made once, in the order of their needs, and handed to those who need it. */
@@ -89,7 +93,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     for (const misfit of registry.roll.misfits()) log.warn('keys: a tenant is refused', { ...misfit });
     const payers = (): readonly Payer[] => registry.roll.payers();
 
-    const flights = new Flights<Flown>({
+    const flights = new Flights<Flown, Thought>({
       now,
       sizeOf: ({ drawn }) => sizeOfDrawn(drawn),
       detachedPerOwner: config.bounds.detachedPerTenant,
@@ -211,6 +215,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       publicUrl: config.publicUrl,
       health,
       closing: closing.signal,
+      ...(options.pace !== undefined && { pace: options.pace }),
     });
     const operations = createOperationsServer(metrics, health);
     const apiUrl = await api.listen({ ...config.listen });

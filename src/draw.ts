@@ -10,8 +10,9 @@ import { alarmOfExcess, noteProhibited } from './draw/alarms.ts';
 import { judge } from './draw/judge.ts';
 import type { Judged } from './draw/judge.ts';
 import { keep } from './draw/keep.ts';
+import { Thoughts } from './draw/thoughts.ts';
 import { weigh, weighAnswer } from './draw/weigh.ts';
-import type { Drawn } from './image/answer.ts';
+import type { Drawn, Thought } from './image/answer.ts';
 import type { Model, Target } from './image/model.ts';
 import { costNanos, worstCaseNanos } from './image/price.ts';
 import type { Draw } from './image/request.ts';
@@ -63,6 +64,8 @@ export interface DrawJob {
   readonly givenUp: AbortSignal;
   /** What other instances wait for; null where none does, or none can be asked. */
   readonly lease: Lease | null;
+  /** Hears what the vendor tells of its thinking while it draws; null where nobody wants to. */
+  readonly tell: ((thought: Thought) => void) | null;
 }
 
 /** What a flight hands to everybody aboard. */
@@ -123,15 +126,17 @@ export async function drawPicture(parts: DrawParts, job: DrawJob): Promise<Flown
 
   const loan = parts.regions.lend();
   const startedAt = performance.now();
+  const thoughts = job.tell === null ? null : new Thoughts(parts.dialect, parts.regions, job.tell);
   parts.metrics.upstreamStarted(model.id);
   const sent = await upstream.client.generate(target.model, body, {
     abandonAfterMs,
     admit: parts.admit,
     keep: loan.keep,
     givenUp,
+    ...(thoughts !== null && { onPiece: thoughts.hear }),
   });
   const drawMs = performance.now() - startedAt;
-  const read = await readReply(parts, sent, job, hold);
+  const read = await readReply(parts, sent, thoughts, job, hold);
   parts.metrics.upstreamEnded(model.id, read.outcome, drawMs / 1000);
   const charge = chargeFor(read, job, hold);
   settle(parts, hold, charge);
@@ -159,8 +164,15 @@ function cancelled(): GatewayError {
 }
 
 /** Money that was set aside never stays so: should the reading itself fail, nobody knows what the reply cost. */
-async function readReply(parts: DrawParts, sent: Sent, { draw, model }: DrawJob, hold: Hold): Promise<Judged> {
+async function readReply(
+  parts: DrawParts,
+  sent: Sent,
+  thoughts: Thoughts | null,
+  { draw, model }: DrawJob,
+  hold: Hold,
+): Promise<Judged> {
   try {
+    await thoughts?.all();
     return await judge(parts.dialect, sent, draw, parts.regions);
   } catch (error) {
     parts.metrics.upstreamEnded(model.id, 'parse', 0);

@@ -13,6 +13,7 @@ import { board } from './gateway/board.ts';
 import type { Landed } from './gateway/board.ts';
 import { ownerKey, planRequest } from './gateway/plan.ts';
 import type { Planned } from './gateway/plan.ts';
+import type { Thought } from './image/answer.ts';
 import type { PictureWish } from './image/delivery.ts';
 import type { Model } from './image/model.ts';
 import type { Draw, ImageRequest, PictureFormat } from './image/request.ts';
@@ -24,7 +25,7 @@ import type { JsonObject } from './wire/json.ts';
 
 export interface GatewayParts extends DrawParts {
   readonly router: Router;
-  readonly flights: Flights<Flown>;
+  readonly flights: Flights<Flown, Thought>;
   /** Of the instances that share a store; null: this one is alone. */
   readonly leases: Leases | null;
   readonly renditions: Renditions;
@@ -57,6 +58,8 @@ export interface Incoming {
   readonly trace: Trace;
   /** Set when it is a task, whose caller does not wait for it. */
   readonly watch: Watch | null;
+  /** Set when the answer is told bit by bit: hears, for the picture of that place, what the vendor tells while it draws. */
+  readonly follow: ((place: number, thought: Thought) => void) | null;
 }
 
 /** Who follows a request that nobody waits for. */

@@ -3,6 +3,7 @@ import type { Answer, Drawn, Picture } from '../image/answer.ts';
 import type { Model } from '../image/model.ts';
 import type { Draw, ImageRequest } from '../image/request.ts';
 import type { EstimatedTokens } from '../image/tokens.ts';
+import type { FramingName } from '../wire/framing.ts';
 import type { Json, JsonObject } from '../wire/json.ts';
 import type { LongString } from '../wire/long-string.ts';
 
@@ -42,18 +43,27 @@ export interface Route {
   parseRequest(body: JsonObject, call: Call): ImageRequest;
   /** Present: nothing is drawn there, and what a request would be to read is counted, at no cost. */
   renderCount?(tokens: EstimatedTokens, call: Call): JsonObject;
+  /** Whether its failures come in a list of one; absent: they never do. */
+  listsErrors?(call: Call): boolean;
 }
 
 /** One answer told bit by bit. What each verb returns is sent in that order; `finish` or `fail` is the last. */
 export interface Events {
   /** When the 200 goes out. */
   begin(): readonly StreamEvent[];
-  /** A draft that the vendor has sent, in the order they come. */
+  /** A draft that the vendor has sent, in the order they come: checked, and not above `delivery.stream.drafts` of each picture. */
   draft(picture: Picture): readonly StreamEvent[];
+  /**
+   * For a dialect that has the vendor's own words: what it sent of its thinking, text or picture, as it came. Where this
+   * is there, `draft` is not called. It is told of all the thoughts of an answer before `finish`, or of none.
+   */
+  thought?(words: JsonObject): readonly StreamEvent[];
   /** The whole answer, checked and settled; the arguments are those of `renderAnswer`. */
   finish(delivered: readonly Delivered[], costNanos: number): readonly StreamEvent[];
-  /** A failure after the 200. Before it there is an ordinary error. */
+  /** A failure after the 200, or one that `renderError` answers with 200. Any other before it is an ordinary error. */
   fail(error: GatewayError): readonly StreamEvent[];
+  /** How the events are written down; absent: `lf`. */
+  readonly framing?: FramingName;
 }
 
 /** https://html.spec.whatwg.org/multipage/server-sent-events.html */
@@ -83,6 +93,8 @@ export interface Call {
   readonly parameter?: (name: string) => string | null;
   /** The house's id of the model routed to, for a failure that came after that. */
   readonly model?: string | null;
+  /** Google's query parameter of that name: https://cloud.google.com/apis/docs/system-parameters */
+  readonly alt?: string | null;
 }
 
 export interface Delivered {
@@ -95,12 +107,25 @@ export interface Delivered {
 /** A dialect that upstreams speak too. */
 export interface UpstreamDialect {
   renderRequest(draw: Draw, sizeNames?: SizeNames): JsonObject;
+  /**
+   * The pieces of a streamed reply as the words it would have been in one; null when its end is missing. Nothing that came
+   * before the end may be taken for the count of what is billed.
+   */
+  joinPieces(pieces: readonly Json[]): JsonObject | null;
+  /** The parts of one piece that tell of the vendor's thinking, each as a piece of its own. */
+  thoughtsOf(piece: Json): readonly ThoughtPiece[];
   /** Throws GatewayError when the words are no answer at all: `upstream_failed`, or what an error in a 200 says. */
   parseAnswer(words: JsonObject): Answer;
   /** `words`: the reply's body, null when it was no JSON. `retryAfter`: the reply's header of that name. */
   parseError(status: number, words: Json, retryAfter?: string | null): GatewayError;
   /** The answer with that picture labelled as what its bytes are. `data`: as in the answer's part. */
   relabel(answer: Answer, data: LongString | string, mimeType: string): Answer;
+}
+
+export interface ThoughtPiece {
+  readonly words: JsonObject;
+  /** Set where it is a picture. */
+  readonly data: LongString | string | null;
 }
 
 /** How an upstream spells a tier, where it is not as Google does: `{ "512": "0.5K" }`. */

@@ -5,7 +5,7 @@ import { decide, notCached } from '../cache/policy.ts';
 import type { Decision } from '../cache/policy.ts';
 import type { Flown } from '../draw.ts';
 import type { GatewayParts, Incoming } from '../gateway.ts';
-import { formatOf } from '../image/delivery.ts';
+import { formatOf, withDrafts } from '../image/delivery.ts';
 import { checkParts } from '../image/limits.ts';
 import type { Model, Target } from '../image/model.ts';
 import { inWordsOf } from '../image/places.ts';
@@ -46,7 +46,7 @@ export type Asking = Pick<
  */
 export async function planRequest(parts: GatewayParts, asking: Asking, verb: 'claim' | 'check'): Promise<Planned> {
   const { dialect, call, caller, trace } = asking;
-  const parsed = asking.route.parseRequest(asking.body, call);
+  const parsed = withDrafts(asking.route.parseRequest(asking.body, call));
   trace.modelAsked = parsed.model;
   const format = dialect.native ? null : formatOf(parsed, asking.wish, parts.defaultFormat);
   if (parsed.delivery.asLink) parts.links.check(asking.directives);

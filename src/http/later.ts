@@ -46,6 +46,12 @@ export async function serveLater(
   const { gateway, tasks } = parts;
   const { caller, idempotencyKey } = incoming;
   const planned = await planRequest(gateway, incoming, 'claim');
+  if (planned.request.delivery.stream !== null)
+    throw new GatewayError(
+      'invalid_request',
+      'stream tells the answer as it comes, and Prefer: respond-async keeps it for later. Leave one of them out.',
+      { param: 'stream', code: 'unsupported_value' },
+    );
   const retry = idempotencyKey === null ? null : hash('sha256', JSON.stringify([caller.tenant.id, idempotencyKey]));
   const same = retry === null ? null : await tasks.underRetry(caller.tenant.id, retry);
   if (same !== null) return { reply: accepted(parts, incoming, same, facts) };

@@ -3,8 +3,9 @@ import { readIdempotencyKey } from '../cache/idempotency.ts';
 import { parseCacheControl } from '../cache/policy.ts';
 import type { Call, Dialect, Route } from '../dialects/dialect.ts';
 import { GatewayError } from '../errors.ts';
-import { serve } from '../gateway.ts';
-import type { Incoming } from '../gateway.ts';
+import { servePlanned } from '../gateway.ts';
+import type { Incoming, Served } from '../gateway.ts';
+import { planRequest } from '../gateway/plan.ts';
 import { checkParts } from '../image/limits.ts';
 import { inWordsOf } from '../image/places.ts';
 import { estimateTokens } from '../image/tokens.ts';
@@ -25,6 +26,7 @@ import type { RequestLimits } from './rate-limit.ts';
 import { notAllowed } from './refusals.ts';
 import { renderPictures } from './served.ts';
 import type { Handler, ServerParts } from './server.ts';
+import { serveStream } from './stream.ts';
 
 export type Mount = (route: string, dialect: Dialect | null, handler: Handler) => RouteHandlerMethod;
 export type Request = Parameters<Handler>[0];
@@ -66,6 +68,8 @@ export function registerRoutes(app: FastifyInstance, parts: RouteParts, mount: M
 
 function drawHandler(parts: RouteParts, dialect: Dialect, route: Route): Handler {
   return async (request, facts, source) => {
+    const call = callOf(facts, splitMethod(wildcard(request))?.model ?? null, altOf(request));
+    facts.listsErrors = route.listsErrors?.(call) ?? false;
     await identify(parts, request, facts, dialect);
     const wish = dialect.bare === true ? pictureWish(request.headers.accept) : null;
     const directives = parseCacheControl(request.headers['cache-control']);
@@ -75,7 +79,6 @@ function drawHandler(parts: RouteParts, dialect: Dialect, route: Route): Handler
     // Not every dialect has tasks: a preference may be passed over.
     const later = preferences.respondAsync && dialect.tasks.length > 0;
     if (later) checkLater(directives, wish !== null);
-    const call = callOf(facts, splitMethod(wildcard(request))?.model ?? null);
     const limits = { bytes: parts.bodyBytes, budget: parts.budget, pace: USUAL_PACE };
     const body = await readJsonBody(source, limits);
     facts.bytesIn = body.byteLength;
@@ -98,10 +101,11 @@ function drawHandler(parts: RouteParts, dialect: Dialect, route: Route): Handler
         retainBody: body.retain,
         trace: facts,
         watch: null,
+        follow: null,
       };
       const served = later
         ? await serveLater(parts, incoming, facts, preferences)
-        : await serve(parts.gateway, incoming);
+        : await serveNow(parts, incoming, facts);
       if ('reply' in served) return served;
       const loan = parts.gateway.regions.lend();
       const delivered = (ok: boolean): void => {
@@ -119,6 +123,16 @@ function drawHandler(parts: RouteParts, dialect: Dialect, route: Route): Handler
       letGo();
     }
   };
+}
+
+/** In one piece, or bit by bit for who asks for that. */
+async function serveNow(parts: RouteParts, incoming: Incoming, facts: Facts): Promise<Served | Answered> {
+  const planned = await planRequest(parts.gateway, incoming, 'claim');
+  const { delivery } = planned.request;
+  const call = { ...incoming.call, model: planned.model.id };
+  const events = delivery.stream === null ? undefined : incoming.dialect.renderEvents?.(planned.request, call);
+  if (events === undefined) return servePlanned(parts.gateway, incoming, planned);
+  return serveStream(parts, incoming, planned, facts, events);
 }
 
 /** Counts what a request would be to read: by ourselves, without a word to the vendor, and for nothing. */
@@ -191,8 +205,13 @@ export async function identify(parts: RouteParts, request: Request, facts: Facts
   return facts.caller;
 }
 
-export function callOf({ requestId, receivedAt }: Facts, pathModel: string | null): Call {
-  return { requestId, pathModel, receivedAt };
+export function callOf({ requestId, receivedAt }: Facts, pathModel: string | null, alt: string | null = null): Call {
+  return { requestId, pathModel, receivedAt, alt };
+}
+
+function altOf(request: Request): string | null {
+  const query = new URLSearchParams(splitUrl(request.url).query);
+  return query.get('alt') ?? query.get('$alt');
 }
 
 function wildcard(request: Request): string {

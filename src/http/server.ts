@@ -17,6 +17,7 @@ import { dialectOf, splitUrl } from './paths.ts';
 import { limitRequests } from './rate-limit.ts';
 import type { LimitParts } from './rate-limit.ts';
 import { checkHost, frameworkError, notAllowed, notServed, shuttingDown } from './refusals.ts';
+import type { StreamPace } from './stream.ts';
 import { registerLinks } from './links.ts';
 import { registerQuote } from './quote.ts';
 import { registerRoutes } from './routes.ts';
@@ -40,6 +41,8 @@ export interface ServerParts {
   /** Where callers reach this gateway, without a trailing slash: for hints only. */
   readonly publicUrl: string;
   readonly health: Health;
+  /** Of answers that are told bit by bit. */
+  readonly pace?: StreamPace;
   /** Aborted when the process is to end: what is in the air is finished, and nothing new begun. */
   readonly closing: AbortSignal;
 }

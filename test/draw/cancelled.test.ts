@@ -85,6 +85,7 @@ function job(reserve: () => Promise<void>, givenUp: AbortSignal): Parameters<typ
     reserve,
     givenUp,
     lease: null,
+    tell: null,
   };
 }
 

@@ -247,7 +247,7 @@ describe('what a base URL too many makes of a path', () => {
     ['/v1beta/openai/completions', 'openai'],
     ['/v1beta/nope', 'google'],
     ['/upload/v1beta/files', 'google'],
-    ['/v1/models/gemini-3.1-flash-image:streamGenerateContent', 'google'],
+    ['/v1/models/gemini-3.1-flash-image:countTokens', 'google'],
   ] as const)('%s is a 404 that recommends nothing of the kind', async (path, dialect) => {
     const failed = await post(path, '{}');
     expect(failed.status).toBe(404);
@@ -275,7 +275,7 @@ describe('what a base URL too many makes of a path', () => {
         expect(failed.status).toBe(404);
         expect(expectEnvelope(failed, dialect)).toBe(
           `This version does not serve ${named}. It serves POST /v1/chat/completions, POST /v1/images/generations, ` +
-            'POST /v1/messages, POST /v1beta/models/{model}:generateContent, GET /v1/models.',
+            'POST /v1/messages, POST /v1beta/models/{model}:generateContent, POST /v1beta/models/{model}:streamGenerateContent, GET /v1/models.',
         );
         if (dialect === 'openai') expect(failed.body).toContain('"code":"not_served"');
       }

@@ -70,11 +70,11 @@ describe('what the caller can mend', () => {
     expect(upstreamCalls).toBe(0);
   });
 
-  test('a stream is a BadRequestError, not a stream that breaks', async () => {
+  test('a mistake in a stream is a BadRequestError, not a stream that breaks', async () => {
     const client = new OpenAI({ apiKey: KEY, baseURL: `${gateway.url}/v1` });
-    const asked = client.images.generate({ prompt: 'x', stream: true, partial_images: 2 });
+    const asked = client.images.generate({ prompt: 'x', stream: true, partial_images: 2, response_format: 'url' });
     await expect(asked).rejects.toBeInstanceOf(OpenAI.BadRequestError);
-    await expect(asked).rejects.toMatchObject({ param: 'stream', code: 'unsupported_value' });
+    await expect(asked).rejects.toMatchObject({ param: 'response_format', code: 'unsupported_value' });
   });
 
   test.each(['sk-wrong', ' '])('the key "%s" is an AuthenticationError', async (apiKey) => {

@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startGateway } from '../support/gateway.ts';
 import type { TestGateway } from '../support/gateway.ts';
+import { eventsIn } from '../support/events.ts';
 import { sizeIn } from './pictures.ts';
 import { ANTHROPIC_NODE, ANTHROPIC_PYTHON } from './recorded/anthropic.ts';
 import { AI_SDK } from './recorded/ai-sdk.ts';
@@ -49,7 +50,18 @@ async function replay({ line, headers, body }: Recorded): Promise<{ readonly sta
   });
   const chunks: Buffer[] = [];
   for await (const chunk of incoming) chunks.push(chunk as Buffer);
-  return { status: incoming.statusCode ?? 0, reply: JSON.parse(Buffer.concat(chunks).toString()) as Reply };
+  const text = Buffer.concat(chunks).toString();
+  const isStream = incoming.headers['content-type']?.startsWith('text/event-stream');
+  return { status: incoming.statusCode ?? 0, reply: isStream ? gathered(text) : (JSON.parse(text) as Reply) };
+}
+
+/** What a client has of a stream in the end. */
+function gathered(text: string): Reply {
+  const events = eventsIn(text, text.includes('\r\n') ? '\r\n' : '\n').map(({ data }) => data);
+  const completed = events.filter(({ type }) => type === 'image_generation.completed');
+  const candidates = events.flatMap((data) => data.candidates ?? []);
+  const said = candidates.map(({ content }) => ({ content: { parts: content?.parts ?? [] } }));
+  return completed.length > 0 ? { data: completed } : { candidates: said };
 }
 
 function picturesIn({ data, choices, candidates, content }: Reply): readonly (string | undefined)[] {

@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { base64Bytes, bytesOf, MB, pngOf, replyWith, stringBehind } from '../support/big-picture.ts';
 import { KEY, startGateway } from '../support/gateway.ts';
 import type { TestGateway } from '../support/gateway.ts';
+import { longestString } from '../support/longest-string.ts';
 
 const IMAGES = '/v1/images/generations';
 const NATIVE = '/v1beta/models/gemini-3.1-flash-image:generateContent';
@@ -27,45 +28,6 @@ const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes)
 
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
-
-type Method = (this: unknown, ...given: unknown[]) => unknown;
-
-/** Every way from bytes to a string, and from values to JSON and back. */
-const CONVERSIONS: readonly (readonly [owner: object, names: readonly string[]])[] = [
-  [
-    Buffer.prototype,
-    ['toString', 'asciiSlice', 'base64Slice', 'base64urlSlice', 'hexSlice', 'latin1Slice', 'ucs2Slice', 'utf8Slice'],
-  ],
-  [TextDecoder.prototype, ['decode']],
-  [JSON, ['parse', 'stringify']],
-];
-
-/** The longest string that was given to one of them, or came of it, while the work went on. */
-async function longestString(work: () => Promise<unknown>): Promise<number> {
-  let longest = 0;
-  const note = (value: unknown): void => {
-    if (typeof value === 'string') longest = Math.max(longest, value.length);
-  };
-  const restore: (() => void)[] = [];
-  for (const [owner, names] of CONVERSIONS)
-    for (const name of names) {
-      const original = Reflect.get(owner, name) as Method;
-      const noted: Method = function (...given) {
-        given.forEach(note);
-        const made = original.apply(this, given);
-        note(made);
-        return made;
-      };
-      Reflect.set(owner, name, noted);
-      restore.push(() => Reflect.set(owner, name, original));
-    }
-  try {
-    await work();
-  } finally {
-    restore.forEach((put) => put());
-  }
-  return longest;
-}
 
 let received: Buffer | null = null;
 const upstream = createServer((incoming, response) => void answer(incoming, response));

@@ -43,6 +43,13 @@ export function parseRequest(body: JsonObject, call: Call): ImageRequest {
   };
 }
 
+/** The body is the same. What the vendor tells of its thinking is passed on as it comes, all of it. */
+export function parseStreamed(body: JsonObject, call: Call): ImageRequest {
+  const request = parseRequest(body, call);
+  const drafts = request.thinking?.includeThoughts === true ? Infinity : 0;
+  return { ...request, delivery: { ...request.delivery, stream: { drafts } } };
+}
+
 function bareName(model: string): string {
   return model.replace(/^models\//, '');
 }

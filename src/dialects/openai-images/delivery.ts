@@ -1,4 +1,4 @@
-import { readOneOf, readString } from '../../image/fields.ts';
+import { readBoolean, readInteger, readOneOf, readString, unsupportedField } from '../../image/fields.ts';
 import { readFormat } from '../../image/native/format.ts';
 import { take } from '../../image/native/spelling.ts';
 import type { Fields } from '../../image/native/spelling.ts';
@@ -9,12 +9,30 @@ export function readDelivery(own: Fields, warnings: string[]): Delivery {
   const form = take(own, 'response_format', (value, path) => readOneOf(value, path, ['b64_json', 'url']));
   if (take(own, 'style', readString) !== null) warnings.push('style is not honoured: say it in the prompt.');
   if (take(own, 'input_fidelity', readString) !== null) warnings.push('input_fidelity is not honoured.');
+  const asLink = form?.value === 'url';
+  const stream = readStream(own);
+  if (stream !== null && asLink)
+    throw unsupportedField(
+      'response_format',
+      'a stream sends the picture itself; send b64_json, or no stream.',
+      'unsupported_value',
+    );
   const safetyIdentifier = take(own, 'safety_identifier', readString)?.value ?? '';
   return {
     ...readFormat(own),
-    asLink: form?.value === 'url',
-    stream: null,
+    asLink,
+    stream,
     safetyIdentifier: safetyIdentifier === '' ? null : safetyIdentifier,
     warnings,
   };
+}
+
+/** Drafts are told in a stream or not at all. */
+function readStream(own: Fields): Delivery['stream'] {
+  const stream = take(own, 'stream', readBoolean);
+  const drafts = take(own, 'partial_images', (value, path) => readInteger(value, path, { min: 0, max: 3 }));
+  if (stream?.value === true) return { drafts: drafts?.value ?? 0 };
+  if (drafts !== null && drafts.value > 0)
+    throw unsupportedField(drafts.path, 'drafts come in a stream; send stream: true with it.', 'unsupported_value');
+  return null;
 }

@@ -1,6 +1,7 @@
 import type { Dialect } from '../dialect.ts';
 import { renderAnswer } from './answer.ts';
 import { renderError } from './errors.ts';
+import { renderEvents } from './events.ts';
 import { renderModel, renderModels } from './models.ts';
 import { parseRequest } from './request.ts';
 
@@ -18,6 +19,7 @@ export const openaiImages: Dialect = {
   recognises: () => true,
   renderAnswer,
   renderError,
+  renderEvents: (request, call) => renderEvents('image_generation', request, call),
   renderModels,
   renderModel,
 };

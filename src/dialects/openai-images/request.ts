@@ -1,7 +1,6 @@
 import {
   invalidValue,
   missingField,
-  readBoolean,
   readInteger,
   readOneOf,
   readString,
@@ -12,7 +11,6 @@ import { gatherBody } from '../../image/native/extras.ts';
 import { refuseTransparency } from '../../image/native/format.ts';
 import { readShape } from '../../image/native/shape.ts';
 import { take } from '../../image/native/spelling.ts';
-import type { Fields } from '../../image/native/spelling.ts';
 import type { ImageRequest, Turn } from '../../image/request.ts';
 import { LEAST_SAFETY } from '../../image/safety.ts';
 import type { Json, JsonObject } from '../../wire/json.ts';
@@ -36,7 +34,7 @@ export function parseRequest(body: JsonObject): ImageRequest {
   const model = read('model', readName)?.value ?? null;
   const count = read('n', (value, path) => readInteger(value, path, { min: 1, max: 10 }))?.value ?? 1;
   const moderation = read('moderation', (value, path) => readOneOf(value, path, ['low', 'auto']));
-  refuseWhatIsNotThere(own);
+  refuseTransparency(own);
 
   const { modalities, ratio, tier, ...config } = readConfig(places);
   if (modalities !== null && modalities.value.join() !== 'IMAGE') {
@@ -80,16 +78,4 @@ function readName(value: Json, path: string): string {
   const name = readString(value, path);
   if (name === '') throw invalidValue(path, 'the name of a model, or absent for the default one');
   return name;
-}
-
-function refuseWhatIsNotThere(own: Fields): void {
-  refuseTransparency(own);
-  const stream = take(own, 'stream', readBoolean);
-  if (stream?.value === true) {
-    throw unsupportedField(stream.path, 'this version answers whole; leave it out or send false.', 'unsupported_value');
-  }
-  const partial = take(own, 'partial_images', (value, path) => readInteger(value, path, { min: 0, max: 3 }));
-  if (partial !== null && partial.value > 0) {
-    throw unsupportedField(partial.path, 'this version answers whole; leave it out or send 0.', 'unsupported_value');
-  }
 }

@@ -65,6 +65,23 @@ class Pictures(unittest.TestCase):
                 self.assertEqual(reply.output_format, output_format)
                 self.assertTrue(drawn(reply)[0].startswith(start))
 
+    def test_a_stream_is_drafts_and_the_picture(self):
+        ask = {"prompt": "a stream", "size": "512x512", "stream": True, "partial_images": 2}
+        events = list(client().images.generate(**ask))
+        partial, completed = "image_generation.partial_image", "image_generation.completed"
+        self.assertEqual([event.type for event in events], [partial, partial, completed])
+        for event in events:
+            self.assertEqual(size_of(base64.b64decode(event.b64_json, validate=True)), "512x512")
+        self.assertEqual(events[-1].output_format, "jpeg")
+        self.assertGreater(events[-1].usage.total_tokens, 747)
+
+    def test_a_stream_that_breaks_raises(self):
+        misbehave("stream-error", times=1)
+        with self.assertRaises(openai.APIError) as caught:
+            for event in client().images.generate(prompt="breaks", stream=True, partial_images=2):
+                self.assertEqual(event.type, "image_generation.partial_image")
+        self.assertIn("broke off", str(caught.exception))
+
     def test_three_pictures_are_three_and_come_again_by_their_seed(self):
         ask = {"prompt": "three", "n": 3, "size": "512x512", "extra_body": {"seed": 5}}
         before = upstream_calls()

@@ -10,7 +10,6 @@ import {
   pictures,
   refused,
   notServed,
-  noMethod,
   noModel,
   GENERATIONS,
   EDITS,
@@ -125,6 +124,6 @@ export const AI_SDK: readonly Recorded[] = [
     line: flash(NATIVE_STREAM, '/v1beta'),
     headers: aiSdk(GOOGLE_KEY),
     body: '{"generationConfig":{"responseModalities":["TEXT","IMAGE"]},"contents":[{"role":"user","parts":[{"text":"draw"}]}]}',
-    expected: noMethod,
+    expected: pictures('gemini', '1024x1024'),
   },
 ];

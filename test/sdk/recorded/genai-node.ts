@@ -91,7 +91,7 @@ export const GENAI_NODE: readonly Recorded[] = [
     line: flash(NATIVE_STREAM),
     headers: genaiNode('3.1.0'),
     body: NATIVE_X,
-    expected: noMethod,
+    expected: pictures('gemini', '1024x1024'),
   },
   {
     name: 'genai 3 countTokens',

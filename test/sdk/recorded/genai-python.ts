@@ -36,7 +36,7 @@ export const GENAI_PYTHON: readonly Recorded[] = [
     line: flash(NATIVE_STREAM, '/v1beta'),
     headers: genaiPython(),
     body: '{"contents": [{"parts": [{"text": "x"}], "role": "user"}]}',
-    expected: noMethod,
+    expected: pictures('gemini', '1024x1024'),
   },
   {
     name: 'genai Python batches.create',

@@ -8,7 +8,6 @@ import {
   PNG_FILE,
   pictures,
   listed,
-  refused,
   notServed,
   noModel,
   GENERATIONS,
@@ -99,7 +98,7 @@ export const OPENAI_NODE: readonly Recorded[] = [
     line: GENERATIONS,
     headers: openaiNode(),
     body: '{"model":"gpt-image-1","prompt":"otter","stream":true,"partial_images":2}',
-    expected: refused('openai', /stream/),
+    expected: pictures('openai', '1024x1024'),
   },
   {
     name: 'openai-node images.edit, one file',

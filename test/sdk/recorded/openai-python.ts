@@ -1,5 +1,5 @@
 import { KEY } from '../../support/gateway.ts';
-import { JSON_TYPE, form, pictures, refused, notServed, GENERATIONS, EDITS, VARIATIONS, CHAT } from './request.ts';
+import { JSON_TYPE, form, pictures, notServed, GENERATIONS, EDITS, VARIATIONS, CHAT } from './request.ts';
 import type { Recorded, Headers } from './request.ts';
 
 function openaiPython(type: Headers[number] = JSON_TYPE): Headers {
@@ -45,7 +45,7 @@ export const OPENAI_PYTHON: readonly Recorded[] = [
     line: GENERATIONS,
     headers: openaiPython(),
     body: '{"prompt":"otter","model":"gpt-image-1","partial_images":1,"stream":true}',
-    expected: refused('openai', /stream/),
+    expected: pictures('openai', '1024x1024'),
   },
   {
     name: 'openai-python images.edit',

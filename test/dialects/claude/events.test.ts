@@ -57,9 +57,11 @@ describe('an answer in events', () => {
   test('has each event’s name in its data, and every block with its index between its start and its stop', () => {
     const told = answer();
     for (const each of told) expect(dataOf(each).type).toBe(each.name);
-    expect(
-      told.map(dataOf).map(({ type, index }) => (index === undefined ? type : `${String(type)} ${Number(index)}`)),
-    ).toEqual([
+    const places = told.map((each) => {
+      const { index } = dataOf(each);
+      return index === undefined ? each.name : `${each.name} ${Number(index)}`;
+    });
+    expect(places).toEqual([
       'ping',
       'message_start',
       'content_block_start 0',

@@ -16,8 +16,11 @@ const cases: [JsonObject, string, string?][] = [
   [{ messages: null }, 'messages', 'missing_required_parameter'],
   [{ messages: [] }, 'messages'],
   [{ messages: 'a fox' }, 'messages'],
-  [{ messages: Array(5000).fill(messages[0]) }, 'messages'],
-  [{ messages: [{ role: 'user', content: Array(5000).fill({ type: 'text', text: 'x' }) }] }, 'messages'],
+  [{ messages: Array.from({ length: 5000 }, () => messages[0]!) }, 'messages'],
+  [
+    { messages: [{ role: 'user', content: Array.from({ length: 5000 }, () => ({ type: 'text', text: 'x' })) }] },
+    'messages',
+  ],
   [{ messages: ['a fox'] }, 'messages[0]'],
   [says('a fox', 'tool'), 'messages[0].role'],
   [says('a fox', null), 'messages[0].role'],

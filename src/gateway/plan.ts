@@ -45,16 +45,31 @@ export type Asking = Pick<
  * it only must not stand for another. Throws GatewayError.
  */
 export async function planRequest(parts: GatewayParts, asking: Asking, verb: 'claim' | 'check'): Promise<Planned> {
-  const { dialect, call, caller, trace } = asking;
-  const parsed = withDrafts(asking.route.parseRequest(asking.body, call));
-  trace.modelAsked = parsed.model;
+  const parsed = withDrafts(asking.route.parseRequest(asking.body, asking.call));
+  asking.trace.modelAsked = parsed.model;
+  try {
+    return await planParsed(parts, asking, parsed, verb);
+  } catch (error) {
+    // What shows only later to be no good is told by the name its caller gave it.
+    throw inWordsOf(parsed, error);
+  }
+}
+
+async function planParsed(
+  parts: GatewayParts,
+  asking: Asking,
+  parsed: ImageRequest,
+  verb: 'claim' | 'check',
+): Promise<Planned> {
+  const { dialect, caller, trace } = asking;
   const format = dialect.native ? null : formatOf(parsed, asking.wish, parts.defaultFormat);
   if (parsed.delivery.asLink) parts.links.check(asking.directives);
   const { model, target } = parts.router.route(parsed.model, caller.tenant.models);
   trace.modelRouted = model.id;
   const request = withFloor(parsed, caller, dialect.native ? 'safetySettings' : 'safety_settings');
+  checkParts(request, model);
   const shape = resolveShape(request.shape, model);
-  const plans = await planChecked(parts, asking, model, request, shape, verb);
+  const plans = await planAll(parts, asking, model, drawsOf(request, model.id, shape), verb);
   const pictures = await Promise.all(plans.map(async (plan) => ({ ...plan, hit: await lookUp(parts, plan) })));
   return { request, format, model, target, shape, pictures };
 }
@@ -75,23 +90,6 @@ function withFloor(request: ImageRequest, { tenant }: Caller, field: string): Im
   const { safety, warnings } = underFloor(request.safety, tenant.safetyFloor ?? null, field);
   const { delivery } = request;
   return { ...request, safety, delivery: { ...delivery, warnings: [...delivery.warnings, ...warnings] } };
-}
-
-/** What shows only here to be no good is told by the name its caller gave it. */
-async function planChecked(
-  parts: GatewayParts,
-  asking: Asking,
-  model: Model,
-  request: ImageRequest,
-  shape: Planned['shape'],
-  verb: 'claim' | 'check',
-): Promise<readonly Plan[]> {
-  try {
-    checkParts(request, model);
-    return await planAll(parts, asking, model, drawsOf(request, model.id, shape), verb);
-  } catch (error) {
-    throw inWordsOf(request, error);
-  }
 }
 
 async function planAll(

@@ -8,7 +8,7 @@ from unittest import mock
 
 import openai
 
-from support import FLASH, FLASH_KEY, KEY, POOR_KEY, PRO, URL, behave, misbehave, size_of, upstream_calls
+from support import FLASH, FLASH_KEY, KEY, PNG, POOR_KEY, PRO, URL, behave, misbehave, size_of, upstream_calls
 
 
 def client(**options):
@@ -120,6 +120,40 @@ class Pictures(unittest.TestCase):
             self.assertEqual(size_of(drawn(reply)[0]), "512x512")
 
 
+class Conversations(unittest.TestCase):
+    def said(self, messages, **params):
+        return client().chat.completions.create(model="nano-banana-2", messages=messages, **params)
+
+    def size_in(self, url):
+        return size_of(base64.b64decode(url.partition(",")[2], validate=True))
+
+    def test_an_answer_has_its_picture_beside_its_text(self):
+        reply = self.said([{"role": "user", "content": "a fox"}], extra_body={"image_config": {"aspect_ratio": "16:9"}})
+        message = reply.choices[0].message
+        self.assertIn("a fox", message.content)
+        self.assertEqual([self.size_in(one["image_url"]["url"]) for one in message.images], ["1376x768"])
+        self.assertEqual(reply.usage.total_tokens, reply.usage.prompt_tokens + reply.usage.completion_tokens)
+
+    def test_a_picture_of_the_user_is_seen(self):
+        url = "data:image/png;base64," + base64.b64encode(PNG).decode()
+        content = [{"type": "text", "text": "bluer"}, {"type": "image_url", "image_url": {"url": url}}]
+        reply = self.said([{"role": "user", "content": content}])
+        self.assertGreater(reply.usage.prompt_tokens, 200)
+
+    def test_a_refusal_is_an_answer(self):
+        misbehave("image-safety")
+        self.addCleanup(behave)
+        choice = self.said([{"role": "user", "content": "refused"}]).choices[0]
+        self.assertEqual(choice.finish_reason, "content_filter")
+        self.assertIn("blocked", choice.message.refusal)
+
+    def test_an_address_of_a_picture_is_a_bad_request_that_names_it(self):
+        content = [{"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}]
+        with self.assertRaises(openai.BadRequestError) as caught:
+            self.said([{"role": "user", "content": content}])
+        self.assertEqual(caught.exception.param, "messages[0].content[0].image_url.url")
+
+
 class BaseUrls(unittest.TestCase):
     def test_with_and_without_version_and_slash_it_is_good(self):
         for path in ["", "/", "/v1", "/v1/", "/v1beta/openai", "/v1beta/openai/"]:
@@ -184,7 +218,6 @@ class Errors(unittest.TestCase):
         for call in [
             lambda: client().images.edit(prompt="x", image=b"no picture"),
             lambda: client().images.create_variation(image=b"no picture"),
-            lambda: client().chat.completions.create(model="m", messages=[{"role": "user", "content": "draw"}]),
         ]:
             with self.assertRaises(openai.NotFoundError) as caught:
                 call()

@@ -24,11 +24,11 @@ export function expectEnvelope({ status, headers, body }: Failed, dialect: Envel
     expect(error, about).toMatchObject({
       message: expect.any(String),
       type: expect.stringMatching(/^[a-z_]+$/),
-      details: { error_code: expect.stringMatching(/^[a-z_]+$/) },
+      details: { error_code: expect.stringMatching(/^[a-z0-9_]+$/) },
     });
   } else if (dialect === 'openai') {
     expect(error, about).toMatchObject({ message: expect.any(String), type: expect.stringMatching(/^[a-z_]+$/) });
-    expect(error.code, about).toMatch(/^[a-z_]+$/);
+    expect(error.code, about).toMatch(/^[a-z0-9_]+$/);
     expect(error.param === null || typeof error.param === 'string', about).toBe(true);
   } else {
     expect(error, about).toMatchObject({ code: status, message: expect.any(String) });

@@ -15,6 +15,7 @@ import { sizeOfDrawn } from './cache/head.ts';
 import type { CacheAdmin } from './cache/store.ts';
 import { deadlineMs, isLoopback } from './config.ts';
 import type { Config, UpstreamConfig } from './config.ts';
+import { claude } from './dialects/claude/dialect.ts';
 import { gemini } from './dialects/gemini/dialect.ts';
 import { openaiChat } from './dialects/openai-chat/dialect.ts';
 import { openaiImages } from './dialects/openai-images/dialect.ts';
@@ -208,7 +209,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     const health = { notReady: () => (closing.signal.aborted ? 'shutting down' : state.trouble()) };
     const api = createServer({
       gateway,
-      dialects: [gemini, openaiChat, openaiImages],
+      dialects: [claude, gemini, openaiChat, openaiImages],
       keys: registry.roll.keys,
       tasks: kept.tasks,
       limits: limitParts(limited, metrics),

@@ -14,7 +14,7 @@ import { board } from './gateway/board.ts';
 import type { Landed } from './gateway/board.ts';
 import type { HistoryParts } from './gateway/history.ts';
 import { onDisconnectOf } from './gateway/on-disconnect.ts';
-import { ownerKey, planRequest } from './gateway/plan.ts';
+import { ownerKey } from './gateway/plan.ts';
 import type { Planned } from './gateway/plan.ts';
 import type { Thought } from './image/answer.ts';
 import type { PictureWish } from './image/delivery.ts';
@@ -110,12 +110,7 @@ export interface ServedPicture extends Delivered {
   readonly decision: Decision;
 }
 
-/** The straight path of one request. Throws GatewayError when not a single picture came of it. */
-export async function serve(parts: GatewayParts, incoming: Incoming): Promise<Served> {
-  return servePlanned(parts, incoming, await planRequest(parts, incoming, 'claim'));
-}
-
-/** The rest of that path, from the plan on. */
+/** The straight path of one request, from its plan on. Throws GatewayError when not a single picture came of it. */
 export async function servePlanned(parts: GatewayParts, incoming: Incoming, planned: Planned): Promise<Served> {
   const { trace, gone, watch } = incoming;
   const { request, format, model, target, shape, pictures: plans } = planned;

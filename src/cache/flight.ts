@@ -138,11 +138,3 @@ export function refuse<T, W>(flight: Flight<T, W>, leader: Passenger<T, W>, erro
 export function isUnwanted<T, W>({ aboard, expected, landing, failed, givenUp }: Flight<T, W>): boolean {
   return aboard === 0 && !expected && landing === null && !failed && !givenUp.signal.aborted;
 }
-
-export async function settled<T>(lead: () => Promise<T>): Promise<{ value: T } | { error: unknown }> {
-  try {
-    return { value: await lead() };
-  } catch (error) {
-    return { error };
-  }
-}

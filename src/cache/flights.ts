@@ -1,9 +1,9 @@
 import { GatewayError } from '../errors.ts';
-import { handled, isUnwanted, newFlight, refuse, settled, tooManyDetached } from './flight.ts';
+import { handled, isUnwanted, newFlight, refuse, tooManyDetached } from './flight.ts';
 import type { Across, Flight, JoinOptions, Lead, OnDisconnect, Passenger, Role, Seat } from './flight.ts';
 import { endingOf, type Lease } from './leases.ts';
 import { Orphans } from './orphans.ts';
-import { firstOf } from './patience.ts';
+import { firstOf, settled } from './patience.ts';
 import { isRefusalInPerson } from './refusal.ts';
 
 export type { Across, Lead, OnDisconnect, Seat } from './flight.ts';

@@ -19,6 +19,8 @@ export interface Dialect {
   readonly routes: readonly Route[];
   /** Where the tasks are asked for that `Prefer: respond-async` makes of its requests, the vendor's base first; empty: it has none, and passes that over. */
   readonly tasks: readonly string[];
+  /** The header its SDKs read the id of a request from, where that is not `x-request-id`. */
+  readonly requestIdHeader?: string;
   /** Whether a call speaks this dialect, for paths that two vendors share and paths that nobody serves. */
   recognises(asked: Asked): boolean;
   /** `pictures[i]` is what is delivered for `drawn[i]`: the vendor's bytes, or a rendition of them. */

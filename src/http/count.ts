@@ -1,3 +1,5 @@
+import { checkParts } from '../image/limits.ts';
+import { inWordsOf } from '../image/places.ts';
 import { retirementOf } from '../image/retirement.ts';
 import { estimateTokens } from '../image/tokens.ts';
 import { readBody, USUAL_PACE } from './body.ts';
@@ -22,6 +24,11 @@ export const countHandler: RouteHandler = (parts, dialect, route) => {
       const { model } = parts.gateway.router.route(asked, caller.tenant.models);
       facts.modelRouted = model.id;
       facts.retirement = retirementOf(model, asked.model);
+      try {
+        checkParts(asked, model);
+      } catch (error) {
+        throw inWordsOf(asked, error);
+      }
       const counted = route.renderCount!(estimateTokens(asked, model), call);
       const told = { 'x-plantain-model': model.id, 'x-plantain-warning': 'the count is an estimate of this gateway' };
       return json(counted, facts, told);

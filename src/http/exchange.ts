@@ -66,7 +66,7 @@ export interface ExchangeParts {
   readonly log: Log;
   readonly draining: () => boolean;
   /** Where the tenant stands with its limits. */
-  readonly limitHeaders: (tenant: Tenant, request: IncomingHttpHeaders) => Record<string, string>;
+  readonly limitHeaders: (tenant: Tenant, dialect: Dialect, request: IncomingHttpHeaders) => Record<string, string>;
   /** What a browser must hear to let a page read the answer, whose `vary` is given. */
   readonly corsHeaders: (request: IncomingHttpHeaders, vary: string) => Record<string, string>;
 }
@@ -99,7 +99,8 @@ export async function runExchange(
   const readyAt = performance.now();
   const headers = {
     ...answered.reply.headers,
-    ...(facts.caller !== null && parts.limitHeaders(facts.caller.tenant, raw.req.headers)),
+    ...(dialect.requestIdHeader !== undefined && { [dialect.requestIdHeader]: facts.requestId }),
+    ...(facts.caller !== null && parts.limitHeaders(facts.caller.tenant, dialect, raw.req.headers)),
     ...parts.corsHeaders(raw.req.headers, answered.reply.headers['vary'] ?? ''),
     ...(facts.retirement !== null && retirementHeaders(facts.retirement)),
     ...(parts.draining() && { connection: 'close' }),

@@ -96,7 +96,7 @@ const VENDOR_PATH = new RegExp(
   `^((?:/v1beta/openai|/v1beta|/v1)?/(?:${[
     'completions',
     'responses',
-    'messages',
+    'messages/batches',
     'embeddings',
     'files',
     'batches',

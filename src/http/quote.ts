@@ -16,7 +16,7 @@ export function registerQuote(app: FastifyInstance, parts: RouteParts, mount: Mo
   for (const path of QUOTE_PATHS)
     app.post(path, (request, reply) => {
       const priced = pricedPath(request);
-      const served = priced === null ? null : drawnPath(priced, parts.dialects);
+      const served = priced === null ? null : pricedRoute(priced, parts.dialects);
       const asked = { ...splitUrl(request.url), headers: request.headers };
       const spoken = served?.dialect ?? dialectOf(priced === null ? asked : { ...asked, path: priced }, parts.dialects);
       const handler: Handler = async (request, facts, source) => {
@@ -51,6 +51,12 @@ export function registerQuote(app: FastifyInstance, parts: RouteParts, mount: Mo
       };
       return mount(path, spoken, handler).call(app, request, reply);
     });
+}
+
+/** The path of pictures that is named, and who serves it; null where none are drawn. */
+function pricedRoute(path: string, dialects: readonly Dialect[]): ReturnType<typeof drawnPath> {
+  const found = drawnPath(path, dialects);
+  return found?.route.renderCount === undefined ? found : null;
 }
 
 /** The path whose body this is, without what follows a question mark; null when none is named. */

@@ -20,7 +20,7 @@ export function notServed(
     return new GatewayError('invalid_request', message, { status: 404, code: 'not_served' });
   }
   const meant = meantPath(path, dialects);
-  const hint = `OpenAI SDKs take the base URL ${publicUrl}/v1, Gemini SDKs ${publicUrl}.`;
+  const hint = `OpenAI SDKs take the base URL ${publicUrl}/v1, Gemini and Claude SDKs ${publicUrl}.`;
   const message = `There is nothing at this path. ${meant === null ? '' : `Did you mean ${publicUrl}${meant}? `}${hint}`;
   return new GatewayError('invalid_request', message, { status: 404, code: 'unknown_path' });
 }

@@ -64,7 +64,7 @@ export async function serveStream(
   const work = endOf(parts, { ...incoming, follow: drafts.hear }, planned, facts, drafts).finally(letGoOfBody);
 
   const first = await earliest(work, begun.promise, patienceMs);
-  if (first !== null && 'error' in first) {
+  if (first !== null && 'error' in first && !hasBegun) {
     const { error } = first;
     // Where a failure is an answer, such as a refusal, it is told like one.
     if (!(error instanceof GatewayError) || dialect.renderError(error, call).status >= 400) throw error;
@@ -86,7 +86,9 @@ export async function serveStream(
       outbox.end();
     }
   };
-  void tellEnd();
+  const telling = tellEnd();
+  // Where all of it is there, nobody is told that it is still being drawn.
+  if (first !== null) await telling;
   const isKnown = first !== null && 'served' in first;
   const early = isKnown ? first.headers : { ...earlyHeaders(planned, facts), trailer: LATE.join(', ') };
   return {

@@ -5,6 +5,12 @@ import type { JsonObject } from '../wire/json.ts';
 /** Where the names go of what is in a message and not passed on. */
 export type PassOver = (path: string) => void;
 
+export interface Placed {
+  readonly part: Part;
+  /** `messages[0].content[1]` */
+  readonly path: string;
+}
+
 /** One message of a conversation, as far as it is passed on. */
 export interface Said {
   readonly speaker: Turn['role'] | 'system';

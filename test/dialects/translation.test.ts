@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { parseRequest as parseClaude } from '../../src/dialects/claude/request.ts';
 import { parseRequest as parseImages } from '../../src/dialects/openai-images/request.ts';
 import { parseRequest as parseChat } from '../../src/dialects/openai-chat/request.ts';
 import { parseRequest as parseNative } from '../../src/dialects/gemini/request.ts';
@@ -10,6 +11,7 @@ import { drawOf, flash, geminiCall, pro, received, textTurn } from './draws.ts';
 
 const images = (body: JsonObject): ImageRequest => parseImages(body);
 const chat = (body: JsonObject): ImageRequest => parseChat(body);
+const claude = (body: JsonObject): ImageRequest => parseClaude(body);
 const native = (body: JsonObject): ImageRequest => parseNative(body, geminiCall);
 
 /** The same meaning in both languages. */
@@ -166,6 +168,7 @@ test.each(CELLS)('$ratio in $tier is reached from every dialect, and is one draw
     const asked = { prompt: 'x', ...size };
     expect(drawOf(images(asked)), JSON.stringify(size)).toEqual(natively);
     expect(drawOf(chat(asChat(asked))), JSON.stringify(size)).toEqual(natively);
+    expect(drawOf(claude(asChat(asked))), JSON.stringify(size)).toEqual(natively);
   }
 });
 

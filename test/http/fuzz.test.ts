@@ -73,6 +73,37 @@ const CHAT: readonly Value[] = [
     max_tokens: 9000,
   },
 ];
+const BLOCK: Value = { type: 'image', source: { type: 'base64', media_type: 'image/png', data: PICTURE } };
+const CLAUDE: readonly Value[] = [
+  {
+    model: 'nano-banana-2',
+    max_tokens: 1024,
+    system: [{ type: 'text', text: 'be brief', cache_control: { type: 'ephemeral' } }],
+    messages: [
+      { role: 'user', content: [{ type: 'text', text: 'a fox' }, BLOCK] },
+      { role: 'assistant', content: [{ type: 'thinking', thinking: 'hm', signature: '' }, BLOCK] },
+      { role: 'user', content: 'bluer' },
+    ],
+    image_config: { aspect_ratio: '16:9' },
+    stop_sequences: ['x'],
+    metadata: { user_id: 'u' },
+  },
+  {
+    max_tokens: 9000,
+    messages: [
+      { role: 'assistant', content: [{ type: 'tool_use', id: 't', name: 'f', input: {} }] },
+      { role: 'user', content: [{ type: 'tool_result', tool_use_id: 't', content: [BLOCK] }] },
+      { role: 'user', content: [{ type: 'document', source: { type: 'content', content: `![a](${DATA_URL})` } }] },
+    ],
+    tools: [
+      { name: 'f', input_schema: {} },
+      { type: 'web_search_20250305', name: 'web_search', max_uses: 1 },
+    ],
+    tool_choice: { type: 'auto' },
+    thinking: { type: 'enabled', budget_tokens: 1024 },
+    output_config: { effort: 'low' },
+  },
+];
 const NATIVE: readonly Value[] = [
   {
     contents: [{ role: 'user', parts: [{ text: 'a fox' }, { inlineData: { mimeType: 'image/png', data: PICTURE } }] }],
@@ -101,7 +132,7 @@ const NATIVE: readonly Value[] = [
 ];
 const NAMES = [
   'prompt n size seed google extra_body image_config imageConfig aspect_ratio image_size response_format',
-  'messages content images image_url url type',
+  'messages content images image_url url type source media_type data system',
   'contents parts text inlineData data generationConfig tools model role __proto__ constructor toJSON then Prompt ü 0 ',
 ].flatMap((names) => names.split(' '));
 
@@ -193,6 +224,7 @@ const input = fc
     fc.constantFrom(
       ...IMAGES.map((body) => ['images', body] as const),
       ...CHAT.map((body) => ['chat', body] as const),
+      ...CLAUDE.map((body) => ['claude', body] as const),
       ...NATIVE.map((body) => ['native', body] as const),
     ),
     fc.array(step, { maxLength: 5 }),
@@ -212,6 +244,7 @@ const input = fc
 const PATHS = {
   images: '/v1/images/generations',
   chat: '/v1/chat/completions',
+  claude: '/v1/messages',
   native: '/v1beta/models/gemini-3.1-flash-image:generateContent',
 } as const;
 
@@ -226,7 +259,7 @@ test('whatever body is sent, it is answered, and not with a fault of ours', { ti
       expect([400, 404, 413]).toContain(reply.status);
       expectEnvelope(
         { status: reply.status, headers: reply.headers, body },
-        dialect === 'native' ? 'google' : 'openai',
+        ({ images: 'openai', chat: 'openai', claude: 'claude', native: 'google' } as const)[dialect],
       );
     }),
     { numRuns: RUNS, seed: SEED },
@@ -250,6 +283,7 @@ test('after it the labels of every metric are still of closed sets', async () =>
   expect([...route!].sort()).toEqual([
     '/v1/chat/completions',
     '/v1/images/generations',
+    '/v1/messages',
     '/v1beta/models/{model}:generateContent',
   ]);
   expect([...method!]).toEqual(['POST']);

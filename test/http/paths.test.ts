@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest';
+import { claude } from '../../src/dialects/claude/dialect.ts';
 import { gemini } from '../../src/dialects/gemini/dialect.ts';
 import { openaiChat } from '../../src/dialects/openai-chat/dialect.ts';
 import { openaiImages } from '../../src/dialects/openai-images/dialect.ts';
 import { allowedMethod, dialectOf, meantPath, splitMethod, splitUrl, unservedPath } from '../../src/http/paths.ts';
 
-const DIALECTS = [gemini, openaiChat, openaiImages];
+const DIALECTS = [claude, gemini, openaiChat, openaiImages];
 const nameOf = (path: string, headers: Record<string, string> = {}, query = ''): string =>
   dialectOf({ path, query, headers }, DIALECTS).name;
 
@@ -71,6 +72,25 @@ describe('the dialect of a call', () => {
     expect([nameOf(path), nameOf(path, { 'x-stainless-lang': 'js' })]).toEqual(Array(2).fill('gemini'));
   });
 
+  test.each([
+    '/v1/messages',
+    '/messages',
+    '/v1/messages/count_tokens',
+    '/v1/messages/nope',
+    '/v1/v1/messages',
+    '//v1//messages/',
+  ])('%s is Claude, whatever comes with it', (path) => {
+    expect([nameOf(path), nameOf(path, google), nameOf(path, { 'x-stainless-lang': 'js' })]).toEqual(
+      Array(3).fill('claude'),
+    );
+  });
+
+  test('anthropic-version is Claude on every path, as no other vendor’s SDK sends it', () => {
+    const marks = { 'anthropic-version': '2023-06-01', 'x-stainless-lang': 'js', 'x-api-key': 'k' };
+    for (const path of ['/v1/models', '/v1/models/x', '/models', '/v1/files', '/v1beta/v1/messages', '/'])
+      expect(nameOf(path, marks)).toBe('claude');
+  });
+
   test.each(['/v1/models', '/v1/models/x', '/v1/files', '/v1/nope', '/models', '/'])(
     '%s is whose marks the call bears, else OpenAI',
     (path) => {
@@ -94,6 +114,8 @@ describe('the method of a path', () => {
     ['/v1/chat/completions', 'POST'],
     ['/v1beta/openai/chat/completions', 'POST'],
     ['/v1/models', 'GET'],
+    ['/v1/messages', 'POST'],
+    ['/messages/count_tokens', 'POST'],
     ['/v1beta/models/', 'GET'],
     ['/v1/models/a', 'GET'],
     ['/v1/models/a:other', 'GET'],
@@ -117,6 +139,8 @@ describe('the path somebody meant', () => {
     ['/v1/v1beta/models/a:generateContent', '/v1beta/models/a:generateContent'],
     ['/v1beta/v1beta//models/a:generateContent', '/v1beta/models/a:generateContent'],
     ['/v1/v1/models', '/v1/models'],
+    ['/v1/v1/messages', '/v1/messages'],
+    ['/v1beta/v1/messages/count_tokens', '/v1/messages/count_tokens'],
     ['/v1/v1/chat/completions', '/v1/chat/completions'],
     ['/v1/openai/models', '/v1/models'],
   ])('%s: %s', (path, meant) => {
@@ -133,7 +157,7 @@ describe('the path somebody meant', () => {
 });
 
 describe('a path of a vendor that this version does not serve', () => {
-  const NAMES = 'completions responses messages embeddings files batches interactions';
+  const NAMES = 'completions responses messages/batches embeddings files batches interactions';
   test.each(NAMES.split(' '))('%s is known under every base', (name) => {
     for (const base of ['/v1', '/v1beta', '/v1beta/openai', ''])
       for (const [before, after] of [

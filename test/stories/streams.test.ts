@@ -154,6 +154,20 @@ describe('a picture that is streamed', () => {
     expect(end).toMatch(/\r\nx-plantain-size: 512x512\r\n/);
   });
 
+  test('says how the tenant stands with its limits', async () => {
+    const limited = await startGateway({
+      simulator: { signatureBytes: 64 },
+      config: { tenants: [{ id: 'acme', keys: [{ key: KEY }], limits: { requestsPerMinute: 9 } }] },
+    });
+    try {
+      const reply = await limited.post(IMAGES, images(prompt));
+      expect(namesOf(eventsIn(await reply.text()))).toHaveLength(3);
+      expect(reply.headers.get('x-ratelimit-limit-requests')).toBe('9');
+    } finally {
+      await limited.close();
+    }
+  });
+
   test('is one entry with the plain one: a hit tells its drafts and the picture at once', async () => {
     const first = await stream(IMAGES, images(prompt));
     for (const path of [SSE, ARRAY, PLAIN]) {
@@ -171,7 +185,9 @@ describe('a picture that is streamed', () => {
     }
     const again = await gateway.post(IMAGES, images(prompt));
     expect(again.headers.get('cache-status')).toMatch(/^Plantain; hit/);
-    const events = eventsIn(await again.text());
+    const text = await again.text();
+    expect(text).not.toMatch(/^:/m);
+    const events = eventsIn(text);
     expect(events.map(({ data }) => data.b64_json)).toEqual(first.map(({ data }) => data.b64_json));
     expect(events.at(-1)!.data.usage!.cost).toBe(0);
     expect(callsOf(prompt)).toHaveLength(1);

@@ -101,6 +101,26 @@ describe('events that are read', () => {
     );
   });
 
+  it('of any bytes at all are read or are a JsonError', { timeout: LONG_TIMEOUT }, () => {
+    const noise = fc.array(
+      fc.oneof(
+        fc.constantFrom('data:', 'data: {', '}', '\n', '\r', ':', '"', '[DONE]', '\ufeff'),
+        fc.string({ unit: 'binary' }),
+      ),
+    );
+    fc.assert(
+      fc.property(noise, chunkSizes, (pieces, sizes) => {
+        const bytes = Buffer.from(pieces.join(''));
+        try {
+          read(chunked(bytes, sizes));
+        } catch (error) {
+          expect(error).toBeInstanceOf(JsonError);
+        }
+      }),
+      examples(300, 100_000),
+    );
+  });
+
   it('give a picture of many chunks as views on what was received', () => {
     const picture = Buffer.alloc(200_000, 'QUJD');
     const text = Buffer.concat([Buffer.from('data: {"data":"'), picture, Buffer.from('"}\r\n\r\n')]);

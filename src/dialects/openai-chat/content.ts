@@ -1,5 +1,5 @@
 import { textPart } from '../../image/conversation.ts';
-import type { PassOver } from '../../image/conversation.ts';
+import type { PassOver, Placed } from '../../image/conversation.ts';
 import { isDataUrl, readDataUrl } from '../../image/data-url.ts';
 import { invalidValue, missingField, readObject, readString, unsupportedField } from '../../image/fields.ts';
 import { readMarkdown } from '../../image/markdown.ts';
@@ -9,12 +9,6 @@ import type { Json, JsonObject } from '../../wire/json.ts';
 import { LongString } from '../../wire/long-string.ts';
 
 // What a message says: https://platform.openai.com/docs/api-reference/chat/create#chat-create-messages
-
-export interface Placed {
-  readonly part: Part;
-  /** `messages[0].content[1]` */
-  readonly path: string;
-}
 
 const KINDS = {
   text: 'text',

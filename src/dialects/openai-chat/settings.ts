@@ -1,6 +1,6 @@
-import { invalidValue, readInteger, readList, readNativeNumber, readObject, readString } from '../../image/fields.ts';
+import { readInteger, readNativeNumber, readObject, readString } from '../../image/fields.ts';
 import type { Places } from '../../image/native/config.ts';
-import { gatherLimit } from '../../image/native/limit.ts';
+import { gatherLimit, readStops } from '../../image/native/limit.ts';
 import { give, take } from '../../image/native/spelling.ts';
 import type { Fields } from '../../image/native/spelling.ts';
 import { isObject } from '../../wire/json.ts';
@@ -33,14 +33,6 @@ export function gatherSettings(own: Fields, places: Places): void {
     const given = take(own, name, (value) => value);
     if (given !== null && says(given.value)) places.warnings.push(`${given.path} is not honoured: ${sentence}`);
   }
-}
-
-const MOST_STOPS = 5;
-
-function readStops(value: Json, path: string): readonly string[] {
-  const stops = readList(value).map((item) => readString(item, path));
-  if (stops.length > MOST_STOPS) throw invalidValue(path, `a string or a list of at most ${MOST_STOPS}`);
-  return stops.filter((stop) => stop !== '');
 }
 
 const isTrue = (value: Json): boolean => value === true;

@@ -77,7 +77,7 @@ function readRequest(
   const model = read('model', readName)?.value ?? null;
   const count = read('n', (value, path) => readInteger(value, path, { min: 1, max: MOST_PICTURES }))?.value ?? 1;
   const moderation = read('moderation', (value, path) => readOneOf(value, path, ['low', 'auto']));
-  refuseWhatIsNotThere(own);
+  refuseTransparency(own);
 
   const { modalities, ratio, tier, ...config } = readConfig(places);
   if (modalities !== null && modalities.value.join() !== 'IMAGE') {
@@ -149,8 +149,4 @@ function readName(value: Json, path: string): string {
   const name = readString(value, path);
   if (name === '') throw invalidValue(path, 'the name of a model, or absent for the default one');
   return name;
-}
-
-function refuseWhatIsNotThere(own: Fields): void {
-  refuseTransparency(own);
 }

@@ -1,3 +1,5 @@
+import type { Json } from '../../wire/json.ts';
+import { invalidValue, readList, readString } from '../fields.ts';
 import type { Places } from './config.ts';
 import { give } from './spelling.ts';
 
@@ -15,4 +17,14 @@ export function gatherLimit(limit: { readonly value: number; readonly path: stri
   if (limit.value <= 0 || limit.value >= MOST_TOKENS) return;
   if (limit.value >= LEAST_TOKENS) give(places.generationConfig, 'maxOutputTokens', limit);
   else places.warnings.push(`${limit.path} is not honoured below ${LEAST_TOKENS}: it would cut off the picture.`);
+}
+
+/** Gemini's most. */
+const MOST_STOPS = 5;
+
+/** Another vendor's stop sequences; empty ones stop nothing. */
+export function readStops(value: Json, path: string): readonly string[] {
+  const stops = readList(value).map((item) => readString(item, path));
+  if (stops.length > MOST_STOPS) throw invalidValue(path, `a string or a list of at most ${MOST_STOPS}`);
+  return stops.filter((stop) => stop !== '');
 }

@@ -149,7 +149,7 @@ describe('a picture that is streamed', () => {
     await closed;
     socket.destroy();
     const end = heard().slice(heard().lastIndexOf('\r\n0\r\n'));
-    expect(end).toMatch(/^\r\n0\r\ncache-status: Plantain; fwd=miss; stored\r\n/);
+    expect(end).toMatch(/^\r\n0\r\ncache-status: Plantain; fwd=miss; stored; key="[0-9a-f]{64}"\r\n/);
     expect(end).toMatch(/\r\nx-plantain-cost-usd: 0\.0\d+\r\n/);
     expect(end).toMatch(/\r\nx-plantain-size: 512x512\r\n/);
   });

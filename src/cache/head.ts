@@ -39,13 +39,15 @@ export type TurnHead =
       /** Whose signatures they are: no other kind of upstream can read them. */
       readonly family: string;
       readonly parts: readonly KeptPart[];
+      /** Of its texts, one after the other. */
+      readonly words: string;
       /** Which of the parts is the picture that this is kept under. */
       readonly at: number;
     }
   | { readonly version: typeof VERSION; readonly of: string; readonly at: number };
 
 export type KeptPart = { readonly signature: Kept | string | null } & (
-  | { readonly kind: 'text'; readonly text: string }
+  | { readonly kind: 'text'; readonly length: number; readonly digest: string }
   | { readonly kind: 'picture'; readonly picture: Kept; readonly mimeType: string }
 );
 
@@ -93,8 +95,13 @@ export function readTurnHead(text: string): TurnHead | 'another_version' | 'corr
   return readVersioned(text, (head: Partial<TurnHead>) => {
     if (!Number.isInteger(head.at)) return false;
     if ('of' in head) return typeof head.of === 'string';
-    const { parts, family } = head as Partial<Extract<TurnHead, { family: string }>>;
-    return Array.isArray(parts) && typeof family === 'string' && parts[head.at!]?.kind === 'picture';
+    const { parts, family, words } = head as Partial<Extract<TurnHead, { family: string }>>;
+    return (
+      Array.isArray(parts) &&
+      typeof family === 'string' &&
+      typeof words === 'string' &&
+      parts[head.at!]?.kind === 'picture'
+    );
   });
 }
 

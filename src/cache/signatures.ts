@@ -1,8 +1,9 @@
 import { hash } from 'node:crypto';
 import type { Answer, Drawn, Picture } from '../image/answer.ts';
-import type { Original } from '../image/history.ts';
+import { digestOfWords } from '../image/history.ts';
+import type { Original, OriginalText } from '../image/history.ts';
 import { MIME_TYPES, sniff } from '../image/picture.ts';
-import type { PicturePart, Signature, TextPart } from '../image/request.ts';
+import type { PicturePart, Signature } from '../image/request.ts';
 import { LongString } from '../wire/long-string.ts';
 import { digestOfBase64 } from './digest.ts';
 import { nameOf, Parcel, readAll } from './entry.ts';
@@ -43,7 +44,8 @@ export interface Known {
  * picture that comes back from a caller who cannot carry its thought signature goes up as the vendor sent it. The turn is
  * an entry of the stores under the digest of the vendor's picture, whose bytes it shares with the cache's own entry; under
  * the digests of renditions lie small ones that say of which picture they were made. All are in the scope they were
- * delivered in, and nobody else's request looks there.
+ * delivered in, and nobody else's request looks there. Of texts, which may quote prompts, only digests are kept: the caller
+ * has the words.
  */
 export class Signatures {
   readonly #options: SignaturesOptions;
@@ -110,7 +112,7 @@ export class Signatures {
     );
     const turn = head.parts.map((part) => partOf(part, long));
     if (!turn.every((part) => part !== null) || turn[at]?.kind !== 'picture') return null;
-    return { id: name, turn, at };
+    return { id: name, turn, words: head.words, at };
   }
 
   /** The name of what is kept with an answer's picture, by the answer's own; null: there is no such answer. */
@@ -143,10 +145,12 @@ export class Signatures {
     const kept: KeptPart[] = [];
     for (const part of parts) {
       const signature = part.signature instanceof LongString ? await parcel.add(part.signature) : part.signature;
-      if (part.kind === 'text') kept.push({ kind: 'text', text: part.text, signature });
+      if (part.kind === 'text')
+        kept.push({ kind: 'text', length: part.text.length, digest: digestOfWords(part.text), signature });
       else kept.push({ kind: 'picture', picture: await parcel.add(part.data), mimeType: part.mimeType, signature });
     }
-    await this.#keep(whose, digest, writeTurnHead({ family, parts: kept, at }), parcel);
+    const words = digestOfWords(parts.map((part) => (part.kind === 'text' ? part.text : '')).join(''));
+    await this.#keep(whose, digest, writeTurnHead({ family, parts: kept, words, at }), parcel);
   }
 
   async #keepMade(whose: Omit<Whose, 'family'>, digest: string, where: { of: string; at: number }): Promise<void> {
@@ -184,15 +188,14 @@ function signedTurn({ parts }: Answer): readonly SignedPart[] {
 /** Characters of base64: more bytes than it takes to tell what a picture is. */
 const SNIFFED = 128;
 
-function partOf(part: KeptPart, long: ReadonlyMap<string, LongString>): TextPart | PicturePart | null {
+function partOf(part: KeptPart, long: ReadonlyMap<string, LongString>): OriginalText | PicturePart | null {
   const stringOf = (kept: Kept): LongString | null => long.get(nameOf(kept)) ?? null;
   const { signature: kept } = part;
   const signature = typeof kept === 'object' && kept !== null ? stringOf(kept) : kept;
   if (kept !== null && signature === null) return null;
-  const marks = { thought: false, signature, more: {} };
-  if (part.kind === 'text') return { kind: 'text', text: part.text, ...marks };
+  if (part.kind === 'text') return { kind: 'text', length: part.length, digest: part.digest, signature };
   const data = stringOf(part.picture);
-  return data === null ? null : { kind: 'picture', data, mimeType: part.mimeType, ...marks };
+  return data === null ? null : { kind: 'picture', data, mimeType: part.mimeType, thought: false, signature, more: {} };
 }
 
 /** No key of an answer or a rendition: those are digests of other words. */

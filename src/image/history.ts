@@ -1,5 +1,6 @@
+import { hash } from 'node:crypto';
 import type { JsonObject } from '../wire/json.ts';
-import type { Part, PicturePart, TextPart, Turn } from './request.ts';
+import type { Part, PicturePart, Signature, TextPart, Turn } from './request.ts';
 
 // A conversation that comes back from a caller whose dialect cannot carry thought signatures.
 // https://ai.google.dev/gemini-api/docs/thought-signatures
@@ -9,9 +10,25 @@ export interface Original {
   /** Equal for pictures of one answer. */
   readonly id: string;
   /** That answer's texts and pictures with their signatures, in order, without thoughts. */
-  readonly turn: readonly (TextPart | PicturePart)[];
+  readonly turn: readonly (OriginalText | PicturePart)[];
+  /** `digestOfWords` of its texts, one after the other. */
+  readonly words: string;
   /** Which of them it is. */
   readonly at: number;
+}
+
+/** A text of the vendor's, which may quote a prompt: what is known of it is enough to know it again. */
+export interface OriginalText {
+  readonly kind: 'text';
+  /** In UTF-16 code units. */
+  readonly length: number;
+  readonly digest: string;
+  readonly signature: Signature | null;
+}
+
+/** SHA-256, in lower-case hex. */
+export function digestOfWords(text: string): string {
+  return hash('sha256', text);
 }
 
 export interface Revised {
@@ -98,7 +115,19 @@ function wholeTurn({ parts }: Turn, originals: ReadonlyMap<PicturePart, Original
   if (first === undefined) return null;
   const places = pictures.map((each) => (each?.id === first.id ? each.at : -1));
   if (!places.every((place, index) => place > (places[index - 1] ?? -1))) return null;
-  return textOf(told) === textOf(first.turn) ? [...thoughts, ...first.turn] : null;
+  const text = told.map((part) => (part.kind === 'text' ? part.text : '')).join('');
+  return digestOfWords(text) === first.words ? [...thoughts, ...spoken(first.turn, text)] : null;
+}
+
+/** The vendor's parts with their words, out of the whole text that they make up. */
+function spoken(turn: Original['turn'], text: string): readonly (TextPart | PicturePart)[] {
+  let begin = 0;
+  return turn.map((part) => {
+    if (part.kind === 'picture') return part;
+    const words = text.slice(begin, begin + part.length);
+    begin += part.length;
+    return { kind: 'text', text: words, thought: false, signature: part.signature, more: {} };
+  });
 }
 
 /** Each picture by itself, and signatures for those texts that are the vendor's word for word. */
@@ -107,7 +136,7 @@ function partByPart({ parts }: Turn, originals: ReadonlyMap<PicturePart, Origina
   const signed = turns.filter((part) => part.kind === 'text' && part.signature !== null);
   return parts.flatMap((part): readonly Part[] => {
     if (part.kind === 'text' && !part.thought && part.signature === null) {
-      const own = signed.find((each) => each.kind === 'text' && each.text === part.text);
+      const own = signed.find((each) => each.kind === 'text' && each.digest === digestOfWords(part.text));
       return [{ ...part, signature: own?.signature ?? null }];
     }
     if (!isUnsigned(part, { role: 'model' })) return [part];
@@ -116,10 +145,6 @@ function partByPart({ parts }: Turn, originals: ReadonlyMap<PicturePart, Origina
     if (own?.kind !== 'picture') return [];
     return [{ ...own, more: part.more }];
   });
-}
-
-function textOf(parts: readonly Part[]): string {
-  return parts.map((part) => (part.kind === 'text' ? part.text : '')).join('');
 }
 
 function isBare(more: JsonObject): boolean {

@@ -83,7 +83,7 @@ export const ANTHROPIC_NODE: readonly Recorded[] = [
     body: `{"model":"nano-banana-2","messages":[{"role":"user","content":[${TEXT},${picture}]}]}`,
     expected: tokens(1121),
   },
-  { name: 'models.list', line: 'GET /v1/models', headers: newer(), expected: listed('claude', 2) },
+  { name: 'models.list', line: 'GET /v1/models', headers: newer(), expected: listed('claude', 3) },
 ];
 
 const python: Headers = [

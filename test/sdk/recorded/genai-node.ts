@@ -6,7 +6,6 @@ import {
   pictures,
   listed,
   counted,
-  refused,
   notHere,
   notServed,
   noMethod,
@@ -57,7 +56,7 @@ export const GENAI_NODE: readonly Recorded[] = [
     line: flash('generateContent'),
     headers: genaiNode('3.1.0'),
     body: `{"contents":[{"parts":[{"text":"one"}],"role":"user"},{"parts":[{"inlineData":{"mimeType":"image/png","data":"${PNG}"}}],"role":"model"},{"parts":[{"text":"two"}],"role":"user"}]}`,
-    expected: refused('gemini', /missing a thought_signature in content position 2, part position 1/),
+    expected: pictures('gemini', '1024x1024'),
   },
   {
     name: 'genai 3 with a Bearer token beside its key',

@@ -15,7 +15,9 @@ import { sizeOfDrawn } from './cache/head.ts';
 import type { CacheAdmin } from './cache/store.ts';
 import { deadlineMs, isLoopback } from './config.ts';
 import type { Config, UpstreamConfig } from './config.ts';
+import { claude } from './dialects/claude/dialect.ts';
 import { gemini } from './dialects/gemini/dialect.ts';
+import { openaiChat } from './dialects/openai-chat/dialect.ts';
 import { openaiImages } from './dialects/openai-images/dialect.ts';
 import type { DrawUpstream, Flown } from './draw.ts';
 import type { GatewayParts } from './gateway.ts';
@@ -23,6 +25,8 @@ import { createAdminServer } from './http/admin/admin.ts';
 import { createByteBudget } from './http/byte-budget.ts';
 import { createOperationsServer } from './http/operations.ts';
 import { createServer } from './http/server.ts';
+import type { StreamPace } from './http/stream.ts';
+import type { Thought } from './image/answer.ts';
 import type { Tier } from './image/size.ts';
 import type { Log } from './log.ts';
 import { createMetrics } from './metrics.ts';
@@ -59,6 +63,8 @@ export interface AppOptions {
   readonly log: Log;
   /** Unix ms; absent: the clock of the machine. */
   readonly now?: () => number;
+  /** Of streamed answers; absent: the usual. */
+  readonly pace?: StreamPace;
 }
 
 /** The composition root: every part made once, in the order of their needs, and handed to those who need it. */
@@ -88,7 +94,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     for (const misfit of registry.roll.misfits()) log.warn('keys: a tenant is refused', { ...misfit });
     const payers = (): readonly Payer[] => registry.roll.payers();
 
-    const flights = new Flights<Flown>({
+    const flights = new Flights<Flown, Thought>({
       now,
       sizeOf: ({ drawn }) => sizeOfDrawn(drawn),
       detachedPerOwner: config.bounds.detachedPerTenant,
@@ -97,6 +103,8 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     // Two halves: a body is held until its reply has come, so a reply must never wait for the room of bodies.
     const bodies = createByteBudget(config.bounds.bytesInFlight / 2);
     const replies = createByteBudget(config.bounds.bytesInFlight / 2);
+    // Taken while a body is held, and never while a reply is: a third, so that none of them waits for itself.
+    const restored = createByteBudget(config.bounds.bytesInFlight / 4);
     const pauses = new KeyPauses({ now });
     const metrics: Metrics = createMetrics({
       version,
@@ -108,7 +116,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
         waiters: () => flights.waiting,
         detached: () => flights.detached,
         tasks: () => kept.tasks.inTheAir,
-        bytesInFlight: () => bodies.held + replies.held,
+        bytesInFlight: () => bodies.held + replies.held + restored.held,
         keysPaused: () => pauses.paused,
         stateUp: () => state.trouble() === null,
         untold: opened.untold,
@@ -116,13 +124,14 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       },
     });
 
-    let linkBase = config.links.base;
+    let [linkBase, publicUrl] = [config.links.base, config.publicUrl];
     if (config.state !== 'embedded' && config.cache.redis === null)
       log.warn(
         'links: each instance serves only those it gave: set cache.store to redis, for all of them to serve all',
       );
     const cache = await openCache({
       config: config.cache,
+      signatureDays: config.retention.signatureDays,
       // Where tenants can be made at run time there may be several at any moment.
       isShared: registry.roll.tenantIds().length > 1 || config.admin.keySha256 !== null,
       simulator: config.simulator,
@@ -179,11 +188,13 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
         const room = await replies.acquire(bytes, signal);
         return () => room.keep(0);
       },
-      router: createRouter(config.models, config.images.defaultModel),
+      router: createRouter(config.models, config.images.defaultModel, config.auto),
       flights,
       leases: cache.leases,
       renditions: cache.renditions,
       links: cache.links,
+      signatures: cache.signatures,
+      restoredBytes: config.bounds.bodyBytes,
       idempotencyKeys: cache.idempotencyKeys,
       cache: config.cache,
       defaultFormat: config.images.defaultFormat === 'vendor' ? null : config.images.defaultFormat,
@@ -199,21 +210,26 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     const health = { notReady: () => (closing.signal.aborted ? 'shutting down' : state.trouble()) };
     const api = createServer({
       gateway,
-      dialects: [gemini, openaiImages],
+      dialects: [claude, gemini, openaiChat, openaiImages],
       keys: registry.roll.keys,
       tasks: kept.tasks,
       limits: limitParts(limited, metrics),
       trustProxy: config.trustProxy,
+      corsOrigins: config.cors.origins,
       budget: bodies,
       bodyBytes: config.bounds.bodyBytes,
       linkBudget: createByteBudget(config.bounds.bytesInFlight / 2),
-      publicUrl: config.publicUrl,
+      restoredBudget: restored,
+      get publicUrl() {
+        return publicUrl;
+      },
       health,
       closing: closing.signal,
+      ...(options.pace !== undefined && { pace: options.pace }),
     });
     const operations = createOperationsServer(metrics, health);
     const apiUrl = await api.listen({ ...config.listen });
-    if (config.links.followsListener) linkBase = apiUrl;
+    if (config.links.followsListener) linkBase = publicUrl = apiUrl;
     closers.push(async () => {
       closing.abort();
       await api.close();
@@ -256,7 +272,7 @@ async function openUpstream(
     closers.push(() => simulator.close());
     baseUrl = simulator.url;
   }
-  const { id, auth, replyBytes } = config;
+  const { id, kind, auth, replyBytes } = config;
   const [key = 'simulator', ...others] = config.keys;
   const keys: readonly [string, ...string[]] = [key, ...others];
   const client = createUpstream({ id, baseUrl, auth, keys, replyBytes });
@@ -270,6 +286,7 @@ async function openUpstream(
       opened: (model) => metrics.breaker(id, model, true),
       closed: (model) => metrics.breaker(id, model, false),
     }),
+    family: kind,
     sizeNames: config.sizeNames,
     abandonAfterMs: (tier) => deadlineMs(config.abandonAfterMs, tier),
     answerWithinMs: (tier) => deadlineMs(config.answerWithinMs, tier),

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { isAbsolute, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isLoopback, localUrl, parseBase } from './config/address.ts';
+import { readAuto, usableRules } from './config/auto.ts';
 import { readAdmin } from './config/admin.ts';
 import { readAlerts } from './config/alerts.ts';
 import { budgetsReader, modelsReader, readOrganisations } from './config/budgets.ts';
@@ -22,6 +23,7 @@ import { readTenants } from './config/tenants.ts';
 import { BUILT_IN_SIMULATOR, readUpstreams } from './config/upstreams.ts';
 import type { Upstreams } from './config/upstreams.ts';
 import { validate } from './config/validate.ts';
+import { AUTO } from './image/auto.ts';
 import type { Model } from './image/model.ts';
 
 export { isLoopback } from './config/address.ts';
@@ -65,7 +67,9 @@ export function loadConfig({ file: asked, environment, workingDirectory }: Confi
   const simulator = drawing.length > 0 && drawing.every(({ baseUrl }) => baseUrl === SIMULATOR_URL);
   const upstreamIds = file.upstreams.map(({ id }) => id);
   const known = mergeModels(file.models, upstreamIds, report, pathOf);
-  const defaultModel = modelId(known, file.images.defaultModel, ['images', 'defaultModel'], report);
+  const rules = readAuto(file.auto, known, report);
+  const isAuto = file.images.defaultModel === AUTO && rules.length > 0;
+  const defaultModel = isAuto ? AUTO : modelId(known, file.images.defaultModel, ['images', 'defaultModel'], report);
   const readModels = modelsReader(known, report);
   const readBudgets = budgetsReader(readModels, report, pathOf);
   const organisations = readOrganisations(file.organisations, readBudgets, report, pathOf);
@@ -76,10 +80,13 @@ export function loadConfig({ file: asked, environment, workingDirectory }: Confi
 
   const models = usableModels(known, drawing, simulator);
   // What is left to be used is only known when all else is right.
+  const auto = usableRules(rules, models);
+  if (isAuto && auto.length === 0 && report.mistakes.length === 0)
+    report.mistake(['images', 'defaultModel'], 'auto has nothing to choose from: no model of its rules has a target');
   if (report.mistakes.length === 0) checkLeftOut(known, models, drawing, defaultModel, report);
   if (report.mistakes.length > 0 || defaultModel === null) throw new ConfigError(shown, report.mistakes);
 
-  const { listen, operations, trustProxy, logLevel, bounds, tasks } = file;
+  const { listen, operations, trustProxy, cors, logLevel, bounds, tasks } = file;
   return deepFreeze({
     source: { file: path, named: name !== null },
     listen,
@@ -88,6 +95,7 @@ export function loadConfig({ file: asked, environment, workingDirectory }: Confi
     publicUrl,
     links,
     trustProxy,
+    cors,
     dataDir: resolve(workingDirectory, file.dataDir),
     logLevel,
     bounds,
@@ -97,6 +105,7 @@ export function loadConfig({ file: asked, environment, workingDirectory }: Confi
     tasks,
     upstreams: drawing,
     models,
+    auto,
     tenants,
     organisations,
     budgets,
@@ -123,7 +132,7 @@ function shortest(path: string, workingDirectory: string): string {
 }
 
 function checkBounds({ listen, operations, bounds }: ConfigFile, report: Report): void {
-  if (listen.port === operations.port)
+  if (listen.port === operations.port && listen.port !== 0)
     report.mistake(['operations', 'port'], `must not be the port of the API: ${operations.port}`);
   if (bounds.bodyBytes > bounds.bytesInFlight)
     report.mistake(['bounds', 'bytesInFlight'], `must hold one body at least: bodyBytes is ${bounds.bodyBytes}`);

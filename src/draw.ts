@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { CacheKey } from './cache/key.ts';
 import type { Entries, Hit } from './cache/entry.ts';
 import type { Lease } from './cache/leases.ts';
@@ -12,8 +13,10 @@ import type { Attempt } from './draw/attempts.ts';
 import { judge } from './draw/judge.ts';
 import type { Judged } from './draw/judge.ts';
 import { keep } from './draw/keep.ts';
+import { isRefusedSignature } from './draw/signatures.ts';
+import { Thoughts } from './draw/thoughts.ts';
 import { weigh, weighAnswer } from './draw/weigh.ts';
-import type { Drawn } from './image/answer.ts';
+import type { Drawn, Thought } from './image/answer.ts';
 import type { Model, Target } from './image/model.ts';
 import { costNanos, worstCaseNanos } from './image/price.ts';
 import type { Draw } from './image/request.ts';
@@ -45,6 +48,8 @@ export interface DrawParts {
 }
 
 export interface DrawUpstream {
+  /** Its kind: whose thought signatures it can read. */
+  readonly family: string;
   readonly client: Upstream;
   readonly health: UpstreamHealth;
   readonly sizeNames: Readonly<Record<string, string>>;
@@ -68,6 +73,8 @@ export interface DrawJob {
   readonly givenUp: AbortSignal;
   /** What other instances wait for; null where none does, or none can be asked. */
   readonly lease: Lease | null;
+  /** Hears what the vendor tells of its thinking while it draws; null where nobody wants to. */
+  readonly tell: ((thought: Thought) => void) | null;
 }
 
 /** What a flight hands to everybody aboard. */
@@ -87,6 +94,8 @@ export interface Flown {
 
 /** From the end of the wait for the vendor until the settlement must be written. */
 const LEASE_SLACK_MS = 60_000;
+/** A ledger that needs longer to hear of it may refuse what follows, as held by others. */
+const RELEASE_MS = 1_000;
 
 /** The work of one flight: look up again; reserve, send, check and settle, more than once where that costs nothing; store. */
 export async function drawPicture(parts: DrawParts, job: DrawJob): Promise<Flown> {
@@ -108,8 +117,13 @@ export async function drawPicture(parts: DrawParts, job: DrawJob): Promise<Flown
     failure = judged.error;
     if (!mayFollow) throw failure;
     // What was set aside for it is free before more is.
-    await written;
+    await known(written);
   }
+}
+
+/** Resolves when the ledger knows, or after a while: what it is told is never lost. */
+async function known(written: Promise<void>): Promise<void> {
+  await Promise.race([written, sleep(RELEASE_MS, undefined, { ref: false })]);
 }
 
 function attemptsOf(parts: DrawParts, { model, draw, givenUp }: DrawJob): Attempts {
@@ -174,6 +188,7 @@ async function drawOnce(
 
   const loan = parts.regions.lend();
   const startedAt = performance.now();
+  const thoughts = job.tell === null ? null : new Thoughts(parts.dialect, parts.regions, job.tell);
   parts.metrics.upstreamStarted(model.id);
   const sent = await upstream.client.generate(target.model, body, {
     key,
@@ -181,14 +196,17 @@ async function drawOnce(
     admit: parts.admit,
     keep: loan.keep,
     givenUp,
+    ...(thoughts !== null && { onPiece: thoughts.hear }),
   });
   const drawMs = performance.now() - startedAt;
-  const read = await readReply(parts, sent, job, hold);
+  const read = await readReply(parts, sent, thoughts, job, hold);
   parts.metrics.upstreamEnded(model.id, read.outcome, drawMs / 1000);
   const charge = chargeFor(read, target, job, hold);
   const written = settle(parts, hold, charge);
   alarmOfExcess(parts, hold, charge.nanos);
   noteProhibited(parts, caller, read.answer);
+  // It is asked for once more, out of the same budget: what was held is free before more is.
+  if (isRefusedSignature(read.error)) await known(written);
   if (read.error !== null) {
     const error = charge.nanos > 0 ? read.error.costing(charge.nanos) : read.error;
     return { judged: { ...read, error }, drawn: null, letGo: loan.giveBack, written };
@@ -212,8 +230,15 @@ function cancelled(): GatewayError {
 }
 
 /** Money that was set aside never stays so: should the reading itself fail, nobody knows what the reply cost. */
-async function readReply(parts: DrawParts, sent: Sent, { draw, model }: DrawJob, hold: Hold): Promise<Judged> {
+async function readReply(
+  parts: DrawParts,
+  sent: Sent,
+  thoughts: Thoughts | null,
+  { draw, model }: DrawJob,
+  hold: Hold,
+): Promise<Judged> {
   try {
+    await thoughts?.all();
     return await judge(parts.dialect, sent, draw, parts.regions);
   } catch (error) {
     parts.metrics.upstreamEnded(model.id, 'parse', 0);

@@ -9,22 +9,27 @@ import type { Renditions } from './cache/renditions.ts';
 import type { Call, Delivered, Dialect, Route } from './dialects/dialect.ts';
 import type { DrawParts, Flown } from './draw.ts';
 import { GatewayError } from './errors.ts';
+import { isRefusedSignature } from './draw/signatures.ts';
 import { board } from './gateway/board.ts';
 import type { Landed } from './gateway/board.ts';
-import { ownerKey, planRequest } from './gateway/plan.ts';
+import type { HistoryParts } from './gateway/history.ts';
+import { onDisconnectOf } from './gateway/on-disconnect.ts';
+import { ownerKey } from './gateway/plan.ts';
 import type { Planned } from './gateway/plan.ts';
+import type { Thought } from './image/answer.ts';
 import type { PictureWish } from './image/delivery.ts';
 import type { Model } from './image/model.ts';
 import type { Draw, ImageRequest, PictureFormat } from './image/request.ts';
+import type { Retirement } from './image/retirement.ts';
 import type { resolveShape } from './image/size.ts';
 import type { Caller } from './tenants/authenticate.ts';
 import type { Tags } from './tenants/state.ts';
 import type { Router } from './upstreams/router.ts';
 import type { JsonObject } from './wire/json.ts';
 
-export interface GatewayParts extends DrawParts {
+export interface GatewayParts extends DrawParts, HistoryParts {
   readonly router: Router;
-  readonly flights: Flights<Flown>;
+  readonly flights: Flights<Flown, Thought>;
   /** Of the instances that share a store; null: this one is alone. */
   readonly leases: Leases | null;
   readonly renditions: Renditions;
@@ -54,9 +59,13 @@ export interface Incoming {
   readonly gone: AbortSignal;
   /** Keeps the bytes of the body counted, for work that outlives its caller, until the function is called. */
   readonly retainBody: () => () => void;
+  /** Waits until so many bytes more may be held, and counts them for as long as those of the body. */
+  readonly holdMore: (bytes: number) => Promise<void>;
   readonly trace: Trace;
   /** Set when it is a task, whose caller does not wait for it. */
   readonly watch: Watch | null;
+  /** Set when the answer is told bit by bit: hears, for the picture of that place, what the vendor tells while it draws. */
+  readonly follow: ((place: number, thought: Thought) => void) | null;
 }
 
 /** Who follows a request that nobody waits for. */
@@ -73,6 +82,8 @@ export interface Watch {
 export interface Trace {
   modelAsked: string | null;
   modelRouted: string | null;
+  /** What is to be told of the name that was asked for; null: nothing. */
+  retirement: Retirement | null;
   upstream: string | null;
   /** Milliseconds spent waiting for pictures to be drawn. */
   upstreamMs: number;
@@ -99,25 +110,20 @@ export interface ServedPicture extends Delivered {
   readonly decision: Decision;
 }
 
-/** The straight path of one request. Throws GatewayError when not a single picture came of it. */
-export async function serve(parts: GatewayParts, incoming: Incoming): Promise<Served> {
-  return servePlanned(parts, incoming, await planRequest(parts, incoming, 'claim'));
-}
-
-/** The rest of that path, from the plan on. */
+/** The straight path of one request, from its plan on. Throws GatewayError when not a single picture came of it. */
 export async function servePlanned(parts: GatewayParts, incoming: Incoming, planned: Planned): Promise<Served> {
   const { trace, gone, watch } = incoming;
   const { request, format, model, target, shape, pictures: plans } = planned;
 
   const { asLink } = request.delivery;
-  if (asLink && plans.some(({ hit }) => hit === null)) await parts.links.admit(incoming.caller.tenant.cache.scope);
+  if (asLink && plans.some(({ hit }) => hit === null)) await parts.links.admit(incoming.caller.tenant.id);
 
   trace.upstream = target.upstream;
   await hearHangUps(parts, incoming, planned);
   const startedAt = performance.now();
   const crew = board(parts, incoming, planned);
   const leave = (onDisconnect: OnDisconnect): void => crew.leave(false, onDisconnect);
-  whenAborted(gone, () => leave(onDisconnectOf(parts, incoming.caller, model)));
+  whenAborted(gone, () => leave(onDisconnectOf(parts.cache, incoming.caller.tenant, model)));
   if (watch !== null) whenAborted(watch.cancelled, () => leave('cancel'));
   const landed = await Promise.allSettled(crew.waiting);
   if (plans.some(({ hit }) => hit === null)) trace.upstreamMs = performance.now() - startedAt;
@@ -125,12 +131,16 @@ export async function servePlanned(parts: GatewayParts, incoming: Incoming, plan
   const flown = landed.filter((each) => each.status === 'fulfilled').map(({ value }) => value);
   const failure: unknown = landed.find((each) => each.status === 'rejected')?.reason;
   const lostNanos = crew.lostNanos();
+  const again = planned.withoutSignatures;
+  if (again !== null && isRefusedSignature(failure) && flown.every(({ how }) => how === 'hit'))
+    return servePlanned(parts, incoming, await again());
   if (flown.length === 0) throw failure instanceof GatewayError ? failure.costing(lostNanos) : failure;
   for (const each of flown) if (each.how !== 'drawn') noteSaving(parts, incoming, planned, each);
   const paidNanos = flown.reduce((sum, { how, flown: { drawn } }) => sum + (how === 'drawn' ? drawn.costNanos : 0), 0);
   const costNanos = paidNanos + lostNanos;
   try {
     const dressed = await Promise.all(flown.map((each) => dress(parts, each, format, request)));
+    await recordSignatures(parts, incoming, dressed);
     const pictures = asLink ? await linkAll(parts, incoming, dressed) : dressed;
     const missing = failure === undefined ? null : asGatewayError(failure);
     return { request, model, shape, pictures, missing, costNanos, delivered: crew.leave };
@@ -161,8 +171,27 @@ async function dress(
   { delivery }: ImageRequest,
 ): Promise<ServedPicture> {
   const { drawn } = landed.flown;
-  const wish = { format, compression: delivery.compression, scope: landed.key.scope, ttlSeconds: keptFor(landed) };
+  const { compression, exact } = delivery;
+  const masked = delivery.masked && { picture: delivery.masked.picture.data, mask: delivery.masked.mask.data };
+  const wish = { format, compression, exact, masked, scope: landed.key.scope, ttlSeconds: keptFor(landed) };
   return { ...landed, drawn, picture: await renditions.of(drawn, wish) };
+}
+
+/** So that each is known again when it comes back. What `no-store` forbids to keep is not kept for that either. */
+async function recordSignatures(
+  { signatures, upstreams, log }: GatewayParts,
+  { caller: { tenant } }: Incoming,
+  pictures: readonly ServedPicture[],
+): Promise<void> {
+  for (const { drawn, picture, decision } of pictures) {
+    const family = upstreams.get(drawn.upstream)?.family;
+    if (family === undefined || decision.bypass === 'no-store') continue;
+    try {
+      await signatures.record(drawn, picture, { scope: tenant.cache.scope, family });
+    } catch (error) {
+      log.fault('signatures: those of a picture were not kept; sent back, it will be a reference', error);
+    }
+  }
 }
 
 /** A link to each, one after the other: room for them is found once, and not raced for. */
@@ -173,8 +202,8 @@ async function linkAll(
 ): Promise<readonly ServedPicture[]> {
   const linked: ServedPicture[] = [];
   for (const each of pictures) {
-    const owner = { tenant: tenant.id, scope: tenant.cache.scope, model: each.drawn.model };
-    linked.push({ ...each, url: await links.make(each.picture, owner) });
+    const url = await links.make(each.picture, { tenant: tenant.id, model: each.drawn.model });
+    linked.push({ ...each, url });
   }
   return linked;
 }
@@ -207,11 +236,6 @@ function noteSaving(
     nanos: costNanos,
     ms: drawMs,
   });
-}
-
-/** What a tenant says of it wins over what is said of the model, and that over the rest. */
-function onDisconnectOf({ cache }: GatewayParts, { tenant }: Caller, model: Model): OnDisconnect {
-  return tenant.cache.onDisconnect ?? model.cache?.onDisconnect ?? cache.onDisconnect;
 }
 
 function whenAborted(signal: AbortSignal, work: () => void): void {

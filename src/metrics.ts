@@ -3,6 +3,9 @@ import type { Outcome } from './errors.ts';
 import { upstreamMetrics } from './metrics/upstreams.ts';
 import type { UpstreamMetrics } from './metrics/upstreams.ts';
 import { tenantLabels } from './metrics/tenant-label.ts';
+import type { UpstreamOutcome } from './metrics/upstream-outcome.ts';
+
+export type { UpstreamOutcome };
 
 /** From a hit of 2 ms to a picture of 3 minutes. */
 const SECONDS = [
@@ -12,23 +15,6 @@ const OWN_SECONDS = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0
 const BYTES = [0, 1, 2, 3, 4, 5, 6].map((power) => 16_384 * 4 ** power);
 
 export type CacheResult = 'hit' | 'miss' | 'bypass' | 'collapsed' | 'error';
-
-/** What became of one call upstream. */
-export type UpstreamOutcome =
-  | 'ok'
-  | 'no_image'
-  | 'safety'
-  | 'http_4xx'
-  | 'http_429'
-  | 'http_5xx'
-  | 'cancelled'
-  | 'timeout'
-  | 'reset'
-  | 'truncated'
-  | 'parse'
-  | 'too_large'
-  | 'bad_picture'
-  | 'not_sent';
 
 /** What became of a task: the outcome of its request, or its own end. */
 export type TaskOutcome = Outcome | 'cancelled' | 'interrupted';
@@ -90,6 +76,8 @@ export interface Metrics extends UpstreamMetrics {
   limited(limiter: string, decision: string): void;
   admin(route: string, method: string, status: number): void;
   taskEnded(outcome: TaskOutcome): void;
+  /** A request that used a name its vendor gives up: one of those in the models' data. */
+  retiredName(name: string, successor: string): void;
   readonly contentType: string;
   render(): Promise<string>;
 }
@@ -229,6 +217,12 @@ export function createMetrics({ version, simulator, store, gauges }: MetricsOpti
     'status',
   );
   const tasks = counter('plantain_tasks_total', 'Tasks that ended, by what became of them.', 'outcome');
+  const retired = counter(
+    'plantain_retired_name_requests_total',
+    'Requests for a model by a name that its vendor has given up, or will.',
+    'name',
+    'successor',
+  );
   const limit = gauge('plantain_budget_limit_usd', 'What a budget allows in its period.', ...BUDGET_LABELS);
   const spentOfIt = gauge(
     'plantain_budget_spent_usd',
@@ -293,6 +287,7 @@ export function createMetrics({ version, simulator, store, gauges }: MetricsOpti
     ledgerResynced: () => resyncs.inc(),
     ledgerDrift: (nanos) => drift.set(nanos / 1e9),
     limited: (limiter, decision) => limits.inc({ limiter, decision }),
+    retiredName: (name, successor) => retired.inc({ name, successor }),
     taskEnded: (outcome) => tasks.inc({ outcome }),
     admin: (route, method, status) => administered.inc({ route, method, status }),
     contentType: registry.contentType,

@@ -186,8 +186,8 @@ describe('the environment', () => {
   });
 
   it.each([
-    [{ PORT: '0' }, 'PORT: must be 1 to 65535, is "0"'],
-    [{ PORT: '8080.5' }, 'PORT: must be 1 to 65535, is "8080.5"'],
+    [{ PORT: '-1' }, 'PORT: must be 0 to 65535, is "-1"'],
+    [{ PORT: '8080.5' }, 'PORT: must be 0 to 65535, is "8080.5"'],
     [{ HOST: 'a b' }, 'HOST: must be an IP address or a host name, is "a b"'],
     [{ OPERATIONS_PORT: '8080' }, 'OPERATIONS_PORT: must not be the port of the API: 8080'],
     [{ PUBLIC_URL: 'ftp://x' }, 'PUBLIC_URL: must be an address that begins with http:// or https://'],
@@ -201,10 +201,16 @@ describe('the environment', () => {
       { PLANTAIN_ADMIN_KEY: 'an-admin-key-of-24-chars', ADMIN_PORT: '8080' },
       'ADMIN_PORT: must not be the port of the API: 8080',
     ],
-    [{ ADMIN_PORT: 'http' }, 'ADMIN_PORT: must be 1 to 65535, is "http"'],
+    [{ ADMIN_PORT: 'http' }, 'ADMIN_PORT: must be 0 to 65535, is "http"'],
     [{ GEMINI_API_KEY: 'two words' }, 'GEMINI_API_KEY: a key has no spaces, line breaks or characters beyond ASCII'],
   ])('%j is refused', (environment, message) => {
     expect(mistakes(null, { ...KEY, ...environment })).toEqual([message]);
+  });
+
+  it('has any free port where it says 0, for as many of them as like', () => {
+    const any = { PORT: '0', OPERATIONS_PORT: '0', ADMIN_PORT: '0', PLANTAIN_ADMIN_KEY: 'an-admin-key-of-24-chars' };
+    const { listen, operations, admin } = load(null, { ...KEY, ...any });
+    expect([listen.port, operations.port, admin.port]).toEqual([0, 0, 0]);
   });
 
   it('has the admin key, of which the configuration keeps and shows no more than that there is one', () => {
@@ -307,6 +313,34 @@ images: { defaultModel: Nano-Banana-3 }
       retires: null,
       targets: [{ price: { ceiling: USUAL_CEILING, perSearchUsd: 0.014 } }],
     });
+  });
+
+  it('are chosen for auto by rules that name them by any of their names', () => {
+    const flash = 'gemini-3.1-flash-image';
+    expect(load('{}').auto.at(-1)).toEqual({ model: flash });
+    const yaml =
+      'auto: [{ when: { tier: [4K], mentions: [map] }, model: nano-banana-pro }, { model: nano-banana-2 }]\nimages: { defaultModel: auto }';
+    const config = load(yaml);
+    expect(config.auto).toEqual([
+      { when: { tier: ['4K'], mentions: ['map'] }, model: 'gemini-3-pro-image' },
+      { model: flash },
+    ]);
+    expect(config.images.defaultModel).toBe('auto');
+    expect(load('auto: []').auto).toEqual([]);
+  });
+
+  it('are left out of the rules for auto where nobody draws them', () => {
+    const { auto } = load('{}', { WISDOM_GATE_KEY: 'k' });
+    expect(auto).toEqual([{ model: 'gemini-3.1-flash-image' }]);
+    expect(
+      mistakes('auto: [{ model: nano-banana-pro }]\nimages: { defaultModel: auto }', { WISDOM_GATE_KEY: 'k' }),
+    ).toEqual(['my.yaml:2 images.defaultModel: auto has nothing to choose from: no model of its rules has a target']);
+  });
+
+  it('tell of retired names only while these are among their aliases', () => {
+    const retired = (yaml: string) => load(yaml).models[0]?.retired;
+    expect(retired('{}')).toMatchObject([{ name: 'gemini-3.1-flash-image-preview' }]);
+    expect(retired('models: [{ id: gemini-3.1-flash-image, aliases: [nano-banana-2] }]')).toEqual([]);
   });
 
   it('may pass a name from one to another where both say so', () => {

@@ -28,10 +28,10 @@ service(
     directory = mkdtempSync(join(tmpdir(), 'plantain-prometheus-'));
     address = `127.0.0.1:${await freePort()}`;
     const target = gateway.operationsUrl.replace('http://', '');
-    const scrape = { job_name: 'plantain', scrape_interval: '250ms', static_configs: [{ targets: [target] }] };
+    const scrape = { job_name: 'plantain', scrape_interval: '1s', static_configs: [{ targets: [target] }] };
     const file = join(directory, 'prometheus.yml');
     // JSON is YAML.
-    writeFileSync(file, JSON.stringify({ scrape_configs: [{ ...scrape, scrape_timeout: '250ms' }] }));
+    writeFileSync(file, JSON.stringify({ scrape_configs: [{ ...scrape, scrape_timeout: '1s' }] }));
     const data = `--storage.tsdb.path=${join(directory, 'data')}`;
     server = spawn(prometheus, [`--config.file=${file}`, data, `--web.listen-address=${address}`], { stdio: 'ignore' });
   });
@@ -48,7 +48,7 @@ service(
     return data.result[0] === undefined ? null : Number(data.result[0].value[1]);
   };
   const until = async (query: string, wanted: number): Promise<void> => {
-    for (let tries = 0; tries < 80; tries += 1) {
+    for (let tries = 0; tries < 160; tries += 1) {
       if ((await ask(query)) === wanted) return;
       await setTimeout(250);
     }

@@ -2,7 +2,6 @@ import { afterEach, expect, test, describe } from 'vitest';
 import { openRedis, RedisFailure, script } from '../src/redis.ts';
 import type { Redis } from '../src/redis.ts';
 import { parseRedisAddress } from '../src/redis/address.ts';
-import { freePort } from './support/process.ts';
 import { startRedis, withRedis } from './support/redis.ts';
 import type { RedisServer } from './support/redis.ts';
 
@@ -67,7 +66,7 @@ withRedis('a client of Redis', () => {
     await expect.poll(() => redis.trouble()).toBe('ECONNREFUSED');
     expect(await failureOf(redis.command(['PING'], 5_000))).toMatchObject({ kind: 'down', maybeDone: false });
     await server.start();
-    await expect.poll(() => redis.trouble(), { timeout: 10_000 }).toBeNull();
+    await expect.poll(() => redis.trouble()).toBeNull();
     expect(await redis.command(['PING'], 5_000)).toBe('PONG');
   });
 
@@ -82,7 +81,7 @@ withRedis('a client of Redis', () => {
       });
     expect(await failureOf(redis.command(['PING'], 100_000))).toMatchObject({ kind: 'down', maybeDone: false });
     server.thaw();
-    await expect.poll(() => redis.trouble(), { timeout: 10_000 }).toBeNull();
+    await expect.poll(() => redis.trouble()).toBeNull();
     expect(await redis.command(['PING'], 5_000)).toBe('PONG');
   });
 
@@ -92,9 +91,9 @@ withRedis('a client of Redis', () => {
     let [lost, found] = [0, 0];
     redis.watch({ lost: () => (lost += 1), connected: () => (found += 1) });
     server.freeze();
-    await expect.poll(() => lost, { timeout: 15_000 }).toBe(1);
+    await expect.poll(() => lost).toBe(1);
     server.thaw();
-    await expect.poll(() => found, { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => found).toBe(1);
     expect(await redis.command(['PING'], 5_000)).toBe('PONG');
   });
 
@@ -113,8 +112,8 @@ withRedis('a client of Redis', () => {
     await expect.poll(() => heard).toEqual(['one']);
     await server.stop();
     await server.start();
-    await expect.poll(() => listening, { timeout: 15_000 }).toBe(2);
-    await expect.poll(() => redis.trouble(), { timeout: 10_000 }).toBeNull();
+    await expect.poll(() => listening).toBe(2);
+    await expect.poll(() => redis.trouble()).toBeNull();
     await redis.publish('news', 'two', 5_000);
     await expect.poll(() => heard).toEqual(['one', 'two']);
     stop();
@@ -136,7 +135,7 @@ withRedis('a client of Redis', () => {
     const redis = await connected(server.url);
     const outcomes: string[] = [];
     redis.watch({ done: (op, outcome) => outcomes.push(`${op} ${outcome}`) });
-    await server.cli('REPLICAOF', '127.0.0.1', String(await freePort()));
+    await server.cli('REPLICAOF', '127.0.0.1', '2');
     expect(await failureOf(redis.command(['SET', 'a', '1'], 5_000))).toMatchObject({
       kind: 'refused',
       code: 'READONLY',

@@ -6,8 +6,10 @@ export default defineConfig({
     root: import.meta.dirname,
     cache: false,
     include: ['**/*.test.ts'],
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    // Of what is waited for, not of how long it may take: vitest's own second is too short for a busy machine.
+    expect: { poll: { timeout: 30_000 } },
     allowOnly: false,
     passWithNoTests: false,
     pool: 'forks',

@@ -11,6 +11,7 @@ import { createLinkSigner } from '../cache/link-signature.ts';
 import type { Secrets } from '../cache/link-signature.ts';
 import { createRenditions } from '../cache/renditions.ts';
 import type { Renditions } from '../cache/renditions.ts';
+import { Signatures } from '../cache/signatures.ts';
 import { Shelf } from '../cache/shelf.ts';
 import type { EntryTrouble } from '../cache/shelf.ts';
 import type { CacheAdmin, EntryStore, TaskRow } from '../cache/store.ts';
@@ -26,6 +27,7 @@ export interface CacheParts {
   readonly entries: Entries;
   readonly renditions: Renditions;
   readonly links: Links;
+  readonly signatures: Signatures;
   readonly idempotencyKeys: IdempotencyKeys;
   /** Answers of tasks, and what is known of these over a restart. */
   readonly answers: KeptAnswers;
@@ -42,6 +44,8 @@ export interface CacheParts {
 
 export interface CacheOptions {
   readonly config: Config['cache'];
+  /** How long thought signatures are kept; 0: not at all. */
+  readonly signatureDays: number;
   /** Whether several scopes have something cached in it, or may have. */
   readonly isShared: boolean;
   readonly simulator: boolean;
@@ -60,6 +64,7 @@ export interface CacheOptions {
   };
 }
 
+const DAY_SECONDS = 86_400;
 /** Some 20,000 keys. */
 const IDEMPOTENCY_BYTES = 8 << 20;
 /** Where several scopes share a store none of them has more than half of it. */
@@ -129,6 +134,25 @@ export async function openCache(options: CacheOptions): Promise<CacheParts> {
   });
   if (disk !== null) idempotencyKeys.restore(await disk.claims());
 
+  const signatures = new Signatures({
+    shelf: whole,
+    ttlSeconds: options.signatureDays * DAY_SECONDS,
+    isShared: shared !== null,
+    now,
+  });
+  const admin: CacheAdmin = {
+    stats: () => whole.stats(),
+    async purge(selection) {
+      const { name, ...others } = selection;
+      // The picture of an answer lies beside it once more, for conversations.
+      const twin = name === undefined ? null : await signatures.twinOf(name);
+      const purged = await whole.purge(selection);
+      if (twin === null || purged.entries === 0) return purged;
+      const more = await whole.purge({ ...others, name: twin });
+      return { entries: purged.entries + more.entries, bytes: purged.bytes + more.bytes };
+    },
+  };
+
   // A store that is down has said so.
   const sweep = (): void => stores.forEach((store) => void store.sweep().catch(() => undefined));
   const timers = [setTimeout(sweep, FIRST_SWEEP_MS).unref(), setInterval(sweep, SWEEP_EVERY_MS).unref()];
@@ -147,6 +171,7 @@ export async function openCache(options: CacheOptions): Promise<CacheParts> {
       now,
       count: metrics.link,
     }),
+    signatures,
     idempotencyKeys,
     answers: new KeptAnswers({ shelf: whole, now }),
     taskBook: {
@@ -159,7 +184,7 @@ export async function openCache(options: CacheOptions): Promise<CacheParts> {
     },
     sharedTasks: shared?.tasks ?? null,
     leases: shared?.leases ?? null,
-    admin: whole,
+    admin,
     async close() {
       timers.forEach(clearTimeout);
       await Promise.all(stores.map((store) => store.close()));

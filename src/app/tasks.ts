@@ -1,5 +1,5 @@
 import type { Config } from '../config.ts';
-import { renderError } from '../dialects/openai-images/errors.ts';
+import { renderError } from '../dialects/openai-errors.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { Elsewhere } from '../tasks/elsewhere.ts';

@@ -45,6 +45,11 @@ export class KeptAnswers {
     this.#now = now;
   }
 
+  /** Whether there is room for so many bytes that stay until they expire. */
+  async mayKeep(tenant: string, bytes: number): Promise<boolean> {
+    return this.#shelf.mayPin(tenant, bytes);
+  }
+
   /** The bytes it counts for, once every store has had its turn; null when none of them keeps it. */
   async put(place: AnswerPlace, { about, body, model, expiresAt }: KeepingAnswer): Promise<number | null> {
     const parcel = new Parcel();

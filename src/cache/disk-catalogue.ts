@@ -79,10 +79,10 @@ export class Catalogue {
     return reservation;
   }
 
-  /** Whether pinned entries of a scope may still find room. */
-  mayPin(scope: string): boolean {
+  /** Whether so many bytes of pinned entries of a scope would find room. */
+  mayPin(scope: string, bytes: number): boolean {
     const { maxBytes, scopeBytes } = this.#options;
-    return this.#pinned() < pinnable(maxBytes) && this.#pinned(scope) < pinnable(scopeBytes);
+    return this.#pinned() + bytes <= pinnable(maxBytes) && this.#pinned(scope) + bytes <= pinnable(scopeBytes);
   }
 
   abandon(reservation: Reservation): void {

@@ -181,8 +181,8 @@ export class DiskStore implements EntryStore {
     return standings ?? [];
   }
 
-  async mayPin(scope: string): Promise<boolean> {
-    const told = await this.#tell({ verb: 'mayPin', scope });
+  async mayPin(scope: string, bytes: number): Promise<boolean> {
+    const told = await this.#tell({ verb: 'mayPin', scope, bytes });
     return told?.done === true;
   }
 

@@ -21,7 +21,7 @@ export type DiskOperation =
   | { readonly verb: 'touch'; readonly uses: readonly (readonly [name: string, hits: number])[] }
   | { readonly verb: 'purge'; readonly selection: Selection }
   | { readonly verb: 'stats' }
-  | { readonly verb: 'mayPin'; readonly scope: string }
+  | { readonly verb: 'mayPin'; readonly scope: string; readonly bytes: number }
   | { readonly verb: 'sweep'; readonly at: number }
   | { readonly verb: 'check' }
   | { readonly verb: 'claim'; readonly claim: Claim }
@@ -108,7 +108,7 @@ function perform(operation: DiskOperation): DiskTold | Promise<DiskTold> {
     case 'purge':
       return purge(operation.selection);
     case 'mayPin':
-      return { done: catalogue.mayPin(operation.scope) };
+      return { done: catalogue.mayPin(operation.scope, operation.bytes) };
     case 'stats':
       return stats();
     case 'sweep':

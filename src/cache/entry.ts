@@ -2,7 +2,7 @@ import type { Answer, Drawn } from '../image/answer.ts';
 import { Base64Error, decodeBase64, decodedLength, encodeBase64 } from '../wire/base64.ts';
 import type { JsonObject } from '../wire/json.ts';
 import { LongString } from '../wire/long-string.ts';
-import { digestOf, digestOfBase64 } from './digest.ts';
+import { digestOf, digestOfBase64, rememberDigest } from './digest.ts';
 import { cutLongStrings, type Kept, putLongStringsBack, readHead, writeHead } from './head.ts';
 import { type CacheKey, keyName } from './key.ts';
 import type { Fence } from './leases.ts';
@@ -157,7 +157,9 @@ export async function readAll(
   for (const kept of wanted) {
     const blob = blobs.get(kept.digest);
     const name = nameOf(kept);
-    if (blob !== undefined && !read.has(name)) read.set(name, kept.kind === 'base64' ? blob : await jsonOf(blob));
+    if (blob === undefined || read.has(name)) continue;
+    if (kept.kind === 'base64') rememberDigest(blob, kept.digest);
+    read.set(name, kept.kind === 'base64' ? blob : await jsonOf(blob));
   }
   return read;
 }

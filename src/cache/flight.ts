@@ -1,13 +1,14 @@
 import { GatewayError } from '../errors.ts';
+import { Feed } from './feed.ts';
 import type { Lease, Leases, Wishes } from './leases.ts';
 import type { Landing } from './orphans.ts';
 
 /**
  * Does the whole of the work. `givenUp`: nobody waits for it any more, and it is not to be finished for nobody. What was
  * paid for by then should land all the same. One that succeeds ends the lease it is given, as soon as its answer is stored
- * or cannot be, which may be after it is done; one that fails leaves that to the flight.
+ * or cannot be, which may be after it is done; one that fails leaves that to the flight. `tell`: heard by all aboard who follow.
  */
-export type Lead<T> = (givenUp: AbortSignal, lease: Lease | null) => Promise<T>;
+export type Lead<T, W = never> = (givenUp: AbortSignal, lease: Lease | null, tell: (word: W) => void) => Promise<T>;
 
 /** How a flight is joined with those of other instances. */
 export interface Across<T> extends Pick<Wishes<T>, 'collect' | 'onWait'> {
@@ -32,7 +33,7 @@ export interface JoinOptions<T> {
   readonly across?: Across<T> | null;
 }
 
-export interface Seat<T> {
+export interface Seat<T, W = never> {
   /** As it is now: a joiner becomes the leader when the one before was refused. */
   readonly role: Role;
   /**
@@ -45,17 +46,19 @@ export interface Seat<T> {
    * up only when everybody left it with `cancel`: who was told to come back, or means to, keeps it in the air.
    */
   leave(delivered: boolean, onDisconnect?: OnDisconnect): void;
+  /** Hears what is told on the way, from the beginning, until it leaves or the flight ends. After the landing there is nothing to hear. */
+  follow(listener: (word: W) => void): void;
 }
 
-export interface Passenger<T> {
+export interface Passenger<T, W = never> {
   role: Role;
-  readonly lead: Lead<T>;
+  readonly lead: Lead<T, W>;
   /** Rejects when this passenger led and was refused in person. */
   readonly refusal: PromiseWithResolvers<never>;
   left: boolean;
 }
 
-export interface Flight<T> {
+export interface Flight<T, W = never> {
   readonly name: string;
   readonly shared: boolean;
   readonly owner: string;
@@ -67,8 +70,9 @@ export interface Flight<T> {
   /** Aborted when the work is given up. */
   readonly givenUp: AbortController;
   readonly outcome: PromiseWithResolvers<T>;
+  readonly feed: Feed<W>;
   /** Who leads, and who may have to, in the order of boarding. Whoever leaves is out of it, with the request it holds. */
-  queue: Passenger<T>[];
+  queue: Passenger<T, W>[];
   /** How many callers left without the answer and have not come back for it. */
   owed: number;
   /** Callers who have not left. */
@@ -85,10 +89,11 @@ export interface Flight<T> {
 
 const DETACHED_WAIT_SECONDS = 5;
 
-export function newFlight<T>(name: string, shared: boolean, owner: string, across: Across<T> | null): Flight<T> {
+export function newFlight<T, W>(name: string, shared: boolean, owner: string, across: Across<T> | null): Flight<T, W> {
   const outcome = handled(Promise.withResolvers<T>());
   const now = { queue: [], owed: 0, aboard: 0, missed: false, expected: false, detached: false };
   const givenUp = new AbortController();
+  const feed = new Feed<W>();
   return {
     name,
     shared,
@@ -98,6 +103,7 @@ export function newFlight<T>(name: string, shared: boolean, owner: string, acros
     lease: null,
     givenUp,
     outcome,
+    feed,
     ...now,
     landing: null,
     failed: false,
@@ -121,9 +127,14 @@ export function handled<T>(outcome: PromiseWithResolvers<T>): PromiseWithResolve
 }
 
 /** The next in the queue leads. */
-export function refuse<T>(flight: Flight<T>, leader: Passenger<T>, error: unknown): void {
+export function refuse<T, W>(flight: Flight<T, W>, leader: Passenger<T, W>, error: unknown): void {
   if (!leader.left) flight.aboard -= 1;
   leader.left = true;
   leader.refusal.reject(error);
   flight.queue = flight.queue.filter((other) => other !== leader);
+}
+
+/** Nobody is aboard, is coming back, or has its answer, and it was not given up yet. */
+export function isUnwanted<T, W>({ aboard, expected, landing, failed, givenUp }: Flight<T, W>): boolean {
+  return aboard === 0 && !expected && landing === null && !failed && !givenUp.signal.aborted;
 }

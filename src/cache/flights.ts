@@ -1,9 +1,9 @@
 import { GatewayError } from '../errors.ts';
-import { handled, newFlight, refuse, tooManyDetached } from './flight.ts';
+import { handled, isUnwanted, newFlight, refuse, tooManyDetached } from './flight.ts';
 import type { Across, Flight, JoinOptions, Lead, OnDisconnect, Passenger, Role, Seat } from './flight.ts';
 import { endingOf, type Lease } from './leases.ts';
 import { Orphans } from './orphans.ts';
-import { firstOf } from './patience.ts';
+import { firstOf, settled } from './patience.ts';
 import { isRefusalInPerson } from './refusal.ts';
 
 export type { Across, Lead, OnDisconnect, Seat } from './flight.ts';
@@ -28,10 +28,10 @@ export interface FlightsOptions<T> {
  * Single-flight: the work in the air, and who waits for it. The work belongs to the flight, not to its first caller:
  * nobody's leaving cancels it, unless all leave it with `cancel`. An answer owed to a caller who left waits a while for the caller to come back.
  */
-export class Flights<T> {
-  readonly #shared = new Map<string, Flight<T>>();
+export class Flights<T, W = never> {
+  readonly #shared = new Map<string, Flight<T, W>>();
   readonly #inTheAir = new Set<Promise<void>>();
-  readonly #orphans: Orphans<Flight<T>>;
+  readonly #orphans: Orphans<Flight<T, W>>;
   /** By owner: flights in the air with nobody aboard. */
   readonly #detached = new Map<string, number>();
   readonly #detachedPerOwner: number;
@@ -66,7 +66,11 @@ export class Flights<T> {
    *
    * Throws `rate_limited` when a flight would have to depart and too many of its owner's are in the air for nobody.
    */
-  join(key: string, lead: Lead<T>, { collects = false, owner = '', across = null }: JoinOptions<T> = {}): Seat<T> {
+  join(
+    key: string,
+    lead: Lead<T, W>,
+    { collects = false, owner = '', across = null }: JoinOptions<T> = {},
+  ): Seat<T, W> {
     const name = `shared:${key}`;
     const flying = this.#shared.get(name);
     if (flying !== undefined) {
@@ -84,7 +88,7 @@ export class Flights<T> {
    * For work that is not repeatable: a flight of its own, unless a caller of the same owner key left one behind. Each
    * orphan serves one adopter, so two workers who ask for two pictures get two. Without an owner key nothing is kept.
    */
-  fly(ownerKey: string | null, lead: Lead<T>, { owner = '' }: Pick<JoinOptions<T>, 'owner'> = {}): Seat<T> {
+  fly(ownerKey: string | null, lead: Lead<T, W>, { owner = '' }: Pick<JoinOptions<T>, 'owner'> = {}): Seat<T, W> {
     if (ownerKey === null) return this.#depart(this.#newFlight('own', false, owner), false, lead);
     const name = `own:${ownerKey}`;
     const orphan = this.#orphans.take(name);
@@ -137,12 +141,12 @@ export class Flights<T> {
     while (this.#inTheAir.size > 0) await Promise.all(this.#inTheAir);
   }
 
-  #newFlight(name: string, shared: boolean, owner: string, across: Across<T> | null = null): Flight<T> {
+  #newFlight(name: string, shared: boolean, owner: string, across: Across<T> | null = null): Flight<T, W> {
     if ((this.#detached.get(owner) ?? 0) >= this.#detachedPerOwner) throw tooManyDetached(this.#detachedPerOwner);
-    return newFlight<T>(name, shared, owner, across);
+    return newFlight<T, W>(name, shared, owner, across);
   }
 
-  #depart(flight: Flight<T>, collects: boolean, lead: Lead<T>): Seat<T> {
+  #depart(flight: Flight<T, W>, collects: boolean, lead: Lead<T, W>): Seat<T, W> {
     const seat = this.#board(flight, 'leader', collects, lead);
     if (!flight.shared) this.#alone.set(flight.name, (this.#alone.get(flight.name) ?? 0) + 1);
     const work: Promise<void> = this.#draw(flight).finally(() => this.#inTheAir.delete(work));
@@ -151,7 +155,7 @@ export class Flights<T> {
   }
 
   /** Never rejects: the outcome belongs to those aboard. */
-  async #draw(flight: Flight<T>): Promise<void> {
+  async #draw(flight: Flight<T, W>): Promise<void> {
     if (flight.across !== null) {
       const turn = await this.#turn(flight, flight.across);
       if (turn === null) return;
@@ -162,7 +166,7 @@ export class Flights<T> {
     for (let leader = flight.queue[0]; leader !== undefined; leader = flight.queue[0]) {
       leader.role = 'leader';
       const { lead } = leader;
-      const result = await settled(() => lead(givenUp, lease));
+      const result = await settled(() => lead(givenUp, lease, (word) => flight.feed.tell(word)));
       if ('value' in result) return this.#land(flight, result.value);
       const inPerson = isRefusalInPerson(result.error);
       if (inPerson) refuse(flight, leader, result.error);
@@ -175,7 +179,7 @@ export class Flights<T> {
 
   /** Null: the flight has ended, with what another instance came to, or because nobody is left who would pay for it. */
   async #turn(
-    flight: Flight<T>,
+    flight: Flight<T, W>,
     { leases, collect, onWait }: Across<T>,
   ): Promise<{ readonly lease: Lease | null } | null> {
     const first = flight.queue[0];
@@ -195,22 +199,23 @@ export class Flights<T> {
     return null;
   }
 
-  #land(flight: Flight<T>, value: T): void {
+  #land(flight: Flight<T, W>, value: T): void {
     flight.landing = { value, at: this.#now(), bytes: this.#sizeOf(value) };
     this.#end(flight);
     flight.outcome.resolve(value);
     if (flight.owed > 0) this.#orphans.keep(flight);
   }
 
-  #fail(flight: Flight<T>, error: unknown): void {
+  #fail(flight: Flight<T, W>, error: unknown): void {
     flight.failed = true;
     this.#end(flight);
     this.#orphans.forget(flight);
     flight.outcome.reject(error);
   }
 
-  #end(flight: Flight<T>): void {
+  #end(flight: Flight<T, W>): void {
     flight.queue = [];
+    flight.feed.end();
     this.#setDetached(flight, false);
     this.#vacate(flight);
     if (flight.shared) return;
@@ -220,11 +225,11 @@ export class Flights<T> {
   }
 
   /** One that was given up may have a successor of its name. */
-  #vacate(flight: Flight<T>): void {
+  #vacate(flight: Flight<T, W>): void {
     if (this.#shared.get(flight.name) === flight) this.#shared.delete(flight.name);
   }
 
-  #setDetached(flight: Flight<T>, detached: boolean): void {
+  #setDetached(flight: Flight<T, W>, detached: boolean): void {
     if (flight.detached === detached) return;
     flight.detached = detached;
     const count = (this.#detached.get(flight.owner) ?? 0) + (detached ? 1 : -1);
@@ -233,7 +238,7 @@ export class Flights<T> {
   }
 
   /** Nothing is begun here: who has left has led nothing, and where all have left, whoever comes later begins anew. */
-  #leaveSeeking(flight: Flight<T>, passenger: Passenger<T>): void {
+  #leaveSeeking(flight: Flight<T, W>, passenger: Passenger<T, W>): void {
     if (passenger.role === 'leader') passenger.role = 'joiner';
     if (flight.queue.length > 0 || flight.owed > 0) return;
     this.#vacate(flight);
@@ -241,18 +246,19 @@ export class Flights<T> {
   }
 
   /** Nobody is aboard any more. */
-  #leaveAlone(flight: Flight<T>): void {
+  #leaveAlone(flight: Flight<T, W>): void {
     if (flight.landing !== null || flight.failed) return;
     this.#setDetached(flight, true);
-    const mayGiveUp = (): boolean => isUnwanted(flight) && !flight.givenUp.signal.aborted;
-    if (!mayGiveUp()) return;
+    if (!isUnwanted(flight)) return;
     if (flight.lease === null) return this.#giveUp(flight);
     // Who waits on another instance would only have it drawn, and paid for, once more.
-    void flight.lease.isAwaited().then((isAwaited) => (!isAwaited && mayGiveUp() ? this.#giveUp(flight) : undefined));
+    void flight.lease
+      .isAwaited()
+      .then((isAwaited) => (!isAwaited && isUnwanted(flight) ? this.#giveUp(flight) : undefined));
   }
 
   /** Nobody finds it any more. Should it land all the same, who left it may still come for it. */
-  #giveUp(flight: Flight<T>): void {
+  #giveUp(flight: Flight<T, W>): void {
     const { owed } = flight;
     this.#vacate(flight);
     this.#orphans.forget(flight);
@@ -260,15 +266,17 @@ export class Flights<T> {
     flight.givenUp.abort();
   }
 
-  #board(flight: Flight<T>, role: Role, collects: boolean, lead: Lead<T>): Seat<T> {
-    const passenger: Passenger<T> = { role, lead, refusal: handled(Promise.withResolvers<never>()), left: false };
+  #board(flight: Flight<T, W>, role: Role, collects: boolean, lead: Lead<T, W>): Seat<T, W> {
+    const passenger: Passenger<T, W> = { role, lead, refusal: handled(Promise.withResolvers<never>()), left: false };
     flight.aboard += 1;
     this.#setDetached(flight, false);
     if (flight.landing === null) flight.queue.push(passenger);
 
+    let unfollow = (): void => undefined;
     const leave = (delivered: boolean, onDisconnect: OnDisconnect = 'finish'): void => {
       if (passenger.left) return;
       passenger.left = true;
+      unfollow();
       flight.queue = flight.queue.filter((other) => other !== passenger);
       flight.aboard -= 1;
       flight.missed ||= !delivered;
@@ -297,19 +305,9 @@ export class Flights<T> {
         }
       },
       leave,
+      follow: (listener) => {
+        if (!passenger.left) unfollow = flight.feed.follow(listener);
+      },
     };
-  }
-}
-
-/** Nobody is aboard, is coming back, or has its answer. */
-function isUnwanted<T>({ aboard, expected, landing, failed }: Flight<T>): boolean {
-  return aboard === 0 && !expected && landing === null && !failed;
-}
-
-async function settled<T>(lead: () => Promise<T>): Promise<{ value: T } | { error: unknown }> {
-  try {
-    return { value: await lead() };
-  } catch (error) {
-    return { error };
   }
 }

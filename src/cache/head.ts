@@ -32,6 +32,25 @@ export interface LinkHead extends RenditionHead {
   readonly tenant: string;
 }
 
+/** What is kept of a model's turn, so that it can go up again as it came; or where that lies, for a picture made of its own. */
+export type TurnHead =
+  | {
+      readonly version: typeof VERSION;
+      /** Whose signatures they are: no other kind of upstream can read them. */
+      readonly family: string;
+      readonly parts: readonly KeptPart[];
+      /** Of its texts, one after the other. */
+      readonly words: string;
+      /** Which of the parts is the picture that this is kept under. */
+      readonly at: number;
+    }
+  | { readonly version: typeof VERSION; readonly of: string; readonly at: number };
+
+export type KeptPart = { readonly signature: Kept | string | null } & (
+  | { readonly kind: 'text'; readonly length: number; readonly digest: string }
+  | { readonly kind: 'picture'; readonly picture: Kept; readonly mimeType: string }
+);
+
 /** A long string's place among the blobs: as the bytes its base64 stands for, else as those of its JSON spelling. */
 export interface Kept {
   readonly kind: 'base64' | 'json';
@@ -50,6 +69,12 @@ export function writeLinkHead(fields: Omit<LinkHead, 'version'>): string {
   return JSON.stringify({ version: VERSION, ...fields } satisfies LinkHead);
 }
 
+type Unversioned<H> = H extends unknown ? Omit<H, 'version'> : never;
+
+export function writeTurnHead(fields: Unversioned<TurnHead>): string {
+  return JSON.stringify({ version: VERSION, ...fields } satisfies TurnHead);
+}
+
 /** What a store gave back, if it is a head that this version wrote. */
 export function readHead(text: string): Head | 'another_version' | 'corrupt' {
   return readVersioned(text, isWhole);
@@ -64,6 +89,20 @@ export function readLinkHead(text: string): LinkHead | 'another_version' | 'corr
     text,
     (head: Partial<LinkHead>) => isKept(head.picture) && typeof head.tenant === 'string' && isInfo(head.picture?.info),
   );
+}
+
+export function readTurnHead(text: string): TurnHead | 'another_version' | 'corrupt' {
+  return readVersioned(text, (head: Partial<TurnHead>) => {
+    if (!Number.isInteger(head.at)) return false;
+    if ('of' in head) return typeof head.of === 'string';
+    const { parts, family, words } = head as Partial<Extract<TurnHead, { family: string }>>;
+    return (
+      Array.isArray(parts) &&
+      typeof family === 'string' &&
+      typeof words === 'string' &&
+      parts[head.at!]?.kind === 'picture'
+    );
+  });
 }
 
 function readVersioned<H extends { version: typeof VERSION }>(

@@ -1,10 +1,10 @@
 import { GatewayError } from '../errors.ts';
 import type { Draw, NativeFields, OtherPart, Part, PicturePart, TextPart, Turn } from '../image/request.ts';
 import type { Tier } from '../image/size.ts';
-import { Base64Error, decodeBase64 } from '../wire/base64.ts';
+import { Base64Error } from '../wire/base64.ts';
 import { isObject, type Json, type JsonObject } from '../wire/json.ts';
 import { canonicalJson } from './canonical-json.ts';
-import { digestOf } from './digest.ts';
+import { digestOf, digestOfBase64 } from './digest.ts';
 
 export interface CacheKey {
   /** Who share their answers: a tenant, or several that chose to. */
@@ -23,8 +23,8 @@ const VERSION = 1;
 
 /**
  * Equal for every spelling of one meaning, in every dialect, and different for different meanings. `defaults` are the
- * model's own, for what the draw leaves open. Throws `invalid_request` for a picture that is not base64, and names it by
- * its place in Gemini's request.
+ * model's own, for what the draw leaves open. Throws `invalid_request` for a picture that is not base64, and names the
+ * field it came in.
  */
 export async function cacheKey(draw: Draw, scope: string, defaults: { readonly tier: Tier }): Promise<CacheKey> {
   // The `satisfies` of this file: a field added to the request model does not compile until the key decides on it.
@@ -76,20 +76,23 @@ async function partMeaning(part: Part, path: string): Promise<JsonObject> {
 async function pictureMeaning(part: PicturePart, path: string): Promise<JsonObject> {
   return {
     kind: part.kind,
-    data: await digestOf([await decoded(part.data, `${path}.inlineData.data`)]),
+    data: await digestOfPicture(part, path),
     // Of a picture the bytes say what it is, whatever the caller calls it; a PDF may also be meant as text.
     mimeType: part.mimeType.startsWith('image/') ? 'image' : part.mimeType,
     thought: part.thought,
     signature: null,
     more: withoutDefaults(part.more),
-  } satisfies Record<keyof PicturePart, Json>;
+    // Where it stood in its request is nothing that can be seen.
+  } satisfies Record<Exclude<keyof PicturePart, 'named'>, Json>;
 }
 
-async function decoded(data: PicturePart['data'], path: string): Promise<Buffer> {
+/** SHA-256 of a picture's bytes, in lower-case hex; `place`: of its part in Gemini's request. Throws `invalid_request`. */
+export async function digestOfPicture({ data, named }: PicturePart, place: string): Promise<string> {
   try {
-    return await decodeBase64(data);
+    return (await digestOfBase64(data)).digest;
   } catch (error) {
     if (!(error instanceof Base64Error)) throw error;
+    const path = named ?? `${place}.inlineData.data`;
     const message = `${path} must be the bytes as base64: ${error.message}.`;
     throw new GatewayError('invalid_request', message, { param: path, code: 'invalid_base64' }, error);
   }

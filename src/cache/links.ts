@@ -30,11 +30,12 @@ export interface LinksOptions {
   readonly count: (event: LinkEvent) => void;
 }
 
-/** Whose a link is. */
+/**
+ * Whose a link is. Its picture counts under the tenant's own name and goes with it, and not under the scope of its cache,
+ * which others may share and which outlives it.
+ */
 export interface LinkOwner {
   readonly tenant: string;
-  /** Where its picture counts, and with what it is purged. */
-  readonly scope: string;
   readonly model: string;
 }
 
@@ -88,21 +89,21 @@ export class Links {
   }
 
   /** Throws `unavailable` where all the room for linked pictures is taken: better before a picture is paid for than after. */
-  async admit(scope: string): Promise<void> {
-    if (!(await this.#options.shelf.mayPin(scope))) throw this.#noRoom('Nothing was drawn.');
+  async admit(tenant: string): Promise<void> {
+    if (!(await this.#options.shelf.mayPin(tenant))) throw this.#noRoom('Nothing was drawn.');
   }
 
-  /** A new link, good for an hour. Throws `unavailable` where the picture cannot be kept for so long. */
-  async make(picture: Picture, { tenant, scope, model }: LinkOwner): Promise<string> {
-    const { shelf, signer, base, now, count } = this.#options;
+  /** A new link, good for an hour. Throws `unavailable` where the picture cannot be kept for so long, `forbidden` where its tenant was deleted meanwhile. */
+  async make(picture: Picture, { tenant, model }: LinkOwner): Promise<string> {
+    const { shelf, signer, base, isTenant, now, count } = this.#options;
     const parcel = new Parcel();
     const kept = await parcel.add(picture.data);
-    const id = hash('sha256', `link 1\n${tenant}\n${scope}\n${kept.digest}`, 'base64url');
+    const id = hash('sha256', `link 2\n${tenant}\n${kept.digest}`, 'base64url');
     const createdAt = now();
     const expires = Math.floor((createdAt + LIFE_MS) / 1000);
     if ((await shelf.keptUntil(nameOf(id))) < createdAt + LIFE_MS) {
       const isKept = await shelf.pin(nameOf(id), {
-        scope,
+        scope: tenant,
         model,
         head: writeLinkHead({ picture: { ...kept, info: picture.info }, tenant }),
         createdAt,
@@ -110,6 +111,15 @@ export class Links {
         ...parcel.contents(),
       });
       if (!isKept) throw this.#noRoom('The picture is not lost: the same request with b64_json has it.');
+    }
+    // Looked at once it is filed: whoever forgets the tenant from now on finds it there.
+    if (!isTenant(tenant)) {
+      await shelf.delete(nameOf(id));
+      throw this.#refusal(
+        'gone',
+        403,
+        'The tenant of this key was deleted while its picture was drawn: it has no links.',
+      );
     }
     count('made');
     return `${base() ?? ''}${LINKED_PATH}/${id}?expires=${expires}&signature=${signer.sign(id, expires)}`;
@@ -141,9 +151,9 @@ export class Links {
     throw this.#refusal('bad_signature', 403, 'This is no link that was given here: use it whole, as it was given.');
   }
 
-  #refusal(event: 'bad_signature' | 'expired' | 'gone', status: number, message: string): GatewayError {
+  #refusal(event: 'bad_signature' | 'expired' | 'gone', status: 403 | 404 | 410, message: string): GatewayError {
     this.#options.count(event);
-    const failure = event === 'bad_signature' ? 'forbidden' : 'invalid_request';
+    const failure = status === 403 ? 'forbidden' : 'invalid_request';
     return new GatewayError(failure, message, { status, code: LINK_CODES[event] });
   }
 

@@ -135,10 +135,10 @@ export class MemoryStore implements EntryStore {
     return addUp([...entries]);
   }
 
-  async mayPin(scope: string): Promise<boolean> {
+  async mayPin(scope: string, bytes: number): Promise<boolean> {
     const { maxBytes, scopeBytes } = this.#options;
     const ofScope = this.#scopes.get(scope)?.pinnedBytes ?? 0;
-    return this.#pinnedBytes < pinnable(maxBytes) && ofScope < pinnable(scopeBytes);
+    return this.#pinnedBytes + bytes <= pinnable(maxBytes) && ofScope + bytes <= pinnable(scopeBytes);
   }
 
   async sweep(): Promise<void> {

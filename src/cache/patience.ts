@@ -28,3 +28,12 @@ export async function firstOf<T>(outcomes: readonly Promise<T>[], withinMs: numb
     clearTimeout(timer);
   }
 }
+
+/** How work that may fail comes to its end. Never rejects. */
+export async function settled<T>(lead: () => Promise<T>): Promise<{ value: T } | { error: unknown }> {
+  try {
+    return { value: await lead() };
+  } catch (error) {
+    return { error };
+  }
+}

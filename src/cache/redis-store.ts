@@ -140,11 +140,11 @@ export class RedisStore implements EntryStore {
   }
 
   /** Of a Redis that is away nothing is known: whoever wants to keep something there will hear. */
-  async mayPin(scope: string): Promise<boolean> {
+  async mayPin(scope: string, bytes: number): Promise<boolean> {
     const { maxBytes, scopeBytes } = this.#options;
     try {
       const { all, ofScope } = await this.#books.pins(scope, this.#findMs);
-      return all < pinnable(maxBytes) && ofScope < pinnable(scopeBytes);
+      return all + bytes <= pinnable(maxBytes) && ofScope + bytes <= pinnable(scopeBytes);
     } catch {
       return true;
     }

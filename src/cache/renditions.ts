@@ -1,21 +1,23 @@
 import { GatewayError } from '../errors.ts';
 import type { Drawn, Picture } from '../image/answer.ts';
+import { compose } from '../image/composition.ts';
 import { checkPicture, PictureError } from '../image/picture.ts';
 import type { PictureType } from '../image/picture.ts';
 import { needsRendition, transcode } from '../image/rendition.ts';
 import type { PictureFormat } from '../image/request.ts';
+import type { Pixels } from '../image/size.ts';
 import { decodeBase64, encodeBase64 } from '../wire/base64.ts';
-import type { LongString } from '../wire/long-string.ts';
+import { LongString } from '../wire/long-string.ts';
 import { digestOf, digestOfBase64 } from './digest.ts';
 import { Parcel } from './entry.ts';
 import { readRenditionHead, writeRenditionHead } from './head.ts';
 import { keyName } from './key.ts';
 import type { Shelf } from './shelf.ts';
 
-/** Pictures in another format than the vendor sent: made off the event loop, once, and kept beside their source. */
+/** Pictures in another format, or of other pixels, than the vendor sent: made off the event loop, once, and kept beside their source. */
 export interface Renditions {
   /**
-   * The vendor's own bytes where no format is asked for, or the very one that came, and it is no wider than asked.
+   * The vendor's own bytes where no format is asked for, or the very one that came, and its pixels are those asked for.
    * Throws `unsupported` for what cannot be made.
    */
   of(source: Source, wish: RenditionWish): Promise<Picture>;
@@ -23,11 +25,18 @@ export interface Renditions {
 
 type Source = Pick<Drawn, 'picture' | 'model'>;
 
+/** Of a picture, as it came with a request. */
+type Base64 = LongString | string;
+
 export interface RenditionWish {
   readonly format: PictureFormat | null;
   readonly compression: number | null;
   /** The most pixels it may be wide; absent: as it came. It is never enlarged. */
   readonly width?: number;
+  /** The very pixels it is to have; absent or null: those it has. */
+  readonly exact?: Pixels | null;
+  /** Set where what was drawn is laid into another picture; then `format` is never null. */
+  readonly masked?: { readonly picture: Base64; readonly mask: Base64 } | null;
   /** Whose it is. */
   readonly scope: string;
   /** How long it may be kept. Zero or less: of a source that is not kept nothing is. */
@@ -47,6 +56,7 @@ export interface RenditionsOptions {
  */
 export function createRenditions({ shelf, now }: RenditionsOptions): Renditions {
   const making = new Map<string, Promise<Picture>>();
+
   // What was once worked out of bytes is remembered for as long as somebody holds them.
   const digests = new WeakMap<LongString, Promise<string>>();
 
@@ -93,11 +103,19 @@ export function createRenditions({ shelf, now }: RenditionsOptions): Renditions 
     async of(source, wish) {
       const { picture } = source;
       const { compression, scope, width = Infinity } = wish;
-      const isTooWide = picture.info.width > width;
-      const format = wish.format ?? (isTooWide ? ownFormat(picture.info.type) : null);
-      if (format === null || !(isTooWide || needsRendition(picture.info.type, { format, compression }))) return picture;
+      const { info } = picture;
+      const exact = wish.exact ?? null;
+      const isOff = exact !== null && (info.width !== exact.width || info.height !== exact.height);
+      const isTooWide = info.width > width;
+      const masked = wish.masked ?? null;
+      const isReshaped = isOff || isTooWide || masked !== null;
+      const format = wish.format ?? (isReshaped ? ownFormat(info.type) : null);
+      if (format === null || !(isReshaped || needsRendition(info.type, { format, compression }))) return picture;
       const words = ['rendition 1', await digest(picture.data), format, String(compression)];
       if (isTooWide) words.push(`width ${width}`);
+      if (isOff) words.push(`exact ${exact.width}x${exact.height}`);
+      if (masked !== null)
+        for (const data of [masked.picture, masked.mask]) words.push(`with ${await digest(asLongString(data))}`);
       const name = keyName({ scope, digest: await digestOf(words.map((word) => `${word}\n`)) });
       // Whoever shares a flight shares what is made of its picture too.
       const work = making.get(name) ?? make(name, source, wish, format).finally(() => making.delete(name));
@@ -107,7 +125,11 @@ export function createRenditions({ shelf, now }: RenditionsOptions): Renditions 
   };
 }
 
-/** That of a smaller copy. */
+function asLongString(data: Base64): LongString {
+  return typeof data === 'string' ? LongString.fromText(data) : data;
+}
+
+/** That of a copy of other pixels. */
 function ownFormat(type: PictureType): PictureFormat {
   return type === 'jpeg' || type === 'webp' ? type : 'png';
 }
@@ -115,18 +137,22 @@ function ownFormat(type: PictureType): PictureFormat {
 async function reencode(
   { data, info }: Picture,
   format: PictureFormat,
-  { compression, width }: RenditionWish,
+  { compression, width, exact = null, masked = null }: RenditionWish,
 ): Promise<Picture> {
   try {
-    const bytes = await transcode(await decodeBase64(data), {
-      format,
-      compression,
-      ...(width !== undefined && { width }),
-    });
+    const drawn = await decodeBase64(data);
+    const bytes =
+      masked === null
+        ? await transcode(drawn, { format, compression, exact, ...(width !== undefined && { width }) })
+        : await compose(
+            { drawn, picture: await decodeBase64(masked.picture), mask: await decodeBase64(masked.mask) },
+            { format, compression },
+          );
     return { data: await encodeBase64(bytes), info: await checkPicture(bytes) };
   } catch (error) {
     if (!(error instanceof PictureError)) throw error;
-    const message = `The picture came as ${info.type} and cannot be made into ${format}. Leave the format out to get it as it came.`;
-    throw new GatewayError('unsupported', message, { param: 'output_format', code: 'unsupported_value' }, error);
+    const param = masked !== null ? 'mask' : exact === null ? 'output_format' : 'fit';
+    const message = `The picture came as ${info.type} and cannot be made into ${format}. Leave ${param} out to get it as it came.`;
+    throw new GatewayError('unsupported', message, { param, code: 'unsupported_value' }, error);
   }
 }

@@ -37,6 +37,7 @@ interface Tier {
 
 interface PutOptions {
   readonly everywhere?: boolean;
+  readonly behind?: boolean;
   readonly onShared?: (isKept: boolean) => void;
 }
 
@@ -72,9 +73,13 @@ export class Shelf {
   /**
    * Whether it is kept, whole, by one tier at least. What a faster tier has kept is found there: the slower ones go on by
    * themselves, unless so much waits for them that more had better wait too. `everywhere`: waits until all have had their
-   * turn, for what must survive the process. `onShared` is told whether the last has kept it.
+   * turn, for what must survive the process; `behind`: for none, however much waits. `onShared` is told whether the last has kept it.
    */
-  async put(name: string, entry: NewEntry, { everywhere = false, onShared }: PutOptions = {}): Promise<boolean> {
+  async put(
+    name: string,
+    entry: NewEntry,
+    { everywhere = false, behind = false, onShared }: PutOptions = {},
+  ): Promise<boolean> {
     const [fastest, ...slower] = this.#tiers;
     // What instances share has a fence; what this one keeps has none.
     const { fence, ...plain } = entry;
@@ -88,7 +93,8 @@ export class Shelf {
       const isLast = tier === slower.at(-1);
       const filed = this.#file(tier, name, isLast && fence !== undefined ? { ...own, fence } : own);
       if (isLast) void filed.then(onShared);
-      if (isKept && !everywhere && tier.store.backlogBytes <= EASY_BACKLOG_BYTES) continue;
+      const isEasy = behind || tier.store.backlogBytes <= EASY_BACKLOG_BYTES;
+      if (isKept && !everywhere && isEasy) continue;
       if (await filed) isKept = true;
     }
     return isKept;
@@ -105,6 +111,18 @@ export class Shelf {
     return this.#file(this.#tiers.at(-1)!, name, { ...entry, bytes, pinned: true });
   }
 
+  /** What is known of an entry before its bytes are asked for, by the first tier that has it; null: it is not there. */
+  async peek(name: string): Promise<Card | null> {
+    for (const { cards } of this.#tiers)
+      try {
+        const card = await cards.get(name);
+        if (card !== undefined && this.#options.now() < card.expiresAt) return card;
+      } catch (error) {
+        this.#options.onTrouble('store_failed', error);
+      }
+    return null;
+  }
+
   /** Unix milliseconds: until when the last tier keeps what it has under that name; 0 where it has nothing. */
   async keptUntil(name: string): Promise<number> {
     try {
@@ -115,9 +133,9 @@ export class Shelf {
     }
   }
 
-  /** Whether there is any room left for pinned entries of a scope. */
-  async mayPin(scope: string): Promise<boolean> {
-    return (await this.#tiers.at(-1)!.store.mayPin?.(scope)) ?? true;
+  /** Whether there is room left for so many bytes of pinned entries of a scope; without a number, any at all. */
+  async mayPin(scope: string, bytes = 1): Promise<boolean> {
+    return (await this.#tiers.at(-1)!.store.mayPin?.(scope, bytes)) ?? true;
   }
 
   async delete(name: string): Promise<void> {

@@ -67,8 +67,8 @@ export interface EntryStore {
   touch(name: string): void;
   purge(selection: Selection): Promise<Purged>;
   stats(): Promise<readonly Standing[]>;
-  /** Whether there is any room left for pinned entries of a scope. Absent: there always is. Never rejects. */
-  mayPin?(scope: string): Promise<boolean>;
+  /** Whether there is room left for so many bytes of pinned entries of a scope. Absent: there always is. Never rejects. */
+  mayPin?(scope: string, bytes: number): Promise<boolean>;
   /** Drops what has expired. It is also done by itself. */
   sweep(): Promise<void>;
   /** What it holds, in the bytes its bound counts. */

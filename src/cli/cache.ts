@@ -79,8 +79,9 @@ export const cachePurge: Command = {
   --before DAY       those stored before this day of UTC (2026-11-01)
   --all              everything
 
-All that is given must be true of what is removed. With --scope alone the Idempotency-Keys of that tenant go too. A running
-gateway does it itself, over its admin API: that needs PLANTAIN_ADMIN_KEY, and --admin URL where it is not the usual one.
+All that is given must be true of what is removed. With --scope alone the Idempotency-Keys of that tenant go too. Links, and
+answers kept for tasks and Idempotency-Keys, lie under the id of their tenant, whatever its scope; where the gateway runs they
+go with the scope. A running gateway does it itself, over its admin API: that needs PLANTAIN_ADMIN_KEY, and --admin URL where it is not the usual one.
 `,
   where: LOCATION_HELP,
   async run(words, surroundings) {

@@ -26,6 +26,7 @@ export function readAdmin(
   if (tenants.some(({ keys }) => keys.some(({ sha256 }) => sha256 === keySha256)))
     report.mistakeOfVariable(VARIABLE, 'is the key of a tenant too: give the admin API a key of its own');
   for (const [name, { port }] of Object.entries({ API: listen, 'operations port': operations }))
-    if (port === admin.port) report.mistake(['admin', 'port'], `must not be the port of the ${name}: ${port}`);
+    if (port === admin.port && port !== 0)
+      report.mistake(['admin', 'port'], `must not be the port of the ${name}: ${port}`);
   return { ...admin, keySha256 };
 }

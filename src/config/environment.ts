@@ -31,7 +31,7 @@ export function overrideByEnvironment(file: ConfigFile, variables: Variables, re
   }
   type Port = 'listen' | 'operations' | 'admin';
   const takePort = (name: string, section: Port): number =>
-    take(name, [section, 'port'], file[section].port, parsePort, '1 to 65535');
+    take(name, [section, 'port'], file[section].port, parsePort, '0 to 65535');
   const takeHost = (name: string, section: Port): string =>
     take(
       name,
@@ -60,8 +60,7 @@ export function overrideByEnvironment(file: ConfigFile, variables: Variables, re
 }
 
 function parsePort(text: string): number | null {
-  const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
-  return port >= 1 && port <= 65_535 ? port : null;
+  return /^\d{1,5}$/.test(text) && Number(text) <= 65_535 ? Number(text) : null;
 }
 
 /** A key out of the environment. `unusable` is reported already; `missing` may be right. */

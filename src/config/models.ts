@@ -56,7 +56,7 @@ export function mergeModels(
     const merged = { ...PLAIN, displayName: file.id, ...base, ...plain, ...(targets === undefined ? {} : { targets }) };
     if (isComplete(merged)) {
       checkTables(merged, file, base === undefined, report, pathOf);
-      models.set(merged.id, merged);
+      models.set(merged.id, onlyAnswered(merged));
     } else {
       for (const name of NEEDED.filter((name) => merged[name] === undefined))
         report.mistake([...path, name], `is missing: ${file.id} is not built in`);
@@ -65,6 +65,7 @@ export function mergeModels(
   }
   const all = [...models.values()];
   checkNames(all, owners, report, pathOf);
+  for (const file of files) checkRetired(file, models.get(file.id)?.aliases ?? [], report, pathOf);
   return all;
 }
 
@@ -101,6 +102,19 @@ function checkTables(model: Model, file: ModelFile, isNew: boolean, report: Repo
     const place = file.targets === undefined ? [...path, 'tiers'] : [...pathOf(target), 'price', 'perImageUsd'];
     report.mistake(place, `the price of ${without(table)} is missing`);
   }
+}
+
+/** Without the retired names that are no longer among its aliases: lists of models tell of those that are answered. */
+function onlyAnswered(model: Model): Model {
+  if (model.retired === undefined) return model;
+  return { ...model, retired: model.retired.filter(({ name }) => model.aliases.includes(name)) };
+}
+
+/** A retired name that is no alias would never be asked for here. */
+function checkRetired(file: ModelFile, aliases: readonly string[], report: Report, pathOf: PathOf): void {
+  for (const [index, { name }] of (file.retired ?? []).entries())
+    if (!aliases.includes(name))
+      report.mistake([...pathOf(file), 'retired', index, 'name'], `"${name}" must be one of its aliases too`);
 }
 
 /** A name is one model's. The blame is the file's entry, never a built-in one. */

@@ -3,6 +3,8 @@ import type { Static } from 'typebox';
 import { trustProxy } from './schema/limits.ts';
 import { model } from './schema/model.ts';
 import { alerts } from './schema/alerts.ts';
+import { auto } from './schema/auto.ts';
+import { cors } from './schema/cors.ts';
 import { retention } from './schema/retention.ts';
 import { budgets, organisation, tenant } from './schema/tenant.ts';
 import {
@@ -37,6 +39,7 @@ export const CONFIG_SCHEMA = object({
     address('The address callers know, with which links to pictures begin; absent: where the API listens.'),
   ),
   trustProxy,
+  cors,
   dataDir: Type.String({
     minLength: 1,
     default: './data',
@@ -66,7 +69,7 @@ export const CONFIG_SCHEMA = object({
     defaultModel: Type.String({
       minLength: 1,
       default: 'gemini-3.1-flash-image',
-      description: 'For callers who name no model.',
+      description: 'For callers who name no model. auto: as the rules under auto choose.',
     }),
   }),
   cache: section('The picture cache.', {
@@ -113,6 +116,7 @@ export const CONFIG_SCHEMA = object({
     default: [],
     description: 'Merged by id over the built-in list; a field given here replaces the built-in one.',
   }),
+  auto,
   tenants: Type.Array(tenant, { default: [], description: 'Who may ask, and what they may spend.' }),
   organisations: Type.Array(organisation, { default: [], description: 'Budgets that several tenants share.' }),
   budgets: budgets('Each of them holds for everything this gateway spends.'),

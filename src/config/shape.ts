@@ -1,3 +1,4 @@
+import type { AutoRule } from '../image/auto.ts';
 import type { Model } from '../image/model.ts';
 import type { SafetyFloor } from '../image/safety.ts';
 import type { Tier } from '../image/size.ts';
@@ -14,11 +15,13 @@ export interface Config {
   readonly links: LinksConfig;
   /** Addresses and CIDR ranges of the proxies whose X-Forwarded-For is believed. */
   readonly trustProxy: readonly string[];
+  /** Of the pages that may call from a browser; `*`: all. */
+  readonly cors: { readonly origins: readonly string[] };
   /** Absolute. */
   readonly dataDir: string;
   readonly logLevel: LogLevel;
   readonly bounds: { readonly bodyBytes: number; readonly bytesInFlight: number; readonly detachedPerTenant: number };
-  /** `defaultModel` is the id of one of the models. */
+  /** `defaultModel` is the id of one of the models, or `auto`. */
   readonly images: { readonly defaultFormat: 'vendor' | 'png'; readonly defaultModel: string };
   readonly cache: {
     readonly store: 'memory' | 'disk' | 'redis';
@@ -46,6 +49,8 @@ export interface Config {
   readonly upstreams: readonly UpstreamConfig[];
   /** Those with a target on one of the upstreams, and with no other targets. */
   readonly models: readonly Model[];
+  /** What `auto` stands for, among those models; empty: nothing. */
+  readonly auto: readonly AutoRule[];
   readonly tenants: readonly TenantConfig[];
   /** Those some tenant may belong to. */
   readonly organisations: readonly OrganisationConfig[];
@@ -53,7 +58,7 @@ export interface Config {
   readonly budgets: readonly BudgetConfig[];
   readonly alerts: AlertsConfig;
   /** In days. */
-  readonly retention: { readonly ledgerDays: number; readonly unknownDays: number };
+  readonly retention: { readonly signatureDays: number; readonly ledgerDays: number; readonly unknownDays: number };
   /** The built-in simulator draws, and nothing else does. */
   readonly simulator: boolean;
   /** One sentence for each thing that was left out. */

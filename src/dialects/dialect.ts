@@ -2,6 +2,9 @@ import type { GatewayError } from '../errors.ts';
 import type { Answer, Drawn, Picture } from '../image/answer.ts';
 import type { Model } from '../image/model.ts';
 import type { Draw, ImageRequest } from '../image/request.ts';
+import type { FramingName } from '../wire/framing.ts';
+import type { FormPart } from '../wire/form.ts';
+import type { EstimatedTokens } from '../image/tokens.ts';
 import type { Json, JsonObject } from '../wire/json.ts';
 import type { LongString } from '../wire/long-string.ts';
 
@@ -10,10 +13,14 @@ export interface Dialect {
   readonly name: DialectName;
   /** It answers with the vendor's own words, and so never with a rendition. */
   readonly native: boolean;
-  /** Where pictures are asked for, by POST. */
+  /** Whether an answer may be the bytes of one picture and nothing else (`Accept: image/*`); absent: what surrounds it is part of it. */
+  readonly bare?: boolean;
+  /** Where pictures are asked for, or tokens counted, by POST. */
   readonly routes: readonly Route[];
   /** Where the tasks are asked for that `Prefer: respond-async` makes of its requests, the vendor's base first; empty: it has none, and passes that over. */
   readonly tasks: readonly string[];
+  /** The header its SDKs read the id of a request from, where that is not `x-request-id`. */
+  readonly requestIdHeader?: string;
   /** Whether a call speaks this dialect, for paths that two vendors share and paths that nobody serves. */
   recognises(asked: Asked): boolean;
   /** `pictures[i]` is what is delivered for `drawn[i]`: the vendor's bytes, or a rendition of them. */
@@ -22,7 +29,8 @@ export interface Dialect {
   renderError(error: GatewayError, call: Call): { readonly status: number; readonly body: JsonObject };
   /** Tells one answer in events, for a request that asks for them (`delivery.stream`); absent: no request of it can. */
   renderEvents?(request: ImageRequest, call: Call): Events;
-  renderModels(models: readonly Model[], call: Call): JsonObject;
+  /** `query`: what stands behind the path, such as the page that is asked for. Throws GatewayError naming a parameter. */
+  renderModels(models: readonly Model[], call: Call, query: URLSearchParams): JsonObject;
   renderModel(model: Model): JsonObject;
 }
 
@@ -35,18 +43,33 @@ export interface Route {
   readonly isUsual: boolean;
   /** Throws GatewayError naming the field, what is allowed and what to do. */
   parseRequest(body: JsonObject, call: Call): ImageRequest;
+  /** Where its events are not those of the dialect's other paths. */
+  readonly renderEvents?: Dialect['renderEvents'];
+  /** Whether its failures come in a list of one; absent: they never do. */
+  listsErrors?(call: Call): boolean;
+  /** A form as the JSON body that says the same, files as base64; absent: the path takes JSON alone. Throws GatewayError naming the field. */
+  readonly fromForm?: (parts: readonly FormPart[]) => JsonObject;
+  /** Present: nothing is drawn here; the answer is how many tokens the request has. */
+  renderCount?(tokens: EstimatedTokens, call: Call): JsonObject;
 }
 
 /** One answer told bit by bit. What each verb returns is sent in that order; `finish` or `fail` is the last. */
 export interface Events {
   /** When the 200 goes out. */
   begin(): readonly StreamEvent[];
-  /** A draft that the vendor has sent, in the order they come. */
+  /** A draft that the vendor has sent, in the order they come: checked, and not above `delivery.stream.drafts` of each picture. */
   draft(picture: Picture): readonly StreamEvent[];
+  /**
+   * For a dialect that has the vendor's own words: what it sent of its thinking, text or picture, as it came. Where this
+   * is there, `draft` is not called. It is told of all the thoughts of an answer before `finish`, or of none.
+   */
+  thought?(words: JsonObject): readonly StreamEvent[];
   /** The whole answer, checked and settled; the arguments are those of `renderAnswer`. */
   finish(delivered: readonly Delivered[], costNanos: number): readonly StreamEvent[];
-  /** A failure after the 200. Before it there is an ordinary error. */
+  /** A failure after the 200, or one that `renderError` answers with 200. Any other before it is an ordinary error. */
   fail(error: GatewayError): readonly StreamEvent[];
+  /** How the events are written down; absent: `lf`. */
+  readonly framing?: FramingName;
 }
 
 /** https://html.spec.whatwg.org/multipage/server-sent-events.html */
@@ -72,6 +95,10 @@ export interface Call {
   readonly pathModel: string | null;
   /** Unix milliseconds. */
   readonly receivedAt: number;
+  /** Google's query parameter of that name: https://cloud.google.com/apis/docs/system-parameters */
+  readonly alt?: string | null;
+  /** The house's id of the model routed to, for a failure that came after that. */
+  readonly model?: string | null;
 }
 
 export interface Delivered {
@@ -84,12 +111,25 @@ export interface Delivered {
 /** A dialect that upstreams speak too. */
 export interface UpstreamDialect {
   renderRequest(draw: Draw, sizeNames?: SizeNames): JsonObject;
+  /**
+   * The pieces of a streamed reply as the words it would have been in one; null when its end is missing. Nothing that came
+   * before the end may be taken for the count of what is billed.
+   */
+  joinPieces(pieces: readonly Json[]): JsonObject | null;
+  /** The parts of one piece that tell of the vendor's thinking, each as a piece of its own. */
+  thoughtsOf(piece: Json): readonly ThoughtPiece[];
   /** Throws GatewayError when the words are no answer at all: `upstream_failed`, or what an error in a 200 says. */
   parseAnswer(words: JsonObject): Answer;
   /** `words`: the reply's body, null when it was no JSON. `retryAfter`: the reply's header of that name. */
   parseError(status: number, words: Json, retryAfter?: string | null): GatewayError;
   /** The answer with that picture labelled as what its bytes are. `data`: as in the answer's part. */
   relabel(answer: Answer, data: LongString | string, mimeType: string): Answer;
+}
+
+export interface ThoughtPiece {
+  readonly words: JsonObject;
+  /** Set where it is a picture. */
+  readonly data: LongString | string | null;
 }
 
 /** How an upstream spells a tier, where it is not as Google does: `{ "512": "0.5K" }`. */

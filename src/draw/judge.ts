@@ -1,12 +1,11 @@
 import type { UpstreamDialect } from '../dialects/dialect.ts';
 import { GatewayError } from '../errors.ts';
 import type { Answer, AnswerPart, Picture } from '../image/answer.ts';
-import { checkPicture, PictureError } from '../image/picture.ts';
+import { checkedPicture } from '../image/checked.ts';
 import type { Draw } from '../image/request.ts';
 import { bestFit } from '../image/size.ts';
 import type { UpstreamOutcome } from '../metrics.ts';
 import type { Sent } from '../upstreams/client.ts';
-import { Base64Error, readBase64 } from '../wire/base64.ts';
 import { isObject } from '../wire/json.ts';
 import type { Regions } from '../wire/regions.ts';
 
@@ -34,9 +33,11 @@ export async function judge(dialect: UpstreamDialect, sent: Sent, draw: Draw, re
     const outcome = sent.status === 429 ? 'http_429' : sent.status >= 500 ? 'http_5xx' : 'http_4xx';
     return failed(outcome, 'nothing', dialect.parseError(sent.status, sent.words, sent.retryAfter));
   }
+  const words = Array.isArray(sent.words) ? dialect.joinPieces(sent.words) : sent.words;
+  if (words === null) return failed('truncated', 'worst', brokenOff());
   let answer: Answer;
   try {
-    answer = dialect.parseAnswer(isObject(sent.words) ? sent.words : {});
+    answer = dialect.parseAnswer(isObject(words) ? words : {});
   } catch (error) {
     if (!(error instanceof GatewayError)) throw error;
     // An error in a 200 is a refusal like any other, unless it tells of work that was begun.
@@ -56,6 +57,12 @@ export async function judge(dialect: UpstreamDialect, sent: Sent, draw: Draw, re
   const { picture, part } = chosen;
   const labelled = dialect.relabel(answer, part.data, picture.info.mimeType);
   return { outcome: 'ok', charge: 'actual', error: null, answer: labelled, picture };
+}
+
+function brokenOff(): GatewayError {
+  const message =
+    'The upstream broke off its answer after it had begun. The picture may have been paid for, so it is not asked for again by itself.';
+  return new GatewayError('upstream_failed', message, { code: 'upstream_bad_response', retry: false });
 }
 
 function noPicture(answer: Answer): GatewayError {
@@ -81,7 +88,7 @@ async function choose(
   const whole: { readonly part: PicturePart; readonly picture: Picture }[] = [];
   for (const part of answer.parts) {
     if (part.kind !== 'picture' || part.thought) continue;
-    const picture = await check(part, regions);
+    const picture = await checkedPicture(part.data, regions);
     if (picture !== null) whole.push({ part, picture });
   }
   return (
@@ -92,17 +99,4 @@ async function choose(
       )
     ] ?? null
   );
-}
-
-/** Nobody needs the decoded bytes after this. */
-async function check({ data }: PicturePart, regions: Regions): Promise<Picture | null> {
-  try {
-    return await regions.during(async (take) => {
-      const { bytes, canonical } = await readBase64(data, take);
-      return { data: canonical, info: await checkPicture(bytes) };
-    });
-  } catch (error) {
-    if (error instanceof PictureError || error instanceof Base64Error) return null;
-    throw error;
-  }
 }

@@ -1,10 +1,10 @@
-import type { Across, OnDisconnect, Seat } from '../cache/flights.ts';
+import type { Across, Lead, OnDisconnect, Seat } from '../cache/flights.ts';
 import { keyName } from '../cache/key.ts';
-import type { Lease } from '../cache/leases.ts';
 import type { Decision } from '../cache/policy.ts';
 import { drawPicture } from '../draw.ts';
 import type { Flown } from '../draw.ts';
 import { GatewayError } from '../errors.ts';
+import type { Thought } from '../image/answer.ts';
 import type { GatewayParts, Incoming, ServedPicture } from '../gateway.ts';
 import { Reservation } from '../tenants/reservation.ts';
 import type { Ticket } from '../tenants/reservation.ts';
@@ -25,13 +25,16 @@ export interface Crew {
 /** Finds a seat for every picture that is not there yet; the money for all that this caller leads is taken at once. */
 export function board(
   parts: GatewayParts,
-  { caller, tags, retainBody, watch }: Incoming,
+  { caller, tags, retainBody, watch, follow }: Incoming,
   { request, model, target, pictures: plans }: Planned,
 ): Crew {
   const reservation = new Reservation(parts.state);
   const leaves: Crew['leave'][] = [];
   let lostNanos = 0;
-  const waiting = plans.map(async (planned): Promise<Landed> => {
+  const wantsDrafts = (request.delivery.stream?.drafts ?? 0) > 0;
+  // A task and a stream last until they end: nobody is kept in silence by them.
+  const withinMs = watch === null && follow === null ? parts.answerWithinMs : () => Infinity;
+  const waiting = plans.map(async (planned, place): Promise<Landed> => {
     const { draw, decision, key, hit } = planned;
     if (hit !== null) {
       countLookUp(parts, decision, 'hit', hit);
@@ -40,13 +43,14 @@ export function board(
     }
     const ticket = reservation.ticket();
     let hasLed = false;
-    const lead = async (givenUp: AbortSignal, lease: Lease | null): Promise<Flown> => {
+    const lead: Lead<Flown, Thought> = async (givenUp, lease, tell) => {
       hasLed = true;
       const letGo = retainBody();
       try {
         const { user } = request;
         const job = { ...planned, model, caller, user, tags, givenUp, lease };
-        return await drawPicture(parts, { ...job, reserve: ticket.take });
+        const told = follow !== null && wantsDrafts ? tell : null;
+        return await drawPicture(parts, { ...job, tell: told, reserve: ticket.take });
       } finally {
         ticket.close();
         letGo();
@@ -70,8 +74,9 @@ export function board(
       if (!hasLed) ticket.detach();
     };
     leaves.push(leave);
+    if (follow !== null && wantsDrafts) seat.follow((thought) => follow(place, thought));
     try {
-      const flown = await seat.wait(watch === null ? parts.answerWithinMs(target.upstream, draw.tier) : Infinity);
+      const flown = await seat.wait(withinMs(target.upstream, draw.tier));
       watch?.landed();
       if (flown.hit !== null) return { how: 'hit', flown, key, decision };
       return { how: seat.role === 'leader' ? 'drawn' : 'joined', flown, key, decision };
@@ -92,7 +97,7 @@ export function board(
 }
 
 /** A seat that cannot be had needs no money. */
-function take(seat: () => Seat<Flown>, ticket: Ticket): Seat<Flown> {
+function take(seat: () => Seat<Flown, Thought>, ticket: Ticket): Seat<Flown, Thought> {
   try {
     return seat();
   } catch (error) {
@@ -119,7 +124,7 @@ function across(
 function countLookUp(
   { metrics }: GatewayParts,
   { bypass }: Decision,
-  role: Seat<Flown>['role'] | 'hit',
+  role: Seat<Flown, Thought>['role'] | 'hit',
   found: Flown | null,
 ): void {
   if (bypass !== null) metrics.bypass(bypass);

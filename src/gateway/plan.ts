@@ -5,14 +5,19 @@ import { decide, notCached } from '../cache/policy.ts';
 import type { Decision } from '../cache/policy.ts';
 import type { Flown } from '../draw.ts';
 import type { GatewayParts, Incoming } from '../gateway.ts';
-import { formatOf } from '../image/delivery.ts';
+import { formatOf, withDrafts } from '../image/delivery.ts';
 import { checkParts } from '../image/limits.ts';
 import type { Model, Target } from '../image/model.ts';
+import { inWordsOf } from '../image/places.ts';
 import { drawsOf } from '../image/request.ts';
 import type { Draw, ImageRequest, PictureFormat } from '../image/request.ts';
+import { retirementOf } from '../image/retirement.ts';
 import { underFloor } from '../image/safety.ts';
 import { DEFAULT_TIER, resolveShape } from '../image/size.ts';
 import type { Caller } from '../tenants/authenticate.ts';
+import { withSignatures } from './history.ts';
+import type { SignaturesVerb } from './history.ts';
+import { withMask } from './mask.ts';
 
 /** What is to be done for a request, before anybody does it: nothing is reserved, sent or stored. */
 export interface Planned {
@@ -24,6 +29,8 @@ export interface Planned {
   readonly shape: ReturnType<typeof resolveShape>;
   /** One for each picture asked for. */
   readonly pictures: readonly PicturePlan[];
+  /** Plans it anew without the signatures that were put back, for a vendor that will not have them; null: none were. */
+  readonly withoutSignatures: (() => Promise<Planned>) | null;
 }
 
 /** One picture of a request: what is drawn, what it is called, what the cache may do for it, and what it holds. */
@@ -36,27 +43,52 @@ export interface PicturePlan {
 
 export type Asking = Pick<
   Incoming,
-  'dialect' | 'route' | 'call' | 'caller' | 'body' | 'directives' | 'idempotencyKey' | 'wish' | 'trace'
+  'dialect' | 'route' | 'call' | 'caller' | 'body' | 'directives' | 'idempotencyKey' | 'wish' | 'trace' | 'holdMore'
 >;
 
-/**
- * Parses, routes, checks, plans and looks up. `claim`: an Idempotency-Key stands for this request from now on; `check`:
- * it only must not stand for another. Throws GatewayError.
- */
+/** `claim`: an Idempotency-Key stands for this request from now on; `check`: it only must not stand for another; `claimed`: it does already. */
+type KeyVerb = 'claim' | 'check' | 'claimed';
+
+/** Parses, routes, puts signatures back, checks, plans and looks up. Throws GatewayError. */
 export async function planRequest(parts: GatewayParts, asking: Asking, verb: 'claim' | 'check'): Promise<Planned> {
-  const { dialect, call, caller, trace } = asking;
-  const parsed = asking.route.parseRequest(asking.body, call);
-  trace.modelAsked = parsed.model;
-  const format = dialect.native ? null : formatOf(parsed, asking.wish, parts.defaultFormat);
+  const parsed = withDrafts(asking.route.parseRequest(asking.body, asking.call));
+  asking.trace.modelAsked = parsed.model;
+  try {
+    return await planParsed(parts, asking, parsed, verb);
+  } catch (error) {
+    // What shows only later to be no good is told by the name its caller gave it.
+    throw inWordsOf(parsed, error);
+  }
+}
+
+async function planParsed(
+  parts: GatewayParts,
+  asking: Asking,
+  parsed: ImageRequest,
+  verb: 'claim' | 'check',
+): Promise<Planned> {
+  const { dialect, caller, trace } = asking;
+  const named = dialect.native ? null : formatOf(parsed, asking.wish, parts.defaultFormat);
   if (parsed.delivery.asLink) parts.links.check(asking.directives);
-  const { model, target } = parts.router.route(parsed.model, caller.tenant.models);
+  const { model, target } = parts.router.route(parsed, caller.tenant.models);
   trace.modelRouted = model.id;
-  const request = withFloor(parsed, caller, dialect.native ? 'safetySettings' : 'safety_settings');
-  checkParts(request, model);
-  const shape = resolveShape(request.shape, model);
-  const plans = await planAll(parts, asking, model, drawsOf(request, model.id, shape), verb);
-  const pictures = await Promise.all(plans.map(async (plan) => ({ ...plan, hit: await lookUp(parts, plan) })));
-  return { request, format, model, target, shape, pictures };
+  trace.retirement = retirementOf(model, parsed.model);
+  const asked = withFloor(parsed, caller, dialect.native ? 'safetySettings' : 'safety_settings');
+  checkParts(asked, model);
+  const shape = resolveShape(asked.shape, model);
+  const { request: whole, format } = await withMask(asked, named);
+  const family = parts.upstreams.get(target.upstream)?.family ?? '';
+  const whose = { scope: caller.tenant.cache.scope, model: model.id, family };
+
+  const planWith = async (signatures: SignaturesVerb, keyVerb: KeyVerb): Promise<Planned> => {
+    const how = { model, verb: signatures, hold: asking.holdMore };
+    const { request, restored } = await withSignatures(parts, whole, whose, how);
+    const plans = await planAll(parts, asking, model, drawsOf(request, model.id, shape), keyVerb);
+    const pictures = await Promise.all(plans.map(async (plan) => ({ ...plan, hit: await lookUp(parts, plan) })));
+    const withoutSignatures = restored === 0 ? null : () => planWith('refused', 'claimed');
+    return { request, format, model, target, shape, pictures, withoutSignatures };
+  };
+  return planWith('put_back', verb);
 }
 
 /** Whether a caller who leaves may come back for the picture: it does where the store would not give it. */
@@ -82,13 +114,13 @@ async function planAll(
   asking: Asking,
   model: Model,
   draws: readonly Draw[],
-  verb: 'claim' | 'check',
+  verb: KeyVerb,
 ): Promise<readonly Plan[]> {
   const plans = await Promise.all(draws.map((draw) => plan(parts, asking, model, draw)));
   const { idempotencyKey, caller } = asking;
   if (idempotencyKey === null) return plans;
   const pictures = plans.map(({ key }) => key);
-  await parts.idempotencyKeys[verb](caller.tenant.id, idempotencyKey, pictures);
+  if (verb !== 'claimed') await parts.idempotencyKeys[verb](caller.tenant.id, idempotencyKey, pictures);
   return plans.map((planned) => ({ ...planned, ...underKey(caller.tenant.id, idempotencyKey, planned) }));
 }
 

@@ -1,9 +1,13 @@
 import type { IncomingMessage } from 'node:http';
 import { GatewayError } from '../errors.ts';
+import { FormError, FormReader } from '../wire/form.ts';
+import type { FormPart } from '../wire/form.ts';
 import { isObject, JsonError, Lifter } from '../wire/json.ts';
 import type { JsonObject, LiftLimits } from '../wire/json.ts';
 import { acquireOrRefuse } from './byte-budget.ts';
 import type { ByteBudget, Room } from './byte-budget.ts';
+import { mediaTypeOf } from './media-type.ts';
+import type { MediaType } from './media-type.ts';
 
 /** Longer strings are no part of the skeleton: prompts rarely are shorter. */
 const LONG_BYTES = 1024;
@@ -23,6 +27,8 @@ export interface ReadBody {
    * when they are no longer needed. The last one gives them back to the budget.
    */
   readonly retain: () => () => void;
+  /** Waits until so many bytes more may be held of another budget, and counts them for as long as the body. Throws `unavailable`. */
+  readonly holdMore: (bytes: number, budget: ByteBudget) => Promise<void>;
 }
 
 /** Where a body comes from, and what may happen on the way. */
@@ -50,37 +56,89 @@ export const USUAL_PACE: BodyLimits['pace'] = { graceMs: 30_000, bytesPerSecond:
 /** Room for a body of unknown length is taken in steps. */
 const STEP_BYTES = 1 << 20;
 
+/** A form as the JSON that says the same. Throws GatewayError naming the field. */
+export type FromForm = (parts: readonly FormPart[]) => JsonObject;
+
 /**
- * Receives a JSON body and lifts it as it comes. Throws GatewayError: 415 for another type, 413 for a larger body, 408
- * for one that comes too slowly, 400 with the place of the mistake for anything that is no JSON object.
+ * Receives a body and reads it as it comes: JSON, or a form where the path takes one. Throws GatewayError: 415 for
+ * another type, 413 for a larger body, 408 for one that comes too slowly, 400 with the place of the mistake for anything
+ * that is no JSON object, and no form.
  */
-export async function readJsonBody(source: BodySource, limits: BodyLimits): Promise<ReadBody> {
+export async function readBody(
+  source: BodySource,
+  limits: BodyLimits,
+  fromForm: FromForm | null = null,
+): Promise<ReadBody> {
   const { raw, gone } = source;
-  checkType(raw);
+  const type = mediaTypeOf(raw, fromForm !== null);
   const declared = raw.headers['content-length'] === undefined ? null : Number(raw.headers['content-length']);
   if (declared !== null && declared > limits.bytes) throw tooLarge(limits.bytes);
   const rooms: Room[] = [];
   const giveBack = (): void => rooms.forEach((room) => room.keep(0));
+  const reader = readerOf(type, limits.bytes, fromForm);
   try {
-    rooms.push(await acquireOrRefuse(limits.budget, declared ?? STEP_BYTES, gone));
-    const lifter = new Lifter({ ...BODY_LIMITS, bytes: limits.bytes }, LONG_BYTES);
+    rooms.push(await acquireOrRefuse(limits.budget, declared === null ? STEP_BYTES : reader.holds(declared), gone));
     await receive(source, limits.pace, (chunk) => {
-      lifter.push(chunk);
-      if (lifter.byteLength <= heldBy(rooms)) return null;
+      reader.push(chunk);
+      if (reader.holds(reader.byteLength) <= heldBy(rooms)) return null;
       return acquireOrRefuse(limits.budget, STEP_BYTES, gone).then((room) => void rooms.push(room));
     });
-    const value = lifter.end();
-    if (!isObject(value))
-      throw new GatewayError('invalid_request', 'The body must be a JSON object.', { code: 'invalid_json' });
-    rooms.at(-1)?.keep(lifter.byteLength - heldBy(rooms.slice(0, -1)));
-    return { value, byteLength: lifter.byteLength, retain: retainer(giveBack) };
+    const value = reader.end();
+    rooms.at(-1)?.keep(reader.holds(reader.byteLength) - heldBy(rooms.slice(0, -1)));
+    const holdMore: ReadBody['holdMore'] = async (bytes, budget) => {
+      try {
+        rooms.push(await acquireOrRefuse(budget, bytes, gone));
+      } catch (error) {
+        throw gone.aborted ? hungUp(error) : error;
+      }
+    };
+    return { value, byteLength: reader.byteLength, retain: retainer(giveBack), holdMore };
   } catch (error) {
     giveBack();
     if (error instanceof JsonError) throw error.reason === 'too_large' ? tooLarge(limits.bytes, error) : notJson(error);
-    if (gone.aborted || raw.errored !== null || raw.readableAborted)
-      throw new GatewayError('invalid_request', 'The caller hung up.', { code: 'client_closed', status: 499 }, error);
+    if (error instanceof FormError) throw error.reason === 'body_too_large' ? tooLarge(limits.bytes) : notForm(error);
+    if (gone.aborted || raw.errored !== null || raw.readableAborted) throw hungUp(error);
     throw error;
   }
+}
+
+/** What makes a value of a body, chunk by chunk. */
+interface Reader {
+  readonly byteLength: number;
+  push(chunk: Uint8Array): void;
+  end(): JsonObject;
+  /** How many bytes are held of so many that came. */
+  holds(byteLength: number): number;
+}
+
+function readerOf(type: MediaType, bytes: number, fromForm: FromForm | null): Reader {
+  if (type.kind === 'json' || fromForm === null) return jsonReader(bytes);
+  const form = new FormReader(type.boundary, { bytes });
+  return {
+    get byteLength() {
+      return form.byteLength;
+    },
+    push: (chunk) => form.push(chunk),
+    end: () => fromForm(form.end()),
+    // Files become base64, of which four characters stand for three bytes.
+    holds: (byteLength) => Math.ceil((byteLength * 4) / 3),
+  };
+}
+
+function jsonReader(bytes: number): Reader {
+  const lifter = new Lifter({ ...BODY_LIMITS, bytes }, LONG_BYTES);
+  return {
+    get byteLength() {
+      return lifter.byteLength;
+    },
+    push: (chunk) => lifter.push(chunk),
+    end() {
+      const value = lifter.end();
+      if (isObject(value)) return value;
+      throw new GatewayError('invalid_request', 'The body must be a JSON object.', { code: 'invalid_json' });
+    },
+    holds: (byteLength) => byteLength,
+  };
 }
 
 function heldBy(rooms: readonly Room[]): number {
@@ -146,32 +204,11 @@ function retainer(last: () => void): () => () => void {
   };
 }
 
-function checkType(raw: IncomingMessage): void {
-  const refuse = (message: string): never => {
-    throw new GatewayError('invalid_request', message, { status: 415, code: 'unsupported_media_type' });
-  };
-  const encoding = raw.headers['content-encoding'];
-  if (encoding !== undefined && encoding !== 'identity')
-    refuse('Compressed bodies are not read: send the JSON as it is, without Content-Encoding.');
-  const type = raw.headers['content-type'];
-  if (type === undefined) return;
-  const [essence = '', ...parameters] = type.split(';').map((piece) => piece.trim().toLowerCase());
-  if (essence !== 'application/json')
-    refuse(`This path takes JSON: send the header "Content-Type: application/json" (curl -d alone sends a form).`);
-  for (const parameter of parameters) {
-    const charset = /^charset="?([a-z0-9-]*)"?$/.exec(parameter)?.[1];
-    if (charset !== undefined && charset !== 'utf-8' && charset !== 'utf8')
-      refuse('JSON is UTF-8: send no other charset.');
-    if (
-      charset === undefined &&
-      !/^[a-z0-9!#$%&'*+.^_`|~-]+=("[^"]*"|[a-z0-9!#$%&'*+.^_`|~-]*)$/.test(parameter) &&
-      parameter !== ''
-    )
-      refuse('The Content-Type header is malformed: send "application/json".');
-  }
-}
-
 const MIB = 1 << 20;
+
+function hungUp(cause: unknown): GatewayError {
+  return new GatewayError('invalid_request', 'The caller hung up.', { code: 'client_closed', status: 499 }, cause);
+}
 
 function tooLarge(limitBytes: number, cause?: JsonError): GatewayError {
   if (cause !== undefined && !cause.message.includes(String(limitBytes)))
@@ -187,4 +224,16 @@ function tooSlow(bytesPerSecond: number): GatewayError {
 
 function notJson(error: JsonError): GatewayError {
   return new GatewayError('invalid_request', `The body cannot be read: ${error.message}`, { code: 'invalid_json' });
+}
+
+function notForm({ reason, field, message }: FormError): GatewayError {
+  const words =
+    field === null ? `The form cannot be read: ${message}.` : `The form cannot be read at ${shown(field)}: ${message}.`;
+  const failure = reason === 'part_too_large' ? 'too_large' : 'invalid_request';
+  return new GatewayError(failure, words, { ...(field !== null && { param: shown(field) }), code: 'invalid_form' });
+}
+
+/** Names are the caller's, of any length and any characters. */
+function shown(field: string): string {
+  return field.slice(0, 60).toWellFormed();
 }

@@ -9,8 +9,9 @@ import type { Metrics } from '../metrics.ts';
 import type { Caller, Tenant } from '../tenants/authenticate.ts';
 import { splice } from '../wire/json.ts';
 import type { JsonObject } from '../wire/json.ts';
-import { sendReply } from './reply.ts';
-import type { Reply } from './reply.ts';
+import { sendReply, sendStream } from './reply.ts';
+import type { Reply, StreamedReply } from './reply.ts';
+import { retirementHeaders } from './retirement.ts';
 
 /** What is known of one request while it is served: filled in on the way, counted and logged at its end. */
 export interface Facts extends Trace {
@@ -31,6 +32,8 @@ export interface Facts extends Trace {
   costUsd: string | null;
   code: string | null;
   bytesIn: number;
+  /** Whether a failure is told in a list of one, as Google's streams do. */
+  listsErrors: boolean;
 }
 
 export function newFacts(requestId: string, route: string, method: string, receivedAt: number): Facts {
@@ -43,6 +46,7 @@ export function newFacts(requestId: string, route: string, method: string, recei
     outcome: 'ok',
     modelAsked: null,
     modelRouted: null,
+    retirement: null,
     modelAnswered: null,
     upstream: null,
     size: null,
@@ -52,6 +56,7 @@ export function newFacts(requestId: string, route: string, method: string, recei
     costUsd: null,
     code: null,
     bytesIn: 0,
+    listsErrors: false,
     upstreamMs: 0,
   };
 }
@@ -61,12 +66,14 @@ export interface ExchangeParts {
   readonly log: Log;
   readonly draining: () => boolean;
   /** Where the tenant stands with its limits. */
-  readonly limitHeaders: (tenant: Tenant, request: IncomingHttpHeaders) => Record<string, string>;
+  readonly limitHeaders: (tenant: Tenant, dialect: Dialect, request: IncomingHttpHeaders) => Record<string, string>;
+  /** What a browser must hear to let a page read the answer, whose `vary` is given. */
+  readonly corsHeaders: (request: IncomingHttpHeaders, vary: string) => Record<string, string>;
 }
 
 /** A reply and what to do once it is known whether it arrived. */
 export interface Answered {
-  readonly reply: Reply;
+  readonly reply: Reply | StreamedReply;
   readonly delivered?: (ok: boolean) => void;
 }
 
@@ -87,38 +94,53 @@ export async function runExchange(
     answered = await answer();
   } catch (error) {
     answered = { reply: errorReply(error, dialect, facts, parts.log) };
-    const { outcome, caller } = facts;
-    if (caller !== null && (outcome === 'budget_exhausted' || outcome === 'budget_reserved'))
-      parts.metrics.denied(caller.tenant.id, outcome);
+    countDenied(facts, parts.metrics);
   }
-  const readyMs = performance.now() - startedAt;
+  const readyAt = performance.now();
   const headers = {
     ...answered.reply.headers,
-    ...(facts.caller !== null && parts.limitHeaders(facts.caller.tenant, raw.req.headers)),
+    ...(dialect.requestIdHeader !== undefined && { [dialect.requestIdHeader]: facts.requestId }),
+    ...(facts.caller !== null && parts.limitHeaders(facts.caller.tenant, dialect, raw.req.headers)),
+    ...parts.corsHeaders(raw.req.headers, answered.reply.headers['vary'] ?? ''),
+    ...(facts.retirement !== null && retirementHeaders(facts.retirement)),
     ...(parts.draining() && { connection: 'close' }),
   };
+  const { reply } = answered;
   let arrived = false;
+  let bytesOut = 0;
   try {
-    arrived = await sendReply(raw, { ...answered.reply, headers });
+    if ('pieces' in reply) ({ arrived, byteLength: bytesOut } = await sendStream(raw, { ...reply, headers }));
+    else {
+      arrived = await sendReply(raw, { ...reply, headers });
+      bytesOut = arrived ? reply.byteLength : 0;
+    }
   } finally {
     // Refused early, a caller may still be hearing it.
     answered.delivered?.(arrived && raw.writableFinished);
   }
   const totalMs = performance.now() - startedAt;
   // Neither the vendor's time nor that of a slow reader.
+  const readyMs = ('pieces' in reply ? reply.readyAt() : readyAt) - startedAt;
   const ownMs = Math.max(0, readyMs - facts.upstreamMs);
-  const status = arrived ? answered.reply.status : 499;
-  const bytesOut = arrived ? answered.reply.byteLength : 0;
+  const status = arrived ? reply.status : 499;
   parts.metrics.http(facts.route, facts.method, status, facts.outcome, totalMs / 1000, ownMs / 1000);
   parts.metrics.bytes('in', facts.bytesIn);
   parts.metrics.bytes('out', bytesOut);
+  const { retirement } = facts;
+  if (retirement !== null) parts.metrics.retiredName(retirement.name, retirement.successor ?? '');
   parts.log.request(line(facts, status, bytesOut, totalMs, ownMs));
+}
+
+/** A refusal by a budget is a series of its own. */
+export function countDenied({ outcome, caller }: Facts, metrics: Pick<Metrics, 'denied'>): void {
+  if (caller !== null && (outcome === 'budget_exhausted' || outcome === 'budget_reserved'))
+    metrics.denied(caller.tenant.id, outcome);
 }
 
 /** The envelope of a failure in the caller's dialect. A fault of our own is logged here and told to nobody. */
 export function errorReply(error: unknown, dialect: Dialect, facts: Facts, log: Log): Reply {
   const { status, headers, body } = errorAnswer(error, dialect, facts, log);
-  const { chunks, byteLength } = splice(body);
+  const { chunks, byteLength } = splice(facts.listsErrors ? [body] : body);
   return { status, headers, chunks, byteLength };
 }
 
@@ -130,15 +152,12 @@ export interface Answer {
 }
 
 export function errorAnswer(error: unknown, dialect: Dialect, facts: Facts, log: Log): Answer {
-  const failure = error instanceof GatewayError ? error : ownFault(error, facts, log);
-  facts.outcome = failure.failure;
-  facts.code = failure.detail.code ?? failure.failure;
-  const { costNanos = 0 } = failure.detail;
-  if (costNanos > 0) facts.costUsd = formatUsd(costNanos);
+  const failure = noteFailure(error, facts, log);
   const { status, body } = dialect.renderError(failure, {
     requestId: facts.requestId,
     pathModel: null,
     receivedAt: facts.receivedAt,
+    model: facts.modelRouted,
   });
   const retryAfterSeconds = failure.detail.retryAfterSeconds ?? (mayRetry(failure) ? USUAL_WAIT_SECONDS : undefined);
   return {
@@ -153,6 +172,16 @@ export function errorAnswer(error: unknown, dialect: Dialect, facts: Facts, log:
     },
     body,
   };
+}
+
+/** Fills in the facts. A fault of our own is logged here. */
+export function noteFailure(error: unknown, facts: Facts, log: Log): GatewayError {
+  const failure = error instanceof GatewayError ? error : ownFault(error, facts, log);
+  facts.outcome = failure.failure;
+  facts.code = failure.detail.code ?? failure.failure;
+  const { costNanos = 0 } = failure.detail;
+  if (costNanos > 0) facts.costUsd = formatUsd(costNanos);
+  return failure;
 }
 
 export function commonHeaders(requestId: string): Record<string, string> {
@@ -190,7 +219,7 @@ function ownFault(error: unknown, facts: Facts, log: Log): GatewayError {
 }
 
 function line(facts: Facts, status: number, bytesOut: number, totalMs: number, ownMs: number): RequestLine {
-  const { caller, receivedAt: _, method, upstreamMs, route, ...rest } = facts;
+  const { caller, receivedAt: _, listsErrors: __, retirement: ___, method, upstreamMs, route, ...rest } = facts;
   const round = (ms: number): number => Math.round(ms * 10) / 10;
   return {
     ...rest,

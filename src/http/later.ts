@@ -46,19 +46,27 @@ export async function serveLater(
   const { gateway, tasks } = parts;
   const { caller, idempotencyKey } = incoming;
   const planned = await planRequest(gateway, incoming, 'claim');
+  if (planned.request.delivery.stream !== null)
+    throw new GatewayError(
+      'invalid_request',
+      'stream tells the answer as it comes, and Prefer: respond-async keeps it for later. Leave one of them out.',
+      { param: 'stream', code: 'unsupported_value' },
+    );
   const retry = idempotencyKey === null ? null : hash('sha256', JSON.stringify([caller.tenant.id, idempotencyKey]));
-  const same = retry === null ? null : await tasks.underRetry(caller.tenant.id, retry);
-  if (same !== null) return { reply: accepted(parts, incoming, same, facts) };
-  if (planned.pictures.every(({ hit }) => hit !== null)) return servePlanned(gateway, incoming, planned);
+  const underRetry = async (): Promise<Task | null> =>
+    retry === null ? null : await tasks.underRetry(caller.tenant.id, retry);
+  let same = await underRetry();
+  if (same === null && planned.pictures.every(({ hit }) => hit !== null))
+    return servePlanned(gateway, incoming, planned);
 
   const { model, request } = planned;
-  const task = tasks.open({
-    tenant: caller.tenant.id,
-    retry,
-    requestId: facts.requestId,
-    model: model.id,
-    pictures: request.count,
-  });
+  const { tenant } = caller;
+  if (same === null) await tasks.admit({ tenant: tenant.id, pictures: request.count });
+  // Another under the same key may have been begun in the meantime; between this look and the opening there is no time.
+  while (same === null && tasks.isBegun(retry)) same = await underRetry();
+  if (same !== null) return { reply: accepted(parts, incoming, same, facts) };
+  const { requestId } = facts;
+  const task = tasks.open({ tenant: tenant.id, retry, requestId, model: model.id, pictures: request.count });
   const own: Facts = { ...newFacts(facts.requestId, facts.route, facts.method, facts.receivedAt), caller };
   own.modelRouted = model.id;
   const gone = new AbortController();

@@ -46,6 +46,7 @@ function linkHandler({ gateway, requestLimits, linkBudget }: RouteParts): Handle
       const wish = { format: null, compression: QUALITY, scope, ttlSeconds: restSeconds };
       const picture =
         width === null ? whole : await gateway.renditions.of({ picture: whole, model }, { ...wish, width });
+      if (picture !== whole) await gateway.signatures.recordMade({ scope, model }, digest, picture);
       // The same transformation of the same bytes: nothing needs to be read to tell that.
       const etag = `"${digest}${picture === whole ? '' : `-w${width}`}"`;
       const reply = replyWith(picture, { request, requestId: facts.requestId, id, etag, restSeconds });

@@ -7,6 +7,9 @@ export const MODEL_PATHS = ['/v1/models', '/v1beta/models', '/v1beta/openai/mode
 /** Where a request is priced, of whatever dialect `?for=` names the path. */
 export const QUOTE_PATHS = ['/v1/quote', '/v1beta/quote', '/quote'] as const;
 
+/** Where a caller learns what it can ask for. */
+export const CAPABILITY_PATHS = ['/v1/capabilities', '/v1beta/capabilities', '/capabilities'] as const;
+
 /** The dialect a call speaks: the first that knows its own marks in it. */
 export function dialectOf(asked: Asked, dialects: readonly Dialect[]): Dialect {
   const plain = { ...asked, path: plainPath(asked.path) };
@@ -37,11 +40,21 @@ export function splitRoute(route: string): { readonly prefix: string; readonly m
   return found === null ? null : { prefix: found[1]!, method: found[2]! };
 }
 
+export interface PostedPath {
+  readonly dialect: Dialect;
+  readonly route: Route;
+  /** As named in the path; null where it names none. */
+  readonly model: string | null;
+}
+
 /** The path of pictures that this is, and the model named in it; null for any other. */
-export function drawnPath(
-  path: string,
-  dialects: readonly Dialect[],
-): { readonly dialect: Dialect; readonly route: Route; readonly model: string | null } | null {
+export function drawnPath(path: string, dialects: readonly Dialect[]): PostedPath | null {
+  const posted = postedPath(path, dialects);
+  return posted?.route.renderCount === undefined ? posted : null;
+}
+
+/** The same, of paths that only count tokens too. */
+function postedPath(path: string, dialects: readonly Dialect[]): PostedPath | null {
   const plain = plainPath(path);
   for (const dialect of dialects)
     for (const route of dialect.routes) {
@@ -64,7 +77,8 @@ export function allowedMethod(
   const isTask = ({ tasks }: Dialect): boolean =>
     tasks.some((base) => plain.startsWith(`${base}/`) && !plain.slice(base.length + 1).includes('/'));
   if (dialects.some(isTask)) return 'GET, DELETE';
-  if (drawnPath(path, dialects) !== null || QUOTE_PATHS.some((quote) => quote === plain)) return 'POST';
+  if (postedPath(path, dialects) !== null || QUOTE_PATHS.some((quote) => quote === plain)) return 'POST';
+  if (CAPABILITY_PATHS.some((capabilities) => capabilities === plain)) return 'GET';
   return MODEL_PATHS.some((models) => plain === models || plain.startsWith(`${models}/`)) ? 'GET' : null;
 }
 
@@ -80,12 +94,9 @@ export function meantPath(path: string, dialects: readonly Dialect[]): string | 
 /** What OpenAI, Google and Anthropic have on the bases that are served here, and this version has not. */
 const VENDOR_PATH = new RegExp(
   `^((?:/v1beta/openai|/v1beta|/v1)?/(?:${[
-    'images/edits',
-    'images/variations',
-    'chat/completions',
     'completions',
     'responses',
-    'messages',
+    'messages/batches',
     'embeddings',
     'files',
     'batches',

@@ -4,7 +4,7 @@ import { parseCacheControl } from '../cache/policy.ts';
 import type { Dialect } from '../dialects/dialect.ts';
 import { GatewayError } from '../errors.ts';
 import { quote } from '../gateway/quote.ts';
-import { readJsonBody, USUAL_PACE } from './body.ts';
+import { readBody, USUAL_PACE } from './body.ts';
 import { dialectOf, drawnPath, QUOTE_PATHS, splitUrl } from './paths.ts';
 import { drawnPaths } from './refusals.ts';
 import { callOf, identify, json } from './routes.ts';
@@ -16,7 +16,7 @@ export function registerQuote(app: FastifyInstance, parts: RouteParts, mount: Mo
   for (const path of QUOTE_PATHS)
     app.post(path, (request, reply) => {
       const priced = pricedPath(request);
-      const served = priced === null ? null : drawnPath(priced, parts.dialects);
+      const served = priced === null ? null : pricedRoute(priced, parts.dialects);
       const asked = { ...splitUrl(request.url), headers: request.headers };
       const spoken = served?.dialect ?? dialectOf(priced === null ? asked : { ...asked, path: priced }, parts.dialects);
       const handler: Handler = async (request, facts, source) => {
@@ -25,7 +25,7 @@ export function registerQuote(app: FastifyInstance, parts: RouteParts, mount: Mo
         const directives = parseCacheControl(request.headers['cache-control']);
         const idempotencyKey = readIdempotencyKey(request.headers['idempotency-key']);
         const limits = { bytes: parts.bodyBytes, budget: parts.budget, pace: USUAL_PACE };
-        const body = await readJsonBody(source, limits);
+        const body = await readBody(source, limits, served.route.fromForm ?? null);
         facts.bytesIn = body.byteLength;
         const letGo = body.retain();
         try {
@@ -41,6 +41,7 @@ export function registerQuote(app: FastifyInstance, parts: RouteParts, mount: Mo
             idempotencyKey,
             wish: null,
             trace: facts,
+            holdMore: (bytes: number) => body.holdMore(bytes, parts.restoredBudget),
           };
           const { cache, budget, warnings, ...quoted } = await quote(parts.gateway, asking);
           return json({ ...quoted, cache: [...cache], budget: [...budget], warnings: [...warnings] }, facts);
@@ -50,6 +51,12 @@ export function registerQuote(app: FastifyInstance, parts: RouteParts, mount: Mo
       };
       return mount(path, spoken, handler).call(app, request, reply);
     });
+}
+
+/** The path of pictures that is named, and who serves it; null where none are drawn. */
+function pricedRoute(path: string, dialects: readonly Dialect[]): ReturnType<typeof drawnPath> {
+  const found = drawnPath(path, dialects);
+  return found?.route.renderCount === undefined ? found : null;
 }
 
 /** The path whose body this is, without what follows a question mark; null when none is named. */

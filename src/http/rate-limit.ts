@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import rateLimit, { normalizeIP } from '@fastify/rate-limit';
 import type { FastifyRateLimitStore, FastifyRateLimitStoreCtor } from '@fastify/rate-limit';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { Dialect } from '../dialects/dialect.ts';
 import { GatewayError } from '../errors.ts';
 import type { Tenant } from '../tenants/authenticate.ts';
 import { perMinute, rateLimited } from '../tenants/limits.ts';
@@ -34,7 +35,7 @@ export interface RequestLimits {
   /** What to tell a caller whose authentication failed: why, or `rate_limited` when that was too often. */
   refuse(request: FastifyRequest, failure: unknown): unknown;
   /** For every answer to a tenant. */
-  headers(tenant: Tenant, request: FastifyRequest['headers']): Record<string, string>;
+  headers(tenant: Tenant, dialect: Dialect, request: FastifyRequest['headers']): Record<string, string>;
 }
 
 /** All the callers of a provider may share a prefix; one of them has all of a /64. */
@@ -85,7 +86,7 @@ export function limitRequests(app: FastifyInstance, parts: LimitParts): RequestL
       );
     },
 
-    headers(tenant, request) {
+    headers(tenant, dialect, request) {
       const { id, limits } = tenant;
       // Who is only watched should not be slowed down by its own SDK.
       if (limits?.mode !== 'enforce') return {};
@@ -94,8 +95,8 @@ export function limitRequests(app: FastifyInstance, parts: LimitParts): RequestL
         quotas.push({ unit: 'requests', ...parts.requests.standing(id, perMinute(limits.requestsPerMinute)) });
       const images = parts.imageStanding(tenant);
       if (images !== null) quotas.push({ unit: 'images', ...images });
-      // The one header that every call of Claude's SDKs has, and no other vendor's.
-      const isClaude = request['anthropic-version'] !== undefined;
+      // The header is one that every call of Claude's SDKs has, and no other vendor's: they may be asking for another's path.
+      const isClaude = dialect.name === 'claude' || request['anthropic-version'] !== undefined;
       return limitHeaders(quotas, isClaude ? { claudeAt: Date.now() } : 'openai');
     },
   };

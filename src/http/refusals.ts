@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { FastifyRequest } from 'fastify';
-import type { Dialect } from '../dialects/dialect.ts';
+import type { Dialect, Route } from '../dialects/dialect.ts';
 import { GatewayError } from '../errors.ts';
 import { allowedMethod, meantPath, MODEL_PATHS, splitUrl, unservedPath } from './paths.ts';
 
@@ -20,18 +20,20 @@ export function notServed(
     return new GatewayError('invalid_request', message, { status: 404, code: 'not_served' });
   }
   const meant = meantPath(path, dialects);
-  const hint = `OpenAI SDKs take the base URL ${publicUrl}/v1, Gemini SDKs ${publicUrl}.`;
+  const hint = `OpenAI SDKs take the base URL ${publicUrl}/v1, Gemini and Claude SDKs ${publicUrl}.`;
   const message = `There is nothing at this path. ${meant === null ? '' : `Did you mean ${publicUrl}${meant}? `}${hint}`;
   return new GatewayError('invalid_request', message, { status: 404, code: 'unknown_path' });
 }
 
 function servedPaths(dialects: readonly Dialect[]): string {
-  return [...drawnPaths(dialects).map((path) => `POST ${path}`), `GET ${MODEL_PATHS[0]}`].join(', ');
+  const posted = dialects.flatMap(({ routes }) => routes.filter(({ isUsual }) => isUsual).map(({ path }) => path));
+  return [...posted.toSorted().map((path) => `POST ${path}`), `GET ${MODEL_PATHS[0]}`].join(', ');
 }
 
 /** Of each path of pictures the one spelling that its vendor documents. */
 export function drawnPaths(dialects: readonly Dialect[]): readonly string[] {
-  return dialects.flatMap(({ routes }) => routes.filter(({ isUsual }) => isUsual).map(({ path }) => path)).toSorted();
+  const isDrawn = ({ isUsual, renderCount }: Route): boolean => isUsual && renderCount === undefined;
+  return dialects.flatMap(({ routes }) => routes.filter(isDrawn).map(({ path }) => path)).toSorted();
 }
 
 /** The refusal of a path that is known with another method; null where the method is not the trouble. */

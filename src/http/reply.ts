@@ -12,6 +12,18 @@ export interface Reply {
   readonly byteLength: number;
 }
 
+/** A reply that is made while it is sent. */
+export interface StreamedReply {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Each is asked for when the reader has taken those before it, and all of them even if nobody reads any more. Throws nothing. */
+  readonly pieces: AsyncIterable<readonly Uint8Array[]>;
+  /** The fields announced in the header `trailer`: https://www.rfc-editor.org/rfc/rfc9110#section-6.5 */
+  readonly trailers: () => Readonly<Record<string, string>>;
+  /** When all of it was there to be sent, by the clock of `performance.now()`; Infinity before. */
+  readonly readyAt: () => number;
+}
+
 /** Written at once; below it a chunk is gathered with its neighbours. */
 const BURST_BYTES = 1 << 20;
 /** A near reader takes a whole picture as fast as it is written: after so much of it others have their turn. */
@@ -30,9 +42,51 @@ const LINGER_PAUSE_MS = 2_000;
  * connection ends with the reply.
  */
 export async function sendReply(raw: ServerResponse, reply: Reply, stallMs = STALL_MS): Promise<boolean> {
+  const headers = { 'content-length': String(reply.byteLength), ...reply.headers };
+  const opened = await open(raw, reply.status, headers, stallMs);
+  if (opened === null || !(await write(raw, reply.chunks, opened))) return false;
+  return close(raw, opened);
+}
+
+/** The same for a reply that is made while it is sent. `byteLength`: what was written of it. */
+export async function sendStream(
+  raw: ServerResponse,
+  reply: StreamedReply,
+  stallMs = STALL_MS,
+): Promise<{ readonly arrived: boolean; readonly byteLength: number }> {
+  const { trailer, ...headers } = reply.headers;
+  // Only a body in chunks has room for trailers, and HTTP/1.0 knows no chunks.
+  const hasTrailers = trailer !== undefined && raw.req.httpVersion === '1.1';
+  const opened = await open(raw, reply.status, { ...headers, ...(hasTrailers && { trailer }) }, stallMs);
+  let isOn = opened !== null;
+  let byteLength = 0;
+  for await (const chunks of reply.pieces) {
+    // Whether or not anybody reads it: what is drawn is settled at its end.
+    if (opened === null || !isOn) continue;
+    isOn = await write(raw, chunks, opened);
+    if (isOn) for (const chunk of chunks) byteLength += chunk.byteLength;
+  }
+  if (opened === null || !isOn || raw.destroyed) return { arrived: false, byteLength };
+  if (hasTrailers) raw.addTrailers(reply.trailers());
+  return { arrived: await close(raw, opened), byteLength };
+}
+
+interface Opened {
+  /** Resolves when the connection is closed: whether all was taken before. */
+  readonly gone: Promise<boolean>;
+  readonly isEarly: boolean;
+}
+
+/** Null: the caller has gone already. */
+async function open(
+  raw: ServerResponse,
+  status: number,
+  headers: Readonly<Record<string, string>>,
+  stallMs: number,
+): Promise<Opened | null> {
   // What came in one piece with the headers is still being parsed.
   if (!raw.req.complete) await giveWay();
-  if (raw.destroyed) return false;
+  if (raw.destroyed) return null;
   const gone = once(raw, 'close').then(
     () => raw.writableFinished,
     () => false,
@@ -40,15 +94,16 @@ export async function sendReply(raw: ServerResponse, reply: Reply, stallMs = STA
   // What is pipelined behind this reply may take longer to come.
   raw.setTimeout(stallMs, () => raw.destroy()).prependOnceListener('finish', () => raw.setTimeout(0));
   const isEarly = !raw.req.complete;
-  raw.writeHead(reply.status, {
-    'content-length': String(reply.byteLength),
-    ...reply.headers,
-    ...(isEarly && { connection: 'close' }),
-  });
+  raw.writeHead(status, { ...headers, ...(isEarly && { connection: 'close' }) });
+  return { gone, isEarly };
+}
+
+/** Whether the reader is still there. */
+async function write(raw: ServerResponse, chunks: Iterable<Uint8Array>, { gone }: Opened): Promise<boolean> {
   let burst = 0;
   let turn = 0;
   raw.cork();
-  for (const chunk of inBursts(reply.chunks)) {
+  for (const chunk of inBursts(chunks)) {
     const room = raw.write(chunk);
     burst += chunk.byteLength;
     if (room && burst < BURST_BYTES) continue;
@@ -64,6 +119,10 @@ export async function sendReply(raw: ServerResponse, reply: Reply, stallMs = STA
     raw.cork();
   }
   raw.uncork();
+  return !raw.destroyed;
+}
+
+async function close(raw: ServerResponse, { gone, isEarly }: Opened): Promise<boolean> {
   if (isEarly) {
     void passOver(raw.req).then(() => raw.end());
     return true;

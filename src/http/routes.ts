@@ -3,15 +3,17 @@ import { readIdempotencyKey } from '../cache/idempotency.ts';
 import { parseCacheControl } from '../cache/policy.ts';
 import type { Call, Dialect, Route } from '../dialects/dialect.ts';
 import { GatewayError } from '../errors.ts';
-import { serve } from '../gateway.ts';
-import type { Incoming } from '../gateway.ts';
+import { servePlanned } from '../gateway.ts';
+import type { Incoming, Served } from '../gateway.ts';
+import { planRequest } from '../gateway/plan.ts';
 import { authenticate, readCredentials } from '../tenants/authenticate.ts';
 import type { Caller } from '../tenants/authenticate.ts';
+import { retirementOf } from '../image/retirement.ts';
 import { readTags } from '../tenants/tags.ts';
 import { splice } from '../wire/json.ts';
 import type { JsonObject } from '../wire/json.ts';
 import { pictureWish } from './accept.ts';
-import { readJsonBody, USUAL_PACE } from './body.ts';
+import { readBody, USUAL_PACE } from './body.ts';
 import { commonHeaders } from './exchange.ts';
 import type { Answered, Facts } from './exchange.ts';
 import { checkLater, serveLater } from './later.ts';
@@ -21,24 +23,34 @@ import type { RequestLimits } from './rate-limit.ts';
 import { notAllowed } from './refusals.ts';
 import { renderPictures } from './served.ts';
 import type { Handler, ServerParts } from './server.ts';
+import { serveStream } from './stream.ts';
 
 export type Mount = (route: string, dialect: Dialect | null, handler: Handler) => RouteHandlerMethod;
 export type Request = Parameters<Handler>[0];
+
+/** Makes the handler of one path of a dialect. */
+export type RouteHandler = (parts: RouteParts, dialect: Dialect, route: Route) => Handler;
 
 export interface RouteParts extends ServerParts {
   readonly requestLimits: RequestLimits;
 }
 
-/** Every path of the API. Each handler checks the key first, from the headers alone, before a byte of body is read. */
-export function registerRoutes(app: FastifyInstance, parts: RouteParts, mount: Mount): void {
+/** Every path of the API; those that only count are the last one's. Each handler checks the key first, from the headers alone, before a byte of body is read. */
+export function registerRoutes(
+  app: FastifyInstance,
+  parts: RouteParts,
+  mount: Mount,
+  countHandler: RouteHandler,
+): void {
   /** By the prefix before the model: the methods served there. */
-  const methods = new Map<string, Map<string, { readonly dialect: Dialect; readonly draw: Handler }>>();
+  const methods = new Map<string, Map<string, { readonly dialect: Dialect; readonly handler: Handler }>>();
   for (const dialect of parts.dialects) {
     for (const route of dialect.routes) {
-      const draw = drawHandler(parts, dialect, route);
+      const handler =
+        route.renderCount === undefined ? drawHandler(parts, dialect, route) : countHandler(parts, dialect, route);
       const split = splitRoute(route.path);
-      if (split === null) app.post(route.path, mount(route.path, dialect, draw));
-      else methods.set(split.prefix, (methods.get(split.prefix) ?? new Map()).set(split.method, { dialect, draw }));
+      if (split === null) app.post(route.path, mount(route.path, dialect, handler));
+      else methods.set(split.prefix, (methods.get(split.prefix) ?? new Map()).set(split.method, { dialect, handler }));
     }
   }
 
@@ -46,7 +58,7 @@ export function registerRoutes(app: FastifyInstance, parts: RouteParts, mount: M
     app.post(`${prefix}*`, (request, reply) => {
       const found = served.get(splitMethod(wildcard(request))?.method ?? '');
       const route = found === undefined ? 'unmatched' : `${prefix}{model}:${splitMethod(wildcard(request))!.method}`;
-      const handler = found?.draw ?? (() => Promise.reject(unknownMethod(`${prefix}{model}`, [...served.keys()])));
+      const handler = found?.handler ?? (() => Promise.reject(unknownMethod(`${prefix}{model}`, [...served.keys()])));
       return mount(route, found?.dialect ?? null, handler).call(app, request, reply);
     });
 
@@ -58,8 +70,10 @@ export function registerRoutes(app: FastifyInstance, parts: RouteParts, mount: M
 
 function drawHandler(parts: RouteParts, dialect: Dialect, route: Route): Handler {
   return async (request, facts, source) => {
+    const call = callOf(facts, splitMethod(wildcard(request))?.model ?? null, altOf(request));
+    facts.listsErrors = route.listsErrors?.(call) ?? false;
     await identify(parts, request, facts, dialect);
-    const wish = dialect.native ? null : pictureWish(request.headers.accept);
+    const wish = dialect.bare === true ? pictureWish(request.headers.accept) : null;
     const directives = parseCacheControl(request.headers['cache-control']);
     const idempotencyKey = readIdempotencyKey(request.headers['idempotency-key']);
     const tags = readTags(request.headers['x-plantain-tags']);
@@ -67,9 +81,8 @@ function drawHandler(parts: RouteParts, dialect: Dialect, route: Route): Handler
     // Not every dialect has tasks: a preference may be passed over.
     const later = preferences.respondAsync && dialect.tasks.length > 0;
     if (later) checkLater(directives, wish !== null);
-    const call = callOf(facts, splitMethod(wildcard(request))?.model ?? null);
     const limits = { bytes: parts.bodyBytes, budget: parts.budget, pace: USUAL_PACE };
-    const body = await readJsonBody(source, limits);
+    const body = await readBody(source, limits, route.fromForm ?? null);
     facts.bytesIn = body.byteLength;
     const letGo = body.retain();
     try {
@@ -88,12 +101,14 @@ function drawHandler(parts: RouteParts, dialect: Dialect, route: Route): Handler
         wish,
         gone: source.gone,
         retainBody: body.retain,
+        holdMore: (bytes) => body.holdMore(bytes, parts.restoredBudget),
         trace: facts,
         watch: null,
+        follow: null,
       };
       const served = later
         ? await serveLater(parts, incoming, facts, preferences)
-        : await serve(parts.gateway, incoming);
+        : await serveNow(parts, incoming, facts);
       if ('reply' in served) return served;
       const loan = parts.gateway.regions.lend();
       const delivered = (ok: boolean): void => {
@@ -113,11 +128,24 @@ function drawHandler(parts: RouteParts, dialect: Dialect, route: Route): Handler
   };
 }
 
+/** In one piece, or bit by bit for who asks for that. */
+async function serveNow(parts: RouteParts, incoming: Incoming, facts: Facts): Promise<Served | Answered> {
+  const planned = await planRequest(parts.gateway, incoming, 'claim');
+  const { route, dialect } = incoming;
+  const call = { ...incoming.call, model: planned.model.id };
+  const renderEvents = route.renderEvents ?? dialect.renderEvents;
+  const events = planned.request.delivery.stream === null ? undefined : renderEvents?.(planned.request, call);
+  if (events === undefined) return servePlanned(parts.gateway, incoming, planned);
+  return serveStream(parts, incoming, planned, facts, events);
+}
+
 function listHandler(parts: RouteParts): Handler {
   return async (request, facts) => {
     const dialect = dialectOf({ ...splitUrl(request.url), headers: request.headers }, parts.dialects);
     const caller = await identify(parts, request, facts, dialect);
-    return json(dialect.renderModels(parts.gateway.router.list(caller.tenant.models), callOf(facts, null)), facts);
+    const models = parts.gateway.router.list(caller.tenant.models);
+    const query = new URLSearchParams(splitUrl(request.url).query);
+    return json(dialect.renderModels(models, callOf(facts, null), query), facts);
   };
 }
 
@@ -127,7 +155,10 @@ function modelHandler(parts: RouteParts): Handler {
     if (refused !== null) throw refused;
     const dialect = dialectOf({ ...splitUrl(request.url), headers: request.headers }, parts.dialects);
     const caller = await identify(parts, request, facts, dialect);
-    return json(dialect.renderModel(parts.gateway.router.find(wildcard(request), caller.tenant.models)), facts);
+    const asked = wildcard(request);
+    const model = parts.gateway.router.find(asked, caller.tenant.models);
+    facts.retirement = retirementOf(model, asked);
+    return json(dialect.renderModel(model), facts);
   };
 }
 
@@ -150,18 +181,23 @@ export async function identify(parts: RouteParts, request: Request, facts: Facts
   return facts.caller;
 }
 
-export function callOf({ requestId, receivedAt }: Facts, pathModel: string | null): Call {
-  return { requestId, pathModel, receivedAt };
+export function callOf({ requestId, receivedAt }: Facts, pathModel: string | null, alt: string | null = null): Call {
+  return { requestId, pathModel, receivedAt, alt };
 }
 
-function wildcard(request: Request): string {
+function altOf(request: Request): string | null {
+  const query = new URLSearchParams(splitUrl(request.url).query);
+  return query.get('alt') ?? query.get('$alt');
+}
+
+export function wildcard(request: Request): string {
   return (request.params as { readonly '*'?: string })['*'] ?? '';
 }
 
 /** A JSON reply of 200. */
-export function json(body: JsonObject, facts: Facts): Answered {
+export function json(body: JsonObject, facts: Facts, more: Readonly<Record<string, string>> = {}): Answered {
   const { chunks, byteLength } = splice(body);
-  const headers = { ...commonHeaders(facts.requestId), 'content-type': 'application/json; charset=utf-8' };
+  const headers = { ...commonHeaders(facts.requestId), 'content-type': 'application/json; charset=utf-8', ...more };
   return { reply: { status: 200, headers, chunks, byteLength } };
 }
 

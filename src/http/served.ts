@@ -2,6 +2,7 @@ import { cacheStatus } from '../cache/policy.ts';
 import type { Call, Dialect } from '../dialects/dialect.ts';
 import { GatewayError } from '../errors.ts';
 import type { Served, ServedPicture } from '../gateway.ts';
+import type { Planned } from '../gateway/plan.ts';
 import { formatUsd } from '../image/price.ts';
 import { shapeWarnings } from '../image/warnings.ts';
 import { readBase64 } from '../wire/base64.ts';
@@ -43,7 +44,18 @@ export function pictureAnswer(served: Served, dialect: Dialect, call: Call, fact
   };
 }
 
-function headersOf(
+/** What is known of an answer that has only begun. */
+export function earlyHeaders({ request, model, target }: Planned, { requestId }: Facts): Record<string, string> {
+  return {
+    ...commonHeaders(requestId),
+    'x-plantain-model': model.id,
+    'x-plantain-upstream': target.upstream,
+    ...warningHeader(request.delivery.warnings),
+  };
+}
+
+/** All there is to say of an answer beside the answer. Fills in the facts. */
+export function headersOf(
   served: Served,
   facts: Facts,
 ): { readonly headers: Record<string, string>; readonly first: ServedPicture } {
@@ -68,9 +80,13 @@ function headersOf(
   const headers = {
     ...commonHeaders(facts.requestId),
     ...pictureHeaders(served, facts),
-    ...(warnings.length > 0 && { 'x-plantain-warning': warnings.map(headerText).join(', ') }),
+    ...warningHeader(warnings),
   };
   return { headers, first };
+}
+
+function warningHeader(warnings: readonly string[]): Record<string, string> {
+  return warnings.length === 0 ? {} : { 'x-plantain-warning': warnings.map(headerText).join(', ') };
 }
 
 function note(facts: Facts, { pictures, costNanos }: Served): void {

@@ -8,15 +8,19 @@ import type { Tasks } from '../tasks/tasks.ts';
 import type { KeyRing } from '../tenants/authenticate.ts';
 import type { BodySource } from './body.ts';
 import type { ByteBudget } from './byte-budget.ts';
+import { registerCapabilities } from './capabilities.ts';
 import { trackConnections } from './connections.ts';
+import { createCors } from './cors.ts';
+import { countHandler } from './count.ts';
 import { newFacts, runExchange } from './exchange.ts';
 import type { Answered, Facts } from './exchange.ts';
 import { registerHealth } from './operations.ts';
 import type { Health } from './operations.ts';
-import { dialectOf, splitUrl } from './paths.ts';
+import { allowedMethod, dialectOf, splitUrl } from './paths.ts';
 import { limitRequests } from './rate-limit.ts';
 import type { LimitParts } from './rate-limit.ts';
 import { checkHost, frameworkError, notAllowed, notServed, shuttingDown } from './refusals.ts';
+import type { StreamPace } from './stream.ts';
 import { registerLinks } from './links.ts';
 import { registerQuote } from './quote.ts';
 import { registerRoutes } from './routes.ts';
@@ -33,13 +37,19 @@ export interface ServerParts {
   readonly limits: LimitParts;
   /** Addresses and CIDR ranges of the proxies whose X-Forwarded-For is believed. */
   readonly trustProxy: readonly string[];
+  /** Of the web pages that may call; `*`: all of them. */
+  readonly corsOrigins: readonly string[];
   readonly budget: ByteBudget;
   readonly bodyBytes: number;
   /** For linked pictures on their way: readers of links keep nobody else waiting. */
   readonly linkBudget: ByteBudget;
+  /** For what is put back into requests: pictures as the vendor sent them, and their thought signatures. */
+  readonly restoredBudget: ByteBudget;
   /** Where callers reach this gateway, without a trailing slash: for hints only. */
   readonly publicUrl: string;
   readonly health: Health;
+  /** Of answers that are told bit by bit. */
+  readonly pace?: StreamPace;
   /** Aborted when the process is to end: what is in the air is finished, and nothing new begun. */
   readonly closing: AbortSignal;
 }
@@ -79,6 +89,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', (_request, _payload, done) => done(null));
   const connections = trackConnections(app.server);
+  const cors = createCors(parts.corsOrigins);
   const requestLimits = limitRequests(app, parts.limits);
   app.addHook('preClose', async () => connections.close());
   // Who asks before sending its body is told to go ahead by the handler that wants it; any other expectation is passed over.
@@ -94,6 +105,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
     log,
     draining: () => parts.closing.aborted,
     limitHeaders: requestLimits.headers,
+    corsHeaders: cors.headers,
   };
 
   async function exchange(
@@ -134,11 +146,21 @@ export function createServer(parts: ServerParts): FastifyInstance {
   const mount: Mount = (route, dialect, handler) => (request, reply) =>
     exchange(request, reply, route, dialect, handler);
   const routeParts = { ...parts, requestLimits };
-  registerRoutes(app, routeParts, mount);
+  registerRoutes(app, routeParts, mount, countHandler);
+  registerCapabilities(app, routeParts, mount);
   registerQuote(app, routeParts, mount);
   registerTasks(app, routeParts, mount);
   registerLinks(app, routeParts, mount);
 
+  // A browser asks before a page's request, without its key. Whoever else asks hears which methods there are.
+  app.options('*', (request, reply) =>
+    exchange(request, reply, 'preflight', null, async (asking, facts) => {
+      const allow = allowedMethod(splitUrl(asking.url).path, parts.dialects);
+      const answered = allow === null ? null : cors.preflight(asking.headers, allow, facts);
+      if (answered === null) throw notServed(asking, parts);
+      return answered;
+    }),
+  );
   app.setNotFoundHandler((request, reply) =>
     exchange(request, reply, 'unmatched', null, () => Promise.reject(notServed(request, parts))),
   );

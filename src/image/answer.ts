@@ -55,6 +55,14 @@ export interface Picture {
   readonly info: PictureInfo;
 }
 
+/** What a vendor told of its thinking while it drew. */
+export interface Thought {
+  /** Its own words: a piece of its reply that holds nothing else. */
+  readonly words: JsonObject;
+  /** Set where it is a picture that is whole. */
+  readonly draft: Picture | null;
+}
+
 /** One picture drawn, checked and paid for: what flights hand out and the cache keeps. */
 export interface Drawn {
   readonly answer: Answer;

@@ -1,12 +1,17 @@
 import type { Json } from '../wire/json.ts';
 import { LongString } from '../wire/long-string.ts';
+import type { Picture } from './answer.ts';
 import { invalidValue } from './fields.ts';
+import { MIME_TYPES, sniff } from './picture.ts';
 import type { PicturePart } from './request.ts';
 
 /** `data:`, a type of at most 127 characters with parameters, `;base64,`: https://www.rfc-editor.org/rfc/rfc2397 */
 const LONGEST_HEADER = 512;
 /** In a long string as it was sent: PHP writes the slash of `image/png` as `\/`. */
 const HEADER = /^data:([^;,]*)(?:;[^;,]*)*;base64,/i;
+
+/** What senders write who do not know. */
+const UNKNOWN = 'application/octet-stream';
 
 /** Whether a string is a data URL, without reading all of it. */
 export function isDataUrl(value: Json): boolean {
@@ -23,8 +28,21 @@ export function readDataUrl(value: Json, path: string): PicturePart {
   if (!isText || header === null)
     throw invalidValue(path, 'a data URL in base64, such as data:image/png;base64,iVBORw0…');
   const data = value instanceof LongString ? value.after(header[0].length) : value.slice(header[0].length);
-  const mimeType = header[1] === '' ? 'application/octet-stream' : header[1]!.replace('\\/', '/').toLowerCase();
-  return { kind: 'picture', data, mimeType, thought: false, signature: null, more: {} };
+  const claimed = header[1] === '' ? UNKNOWN : header[1]!.replace('\\/', '/').toLowerCase();
+  return { kind: 'picture', data, mimeType: knownType(claimed, data), thought: false, signature: null, more: {} };
+}
+
+/** A picture as a data URL, its base64 as it is. */
+export function dataUrl({ data, info }: Picture): LongString {
+  return LongString.join([`data:${info.mimeType};base64,`, data]);
+}
+
+/** Who claims nothing is believed the first bytes of the picture. */
+function knownType(claimed: string, data: string | LongString): string {
+  if (claimed === 'image/jpg') return MIME_TYPES.jpeg;
+  if (claimed !== UNKNOWN) return claimed;
+  const type = sniff(Buffer.from(beginningOf(data).replaceAll('\\/', '/'), 'base64'));
+  return type === null ? claimed : MIME_TYPES[type];
 }
 
 function beginningOf(value: string | LongString): string {

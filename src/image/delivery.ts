@@ -7,6 +7,19 @@ export interface PictureWish {
   readonly format: PictureFormat | null;
 }
 
+/** Who wants drafts wants the vendor's thoughts, for they are among them. Throws where both are asked for and only one of them. */
+export function withDrafts(request: ImageRequest): ImageRequest {
+  const { thinking, delivery } = request;
+  if ((delivery.stream?.drafts ?? 0) === 0 || thinking?.includeThoughts === true) return request;
+  if (thinking?.includeThoughts === false)
+    throw new GatewayError(
+      'invalid_request',
+      'Drafts are among the thoughts of the model, and thinking_config leaves those out: ask for no drafts, or leave include_thoughts out.',
+      { param: 'thinking_config.include_thoughts', code: 'unsupported_value' },
+    );
+  return { ...request, thinking: { ...thinking, includeThoughts: true } };
+}
+
 /** The format to deliver, null for the vendor's own bytes. Throws where body and wish contradict each other. */
 export function formatOf(
   { count, delivery }: ImageRequest,
@@ -18,6 +31,12 @@ export function formatOf(
       'invalid_request',
       `Accept: image/* returns one picture: n must be 1 with it, is ${count}.`,
       { param: 'n', code: 'unsupported_value' },
+    );
+  if (wish !== null && delivery.stream !== null)
+    throw new GatewayError(
+      'invalid_request',
+      'stream asks for events and the Accept header for the bare picture: ask for one of them.',
+      { param: 'stream', code: 'unsupported_value' },
     );
   if (wish !== null && delivery.asLink)
     throw new GatewayError(

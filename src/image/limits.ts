@@ -10,13 +10,14 @@ const VIDEO_SITE = /^https?:\/\/(?:[\w-]+\.)*(?:youtube\.com|youtu\.be)(?:[/?:]|
 const LETTERS_PER_TOKEN = 16;
 
 /**
- * Refuses what the model cannot take in, before anything is paid: a 400 naming the part by its place in Gemini's
- * request and what is allowed.
+ * Refuses what the model cannot take in, before anything is paid: a 400 naming the part, by its field or by its place
+ * in Gemini's request, and what is allowed.
  */
 export function checkParts(request: ImageRequest, model: Model): void {
   const turns = request.turns.map((turn, index) => ({ turn, path: `contents[${index}]` }));
   const system = request.system === null ? [] : [{ turn: request.system, path: 'systemInstruction' }];
   let references = 0;
+  let last = 'contents';
   let letters = 0;
   for (const { turn, path } of [...system, ...turns]) {
     for (const [index, part] of turn.parts.entries()) {
@@ -27,7 +28,9 @@ export function checkParts(request: ImageRequest, model: Model): void {
           ? checkInline(part, `${path}.parts[${index}]`, model)
           : checkFile(part, `${path}.parts[${index}]`, model);
       // What the model drew itself comes back as history, not as a reference.
-      if (turn.role === 'user' && mimeType?.startsWith('image/')) references += 1;
+      if (turn.role !== 'user' || !mimeType?.startsWith('image/')) continue;
+      references += 1;
+      if (part.kind === 'picture') last = part.named ?? last;
     }
   }
   if (letters > model.inputTokenLimit * LETTERS_PER_TOKEN) {
@@ -36,7 +39,7 @@ export function checkParts(request: ImageRequest, model: Model): void {
   }
   if (references > model.maxReferences) {
     throw unsupportedField(
-      'contents',
+      last,
       `${model.id} takes at most ${model.maxReferences} reference pictures, not ${references}. Send fewer.`,
       'too_many_images',
     );
@@ -44,7 +47,7 @@ export function checkParts(request: ImageRequest, model: Model): void {
 }
 
 function checkInline(part: PicturePart, path: string, model: Model): string {
-  checkMimeType(part.mimeType, `${path}.inlineData.mimeType`, model);
+  checkMimeType(part.mimeType, part.named ?? `${path}.inlineData.mimeType`, model);
   return part.mimeType;
 }
 

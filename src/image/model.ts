@@ -26,6 +26,12 @@ export interface Model {
   readonly released: string;
   /** ISO date after which the vendor no longer serves it; null while none is announced. */
   readonly retires: string | null;
+  /** Levels of thinking its vendor documents; absent: none. Told, not enforced. */
+  readonly thinkingLevels?: readonly string[];
+  /** What its search tool finds; absent: it has none. Told, not enforced. */
+  readonly grounding?: readonly Grounding[];
+  /** Names among the aliases that the vendor has given up, or will. */
+  readonly retired?: readonly RetiredName[];
   /** How its pictures are kept, where that differs from the rest. */
   readonly cache?: {
     readonly when?: 'repeatable' | 'always' | 'never';
@@ -33,6 +39,18 @@ export interface Model {
     readonly onDisconnect?: 'finish' | 'cancel';
   };
   readonly targets: readonly Target[];
+}
+
+export const GROUNDINGS = ['web', 'image'] as const;
+export type Grounding = (typeof GROUNDINGS)[number];
+
+/** ISO dates. https://ai.google.dev/gemini-api/docs/deprecations */
+export interface RetiredName {
+  readonly name: string;
+  /** Since when another name is to be used instead. */
+  readonly deprecated: string;
+  /** From when on the vendor itself does not know it; null: not announced. It is answered here all the same. */
+  readonly ends: string | null;
 }
 
 /** One offer of a model: whom to ask, under which name, for what price. Tried in order. */
@@ -63,7 +81,8 @@ export function nearestNames(models: readonly Model[], asked: string, max = 3): 
   return nearest(names, bareName(asked), max);
 }
 
-function bareName(asked: string): string {
+/** A name without the prefix some SDKs put before it, in lower case. */
+export function bareName(asked: string): string {
   return asked.toLowerCase().replace(/^(?:models|google)\//, '');
 }
 
@@ -82,6 +101,9 @@ const COMMON_RATIOS = ASPECT_RATIOS.filter((ratio) => !['1:4', '4:1', '1:8', '8:
  * search tool makes one query or a few.
  */
 export const USUAL_CEILING = { thinkingTokens: 2048, textTokens: 1024, pictures: 1, searches: 5 };
+
+/** When both left preview, and when Google's changelog says their preview names ended. */
+const PREVIEWS = { deprecated: '2026-05-28', ends: '2026-06-25' };
 
 /**
  * The models known without configuration. Abilities: https://ai.google.dev/gemini-api/docs/image-generation.
@@ -111,6 +133,9 @@ export const BUILT_IN_MODELS: readonly Model[] = [
     outputTokenLimit: 32_768,
     released: '2026-05-28',
     retires: null,
+    thinkingLevels: ['minimal', 'high'],
+    grounding: GROUNDINGS,
+    retired: [{ name: 'gemini-3.1-flash-image-preview', ...PREVIEWS }],
     targets: [
       { upstream: 'wisdom-gate', model: 'gemini-3.1-flash-image-preview', price: { perImageUsd: 0.058 } },
       {
@@ -139,6 +164,8 @@ export const BUILT_IN_MODELS: readonly Model[] = [
     outputTokenLimit: 32_768,
     released: '2026-05-28',
     retires: null,
+    grounding: ['web'],
+    retired: [{ name: 'gemini-3-pro-image-preview', ...PREVIEWS }],
     targets: [
       {
         upstream: 'google',

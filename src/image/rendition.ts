@@ -49,21 +49,28 @@ export function needsRendition(type: PictureType, want: Pick<Delivery, 'format' 
  * the very bytes that are converted: the caller has to say so. Of an animation the first frame remains, and
  * transparency becomes white in JPEG.
  *
- * `width`: the most pixels it may be wide, in its proportions. It is never enlarged.
+ * `width`: the most pixels it may be wide, in its proportions. It is never enlarged. `exact`: the pixels it has in the
+ * end: scaled until it covers them, and cropped around its middle.
  *
  * Decoding is strict and full, off the event loop: a picture that is broken anywhere rejects with PictureError.
  * Rejects with GatewayError `unavailable` when too many wait.
  */
 export async function transcode(
   bytes: Uint8Array,
-  want: { readonly format: PictureFormat; readonly compression: number | null; readonly width?: number },
+  want: {
+    readonly format: PictureFormat;
+    readonly compression: number | null;
+    readonly width?: number;
+    readonly exact?: Pixels | null;
+  },
 ): Promise<Buffer> {
   // sharp also opens SVG, PDF and more, none of which comes near it.
   if (sniff(bytes) === null) throw new PictureError('the bytes are no picture of a known type');
   return inTurn(() => {
     const picture = sharp(bytes, { limitInputPixels: MAX_DECODED_PIXELS }).autoOrient().keepIccProfile().keepXmp();
-    if (want.width !== undefined) picture.resize({ width: want.width, withoutEnlargement: true });
-    return encode(picture, want);
+    if (want.exact) picture.resize({ ...want.exact, fit: 'cover' });
+    else if (want.width !== undefined) picture.resize({ width: want.width, withoutEnlargement: true });
+    return encodePicture(picture, want);
   });
 }
 
@@ -85,11 +92,12 @@ export async function encodePixels(
   return inTurn(() => {
     const picture = sharp(data, { raw: { width, height, channels }, limitInputPixels: MAX_DECODED_PIXELS });
     if (scaleTo) picture.resize(scaleTo.width, scaleTo.height, { kernel: 'nearest', fit: 'fill' });
-    return encode(picture, { format, compression: null });
+    return encodePicture(picture, { format, compression: null });
   });
 }
 
-function encode(
+/** Writes it down. Others than those of this file call it in their turn. */
+export function encodePicture(
   picture: Sharp,
   want: { readonly format: PictureFormat; readonly compression: number | null },
 ): Promise<Buffer> {
@@ -105,8 +113,11 @@ function encode(
   return formats[want.format]().timeout({ seconds: TIMEOUT_SECONDS }).toBuffer();
 }
 
-/** A slot is handed on from who leaves it to who waited longest, so nobody overtakes. */
-async function inTurn(work: () => Promise<Buffer>): Promise<Buffer> {
+/**
+ * Does work on pictures when it is its turn. A slot is handed on from who leaves it to who waited longest, so nobody
+ * overtakes. What the work rejects with becomes a PictureError. Rejects with GatewayError `unavailable` when too many wait.
+ */
+export async function inTurn<T>(work: () => Promise<T>): Promise<T> {
   if (running < atOnce) running += 1;
   else if (waiting.length < MAX_WAITING) await new Promise<void>((go) => waiting.push(go));
   else {

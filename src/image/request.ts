@@ -12,6 +12,11 @@ export interface ImageRequest {
   readonly model: string | null;
   readonly turns: readonly Turn[];
   readonly system: Turn | null;
+  /**
+   * How the caller spells a place in Gemini's request, `contents[0].parts[1]`, where a failure may be about it that shows
+   * only later; absent: like that.
+   */
+  readonly places?: ReadonlyMap<string, string>;
   /** What may come back, sorted; the dialect fills in its default. */
   readonly modalities: readonly Modality[];
   readonly shape: AskedShape;
@@ -27,12 +32,15 @@ export interface ImageRequest {
   readonly safety: readonly JsonObject[];
   /** Fields no part of the house decides on, by the place they stood in: they go upstream as they came. */
   readonly more: NativeFields;
-  /** How many pictures, 1 to 10. Each is a request of its own upstream. */
+  /** How many pictures, 1 to `MOST_PICTURES`. Each is a request of its own upstream. */
   readonly count: number;
   readonly delivery: Delivery;
   /** The caller's own name for its end user, for the ledger and the vendor's abuse desk. */
   readonly user: string | null;
 }
+
+/** As OpenAI has it. */
+export const MOST_PICTURES = 10;
 
 export interface NativeFields {
   readonly request: JsonObject;
@@ -69,6 +77,8 @@ export interface PicturePart {
   readonly thought: boolean;
   readonly signature: Signature | null;
   readonly more: JsonObject;
+  /** The field it came in as the caller spelt it, for errors; absent: its place in Gemini's request. */
+  readonly named?: string;
 }
 
 /** A part the house does not read (fileData, functionCall, …), verbatim in canonical spelling. */
@@ -86,6 +96,8 @@ export interface AskedShape {
   readonly tier: Tier | null;
   readonly pixels: Pixels | null;
   readonly quality: Quality | null;
+  /** The model keeps the shape of its input: pixels choose the tier alone. Absent: they choose the ratio too. */
+  readonly keepsInput?: true;
   /** The fields' names as the caller spelt them, for errors: `size`, `generationConfig.imageConfig.imageSize`. */
   readonly named: { readonly ratio: string; readonly tier: string };
 }
@@ -96,20 +108,34 @@ export interface Delivery {
   readonly format: PictureFormat | null;
   /** 0 to 100, for jpeg and webp. */
   readonly compression: number | null;
+  /** The very pixels it is cropped and scaled to; null: as it was drawn. */
+  readonly exact: Pixels | null;
+  /** What was drawn is laid into that picture, where the mask is transparent; null: it stands alone. */
+  readonly masked: Masked | null;
   /** A link to the picture instead of its bytes. */
   readonly asLink: boolean;
-  /** Told bit by bit, with so many drafts at most; null: in one piece. */
-  readonly stream: { readonly drafts: number } | null;
+  /** Told bit by bit, with so many drafts at most and, where the dialect leaves that open, with what was used; null: in one piece. */
+  readonly stream: { readonly drafts: number; readonly tellsUsage?: boolean } | null;
+  /** Pictures stand in the text, as Markdown, for who reads nothing else; absent: beside it. */
+  readonly inText?: boolean;
   /** Told back to OpenAI callers who sent one. */
   readonly safetyIdentifier: string | null;
   /** One sentence for each thing that could not be honoured: `x-plantain-warning`. */
   readonly warnings: readonly string[];
 }
 
+/** A picture of the request and the mask that came with it. */
+export interface Masked {
+  readonly picture: PicturePart;
+  readonly mask: PicturePart;
+}
+
 /** Whole, as the vendor sent it. */
 export const WHOLE: Delivery = {
   format: null,
   compression: null,
+  exact: null,
+  masked: null,
   asLink: false,
   stream: null,
   safetyIdentifier: null,

@@ -28,7 +28,8 @@ export const ASPECT_RATIOS = [
 export type AspectRatio = (typeof ASPECT_RATIOS)[number];
 
 /** OpenAI's `quality`, reduced to what a Gemini model can tell apart. */
-export type Quality = 'low' | 'medium' | 'high';
+export const QUALITIES = ['low', 'medium', 'high'] as const;
+export type Quality = (typeof QUALITIES)[number];
 
 export interface Pixels {
   readonly width: number;
@@ -152,7 +153,7 @@ export function resolveShape(
   }
   const { pixels, quality } = asked;
   return {
-    ratio: asked.ratio ?? (pixels && nearestRatio(pixels, model.ratios)),
+    ratio: asked.ratio ?? (asked.keepsInput === true ? null : pixels && nearestRatio(pixels, model.ratios)),
     tier: asked.tier ?? (pixels ? coveringTier(pixels, model.tiers) : quality && nearestTier(quality, model.tiers)),
   };
 }

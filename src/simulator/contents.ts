@@ -6,7 +6,7 @@ import type { LongString } from '../wire/long-string.ts';
 import { badRequest, invalidArgument, VendorError } from './errors.ts';
 import { invalidValue } from './proto-json.ts';
 import type { Content, Part } from './schema.ts';
-import { isDummySignature } from './signatures.ts';
+import { fingerprintOf, isDummySignature } from './signatures.ts';
 import type { Signatures } from './signatures.ts';
 
 /** What a conversation holds, once every part of it was found good. */
@@ -85,6 +85,12 @@ async function readPicture(data: string | LongString, path: string): Promise<{ s
   return { sha256, pixels: { width: info.width, height: info.height } };
 }
 
+async function fingerprint({ inlineData }: Part, path: string): Promise<Buffer | null> {
+  if (!inlineData) return null;
+  const bytes = await decode(inlineData.data ?? '', `${path}.inline_data.data`);
+  return fingerprintOf(bytes, bytes.length);
+}
+
 /** A picture the model is said to have drawn must carry the signature it was sent with; any signature must be one of ours. */
 async function checkSignature(
   part: Part,
@@ -101,7 +107,9 @@ async function checkSignature(
   }
   if (typeof signature === 'string' && isDummySignature(signature)) return;
   const bytes = await decode(signature, `${at.path}.thought_signature`);
-  if (!signatures.verify(bytes)) throw invalidArgument('Corrupted thought signature.');
+  const verdict = signatures.verify(bytes, await fingerprint(part, at.path));
+  if (verdict === 'corrupted') throw invalidArgument('Corrupted thought signature.');
+  if (verdict === 'of_another') throw invalidArgument('Thought signature is not valid.');
 }
 
 async function decode(data: string | LongString, path: string): Promise<Buffer> {

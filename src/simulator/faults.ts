@@ -3,9 +3,10 @@ import { JSON_FAULTS } from './faults/json.ts';
 import { OUTCOMES } from './faults/outcomes.ts';
 import { PICTURES } from './faults/pictures.ts';
 import { REFUSALS } from './faults/refusals.ts';
+import { STREAMS } from './faults/streams.ts';
 import { TRANSPORT } from './faults/transport.ts';
 
-const CATALOGUE = { ...REFUSALS, ...OUTCOMES, ...PICTURES, ...JSON_FAULTS, ...TRANSPORT };
+const CATALOGUE = { ...REFUSALS, ...OUTCOMES, ...PICTURES, ...JSON_FAULTS, ...TRANSPORT, ...STREAMS };
 
 /** Every way the simulator can misbehave. */
 export type Fault = keyof typeof CATALOGUE;

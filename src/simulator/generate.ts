@@ -44,8 +44,9 @@ export async function generate(call: GenerateCall, asked: Asked, house: House): 
   const spec: Partial<FaultSpec> = fault?.spec ?? {};
   const waitMs = house.settings.latencyMs + (spec.send ? 0 : (fault?.delayMs ?? spec.delayMs ?? 0));
   const until = (share: number): Promise<void> => house.sleep(call.receivedAt + waitMs * share - Date.now());
-  if (spec.instead) {
-    const answer = await spec.instead(asked);
+  const instead = spec.instead ?? (call.framing === 'whole' ? undefined : spec.insteadOfStream);
+  if (instead) {
+    const answer = await instead(asked);
     const payload = answer instanceof VendorError ? errorPayload(answer, call.framing) : answer;
     await until(1);
     record(call, fault, payload.status, null, 0);
@@ -69,6 +70,7 @@ export async function generate(call: GenerateCall, asked: Asked, house: House): 
   writeSliced(call.response, frames.slice(0, thoughts).flat());
   await until(1);
   charge(call, asked, reply, fault, house);
+  if (spec.breaksOff) return void call.request.socket.resetAndDestroy();
   writeSliced(call.response, frames.slice(thoughts).flat());
   call.response.end();
 }
@@ -76,12 +78,14 @@ export async function generate(call: GenerateCall, asked: Asked, house: House): 
 /** The reply as it goes over the wire, a frame for each piece of it. */
 function writeFrames(rendered: JsonObject, framing: Framing, spec: Partial<FaultSpec>): Uint8Array[][] {
   const words = spec.words?.(rendered) ?? rendered;
-  const pieces = framing === 'whole' ? [words] : splitReply(words);
-  return pieces.map((piece, index) => {
+  const split = framing === 'whole' ? [words] : splitReply(words);
+  const pieces = framing === 'whole' ? split : (spec.pieces?.(split) ?? split);
+  const frames = pieces.map((piece, index) => {
     const json = writeJson(piece, framing === 'events' ? 0 : 2);
     const isLast = index === pieces.length - 1;
     return framePiece((isLast && spec.text?.(json)) || json, framing, index, pieces.length);
   });
+  return framing === 'events' && spec.ending !== undefined ? [...frames, [Buffer.from(spec.ending)]] : frames;
 }
 
 function chooseFault({ request }: GenerateCall, asked: Asked, rules: Rules): ChosenFault | null {

@@ -1,11 +1,13 @@
 import { hash } from 'node:crypto';
 import type { JsonObject } from '../wire/json.ts';
+import { decodedLength } from '../wire/base64.ts';
 import type { LongString } from '../wire/long-string.ts';
 import type { Pixels } from '../image/size.ts';
 import { groundingOf } from './grounding.ts';
 import type { Drawing, Pictures, SentFormat, Sketch } from './pictures.ts';
 import { countInput, countText } from './request.ts';
 import type { Asked, InputTokens } from './request.ts';
+import { fingerprintOf, LOOKED_AT } from './signatures.ts';
 import type { Signatures } from './signatures.ts';
 
 /** What the model came up with, before it is written down as JSON. */
@@ -98,7 +100,8 @@ export function sign(parts: readonly ReplyPart[], asked: Asked, studio: Studio, 
   return parts.map((part, index) => {
     if (part.thought || (part.kind === 'text' && index !== first)) return part;
     const length = studio.signatureBytes === 'recorded' ? recordedLength(subject, signed) : studio.signatureBytes;
-    return { ...part, signature: studio.signatures.issue(`${subject} ${index}`, length) };
+    const picture = part.kind === 'picture' ? fingerprint(part.data) : null;
+    return { ...part, signature: studio.signatures.issue(`${subject} ${index}`, length, picture) };
   });
 }
 
@@ -113,6 +116,10 @@ export function totalTokens({ input, text, image, thinking }: Tokens): number {
 function sketchOf(asked: Asked, studio: Studio, purpose = ''): Sketch {
   const digest = purpose === 'draft' ? hash('sha256', `${asked.digest} draft`) : asked.digest;
   return { digest, prompt: asked.prompt, pixels: asked.shape.pixels, format: asked.format ?? studio.format };
+}
+
+function fingerprint(data: LongString): Buffer {
+  return fingerprintOf(Buffer.from(data.beginning((LOOKED_AT / 3) * 4), 'base64'), decodedLength(data));
 }
 
 /** The recorded replies count 60 to 160 tokens above their picture and their words, and think 170 to 530. */

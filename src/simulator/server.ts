@@ -38,6 +38,8 @@ export interface Simulator {
   readonly settings: Settings;
   rule(rule: FaultRule): void;
   clearRules(): void;
+  /** No call is answered, begun before or after, until the function is called. */
+  pause(): () => void;
   /** Ends every connection, whatever is in the air. */
   close(): Promise<void>;
 }
@@ -59,7 +61,8 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   const settings: Settings = { ...DEFAULT_SETTINGS, ...given };
   const closing = new AbortController();
   setMaxListeners(0, closing.signal);
-  const house = createHouse(settings, closing.signal);
+  const pauses = new Set<Promise<void>>();
+  const house = createHouse(settings, pauses, closing.signal);
   const journal = openJournal();
   const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, (request, response) => {
     answer(request, response, { house, journal, settings, keys }).catch((error: unknown) => {
@@ -80,6 +83,14 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     settings,
     rule: (rule) => house.rules.add(rule),
     clearRules: () => house.rules.clear(),
+    pause() {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      pauses.add(promise);
+      return () => {
+        pauses.delete(promise);
+        resolve();
+      };
+    },
     close: () =>
       new Promise((closed) => {
         closing.abort();
@@ -89,7 +100,11 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   };
 }
 
-function createHouse(settings: Settings, closing: AbortSignal): House {
+function createHouse(settings: Settings, pauses: ReadonlySet<Promise<void>>, closing: AbortSignal): House {
+  const closed = new Promise<never>((_, reject) => {
+    closing.addEventListener('abort', () => reject(closing.reason as Error));
+  });
+  closed.catch(() => undefined);
   const studio = {
     pictures: createPictures(),
     signatures: createSignatures(),
@@ -107,6 +122,7 @@ function createHouse(settings: Settings, closing: AbortSignal): House {
     settings,
     async sleep(ms) {
       if (ms > 0) await setTimeout(ms, undefined, { signal: closing });
+      while (pauses.size > 0) await Promise.race([...pauses, closed]);
     },
     async hold(ms, left) {
       await setTimeout(ms, undefined, { signal: AbortSignal.any([closing, left]) }).catch((error: unknown) => {

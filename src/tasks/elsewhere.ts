@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AnswerStore, Place, SharedTaskBook, TaskBook } from './ports.ts';
 import { endOf, readRecord, rowOf } from './record.ts';
+import { tasksUnknown } from './refusals.ts';
 import type { Task } from './task.ts';
 
 export interface ElsewhereOptions {
@@ -25,10 +26,17 @@ export class Elsewhere {
     this.#options = options;
   }
 
-  /** One whose instance has died ends here. */
+  /** One whose instance has died ends here. Throws `unavailable` where nobody can say now whether there is one. */
   async find(place: Place): Promise<Task | null> {
+    const task = await this.#look(place);
+    if (task === 'unknown') throw tasksUnknown();
+    return task;
+  }
+
+  async #look(place: Place): Promise<Task | 'unknown' | null> {
     const { book, answers, now, keepMs, onInterrupted } = this.#options;
     const found = await book.find(place);
+    if (found === 'unknown') return found;
     const task = found === null ? null : readRecord(found.record);
     if (task === null || task.tenant !== place.tenant || task.expiresAt <= now()) return null;
     if (task.status !== 'in_progress' || found?.isOrphaned !== true) return task;
@@ -41,13 +49,15 @@ export class Elsewhere {
   /** As `Tasks.underRetry`. */
   async underRetry(tenant: string, retry: string): Promise<Task | null> {
     const id = await this.#options.book.under(tenant, retry);
-    const task = id === null ? null : await this.find({ tenant, id });
-    return task !== null && ['in_progress', 'completed'].includes(task.status) ? task : null;
+    const task = id === null ? null : await this.#look({ tenant, id });
+    if (task === null || task === 'unknown') return null;
+    return ['in_progress', 'completed'].includes(task.status) ? task : null;
   }
 
   async wait(task: Task, ms: number, until: AbortSignal): Promise<void> {
     const endsAt = performance.now() + ms;
-    for (let now: Task | null = task; now?.status === 'in_progress'; now = await this.find(task)) {
+    const goesOn = (now: Task | 'unknown' | null): boolean => now === 'unknown' || now?.status === 'in_progress';
+    for (let now: Task | 'unknown' | null = task; goesOn(now); now = await this.#look(task)) {
       const left = endsAt - performance.now();
       if (left <= 0 || until.aborted) return;
       await sleep(Math.min(LOOK_EVERY_MS, left), undefined, { signal: until }).catch(() => undefined);
@@ -57,17 +67,21 @@ export class Elsewhere {
   /** As `Tasks.cancel`: what it is now; null: it is forgotten. */
   async cancel(task: Task): Promise<Task | null> {
     const { book, answers } = this.#options;
+    book.cancel(task);
     if (task.status !== 'in_progress') {
       book.drop(task);
       await answers.delete(task);
       return null;
     }
-    book.cancel(task);
     await this.wait(task, CANCEL_MS, new AbortController().signal);
     return (await this.find(task)) ?? task;
   }
 
   onCancel(hear: (place: Place) => void): () => void {
     return this.#options.book.onCancel(hear);
+  }
+
+  onLost(hear: () => void): () => void {
+    return this.#options.book.onLost(hear);
   }
 }

@@ -2,6 +2,8 @@ import type { JsonObject } from '../wire/json.ts';
 
 /** Where answers wait to be collected. */
 export interface AnswerStore {
+  /** Whether there is room for so many bytes that stay until they expire. */
+  mayKeep(tenant: string, bytes: number): Promise<boolean>;
   /** The bytes it counts for, once it is as safe as can be; null when it is not kept. */
   put(place: Place, answer: Keeping): Promise<number | null>;
   get(place: Place): Promise<{ readonly about: JsonObject; readonly body: JsonObject } | null>;
@@ -26,16 +28,18 @@ export interface TaskBook {
   drop(place: Place): void;
 }
 
-/** What instances know of each other's tasks. None of it ever throws: what cannot be told is not known. */
+/** What instances know of each other's tasks. None of it ever throws. */
 export interface SharedTaskBook {
-  /** `isOrphaned`: the instance that had it is not heard of any more. */
-  find(place: Place): Promise<{ readonly record: string; readonly isOrphaned: boolean } | null>;
+  /** `isOrphaned`: the instance that had it is not heard of any more. `unknown`: nobody can say now. */
+  find(place: Place): Promise<{ readonly record: string; readonly isOrphaned: boolean } | 'unknown' | null>;
   /** The newest task of a tenant that was kept under the digest of an Idempotency-Key. */
   under(tenant: string, retry: string): Promise<string | null>;
-  /** Tells whoever has it that nobody wants it any more. */
+  /** Tells whoever has it that nobody wants it, or its answer, any more. */
   cancel(place: Place): void;
   /** Hears of that, until the function is called. */
   onCancel(hear: (place: Place) => void): () => void;
+  /** Hears that not all is known any more that was kept, until the function is called: it is to be kept again. */
+  onLost(hear: () => void): () => void;
 }
 
 export interface Row {

@@ -1,6 +1,8 @@
 import { GatewayError } from '../errors.ts';
 
 const WAIT_SECONDS = 5;
+const ROOM_SECONDS = 60;
+const LOOK_SECONDS = 2;
 const mebibytes = (bytes: number): string => `${Math.round(bytes / 2 ** 20)} MiB`;
 
 export function tooManyOfTenant(most: number): GatewayError {
@@ -18,6 +20,26 @@ export function tooManyKept(bytes: number): GatewayError {
 export function tooManyInAll(most: number): GatewayError {
   const message = `${most} tasks are in the air, which is the most this gateway takes on. Send the request again a little later.`;
   return new GatewayError('unavailable', message, { code: 'too_many_tasks', retryAfterSeconds: WAIT_SECONDS });
+}
+
+/** An answer that cannot be kept for as long as is promised is not begun. */
+export function noRoomForAnswers(): GatewayError {
+  const message =
+    'There is no room for another answer that waits to be collected. Nothing was drawn. Send the request without Prefer: respond-async, or try again later.';
+  return new GatewayError('unavailable', message, {
+    code: 'no_room_for_tasks',
+    param: 'Prefer',
+    retryAfterSeconds: ROOM_SECONDS,
+    // An SDK would wait a minute by itself, and in vain: room comes as answers expire.
+    retry: false,
+  });
+}
+
+/** What is not on this instance may be on another. */
+export function tasksUnknown(): GatewayError {
+  const message =
+    'Where the instances of this gateway keep their tasks nothing can be read now. Nothing is lost: ask again in a moment.';
+  return new GatewayError('unavailable', message, { code: 'store_unavailable', retryAfterSeconds: LOOK_SECONDS });
 }
 
 /** Another tenant's, one that never was, and one that has expired: nobody can tell them apart. */

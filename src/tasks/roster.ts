@@ -87,6 +87,12 @@ export class Roster {
     if (share.tasks.size >= MOST_KEPT || !fits) throw tooManyKept(bytesPerTenant);
   }
 
+  /** Bytes that a tenant's tasks in the air are taken to bring, with one more of so many pictures. */
+  toCome(tenant: string, pictures: number): number {
+    const tasks = this.#shares.get(tenant)?.tasks.values() ?? [].values();
+    return USUAL_BYTES * tasks.reduce((sum, { running, task }) => sum + (running ? task.pictures : 0), pictures);
+  }
+
   add(live: Live): void {
     const { id, tenant, retry } = live.task;
     const share = this.#shares.get(tenant) ?? { tasks: new Set(), running: 0 };

@@ -4,7 +4,7 @@ import type { JsonObject } from '../wire/json.ts';
 import type { Elsewhere } from './elsewhere.ts';
 import type { AnswerStore, Row, TaskBook } from './ports.ts';
 import { endOf, readRecord, rowOf } from './record.ts';
-import { interrupted, resultGone } from './refusals.ts';
+import { interrupted, noRoomForAnswers, resultGone } from './refusals.ts';
 import { newLive, Roster } from './roster.ts';
 import type { Live, RosterBounds } from './roster.ts';
 import type { Task, TaskAnswer } from './task.ts';
@@ -39,15 +39,30 @@ export class Tasks {
   readonly #options: TasksOptions;
   readonly #roster: Roster;
   readonly #work = new Set<Promise<void>>();
-  readonly #deafen: (() => void) | undefined;
+  readonly #deafen: readonly (() => void)[];
 
   constructor(options: TasksOptions) {
     this.#options = options;
     this.#roster = new Roster(options);
-    this.#deafen = options.elsewhere?.onCancel(({ tenant, id }) => {
-      const task = this.find(tenant, id);
-      if (task?.status === 'in_progress') void this.cancel(task);
-    });
+    const { elsewhere } = options;
+    this.#deafen =
+      elsewhere === null
+        ? []
+        : [elsewhere.onCancel((place) => this.#unwanted(place)), elsewhere.onLost(() => this.#tellAgain())];
+  }
+
+  /** Somebody was told so by its tenant on another instance, which does the rest for one that has ended. */
+  #unwanted({ tenant, id }: Pick<Task, 'tenant' | 'id'>): void {
+    const task = this.find(tenant, id);
+    if (task?.status === 'in_progress') void this.cancel(task);
+    else if (task !== null) this.#roster.remove(this.#roster.get(id)!);
+  }
+
+  #tellAgain(): void {
+    for (const live of this.#roster.all())
+      void live.accepted.promise.then((isAccepted) =>
+        isAccepted && this.#roster.get(live.task.id) === live ? this.#keep(live.task) : undefined,
+      );
   }
 
   /** Being worked on. */
@@ -64,6 +79,17 @@ export class Tasks {
       if (this.#roster.under(retry) === live) return null;
     }
     return (await this.#options.elsewhere?.underRetry(tenant, retry)) ?? null;
+  }
+
+  /** Throws `unavailable` where an answer could not be kept for as long as is promised: before it is paid for. */
+  async admit({ tenant, pictures }: Pick<Asked, 'tenant' | 'pictures'>): Promise<void> {
+    const bytes = this.#roster.toCome(tenant, pictures);
+    if (!(await this.#options.answers.mayKeep(tenant, bytes))) throw noRoomForAnswers();
+  }
+
+  /** Whether one was opened here since `underRetry` was asked, which then knows of it. */
+  isBegun(retry: string | null): boolean {
+    return retry !== null && this.#roster.under(retry)?.task.status === 'in_progress';
   }
 
   /** A new one, counted from now on, and known to nobody before it is accepted. Throws `rate_limited` or `unavailable`. */
@@ -126,7 +152,7 @@ export class Tasks {
 
   async idle(): Promise<void> {
     while (this.#work.size > 0) await Promise.all(this.#work);
-    this.#deafen?.();
+    for (const deafen of this.#deafen) deafen();
   }
 
   /** Keeps what came of it. Whether the answer is safe, to be collected; of one that was cancelled it is not kept. */

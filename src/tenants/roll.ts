@@ -116,6 +116,15 @@ export class Roll {
     return [...new Set([scope, tenant])].filter((own) => !others.some(({ settings }) => settings.cache.scope === own));
   }
 
+  /** Names of those who keep their pictures under this scope, and under each name what is that tenant's alone. */
+  namesIn(scope: string): readonly string[] {
+    const made = this.#records.values().flatMap(({ record }) => (record.kind === 'tenant' ? [record] : []));
+    const all = [...this.baseTenants.values(), ...made].filter(({ settings }) => settings.cache.scope === scope);
+    return [...new Set(all.map(({ id }) => id))].filter(
+      (name) => name !== scope && this.ownScopes(name).includes(name),
+    );
+  }
+
   /** Whether there is a tenant of that id that is not deleted. */
   has(tenant: string): boolean {
     return this.baseTenants.has(tenant) || this.record('tenant', tenant)?.deletedAt === null;

@@ -1,9 +1,10 @@
 import { Readable } from 'node:stream';
 import { Agent, errors } from 'undici';
 import { GatewayError } from '../errors.ts';
-import { isObject, Lifter, JsonError } from '../wire/json.ts';
+import { isObject, JsonError } from '../wire/json.ts';
 import type { Json, Spliced } from '../wire/json.ts';
 import { blotted } from './blot.ts';
+import { receivePieces, receiveWhole } from './receive.ts';
 
 export interface UpstreamOptions {
   readonly id: string;
@@ -21,15 +22,25 @@ export interface UpstreamOptions {
  * may be on the bill).
  */
 export type Sent =
-  | { readonly kind: 'reply'; readonly status: number; readonly words: Json; readonly retryAfter: string | null }
+  | Reply
   | { readonly kind: 'not_sent'; readonly error: GatewayError }
   | { readonly kind: 'lost'; readonly error: GatewayError; readonly reason: LostReason };
+
+interface Reply {
+  readonly kind: 'reply';
+  readonly status: number;
+  readonly words: Json;
+  readonly retryAfter: string | null;
+}
 
 export type LostReason = 'cancelled' | 'timeout' | 'reset' | 'truncated' | 'too_large' | 'not_json';
 
 export interface Upstream {
   readonly id: string;
-  /** Sends one request body to `models/{model}:generateContent` and receives the reply whole. Never throws. */
+  /**
+   * Sends one request body to `models/{model}:generateContent` and receives the reply whole; with `onPiece` to
+   * `:streamGenerateContent`, and the words of the reply are the list of its pieces. Never throws.
+   */
   generate(model: string, body: Spliced, options: SendOptions): Promise<Sent>;
   close(): Promise<void>;
 }
@@ -42,6 +53,8 @@ export interface SendOptions {
   readonly admit: (bytes: number, signal: AbortSignal) => Promise<() => void>;
   /** Copies received bytes to where those of a long reply stay; the words are views on that. */
   readonly keep: (bytes: Uint8Array) => Uint8Array;
+  /** Asks for the reply piece by piece, and is told of each as it comes. An upstream that does not stream answers whole. */
+  readonly onPiece?: (piece: Json) => void;
   /** Aborted when nobody wants the answer any more. Heeded until the reply begins: from then on it costs the same, read or not. */
   readonly givenUp?: AbortSignal;
 }
@@ -53,8 +66,15 @@ const CONNECT_MS = 5_000;
 const ERROR_BYTES = 1 << 20;
 /** What a reply is taken to weigh before it has arrived. */
 const USUAL_REPLY_BYTES = 4 << 20;
-/** So much of a reply stays as it came: what is shorter is cheap garbage. */
-const AS_IT_CAME_BYTES = 1 << 20;
+/** How long an upstream that refuses to stream a model is not asked again. */
+const STREAMLESS_MS = 600_000;
+
+interface Sending {
+  readonly signal: AbortSignal;
+  /** To be called when the answer has begun: from then on nobody can give it up. */
+  readonly heard: () => void;
+  readonly onPiece: ((piece: Json) => void) | null;
+}
 
 /** One pool of connections to one upstream that speaks Gemini's wire. Paths come from the configuration, never from a caller. */
 export function createUpstream({ id, baseUrl, auth, keys, replyBytes }: UpstreamOptions): Upstream {
@@ -72,62 +92,86 @@ export function createUpstream({ id, baseUrl, auth, keys, replyBytes }: Upstream
   const credential = (key: string): Record<string, string> =>
     auth === 'bearer' ? { authorization: `Bearer ${key}` } : { 'x-goog-api-key': key };
 
+  /** Models that this upstream draws and does not stream, and until when that is believed. */
+  const streamless = new Map<string, number>();
+
   async function generate(model: string, body: Spliced, options: SendOptions): Promise<Sent> {
-    const { abandonAfterMs, admit, keep, givenUp } = options;
     const unwanted = new AbortController();
     const giveUp = (): void => unwanted.abort();
-    givenUp?.addEventListener('abort', giveUp, { once: true });
-    const timeout = AbortSignal.timeout(abandonAfterMs);
+    options.givenUp?.addEventListener('abort', giveUp, { once: true });
+    const timeout = AbortSignal.timeout(options.abandonAfterMs);
     const signal = AbortSignal.any([timeout, unwanted.signal]);
+    const heard = (): void => options.givenUp?.removeEventListener('abort', giveUp);
+    const { onPiece = null } = options;
+    try {
+      const streams = onPiece !== null && (streamless.get(model) ?? 0) < performance.now();
+      const sent = await send(model, body, options, { signal, heard, onPiece: streams ? onPiece : null });
+      if (!streams || !refusesStreams(sent) || options.givenUp?.aborted === true) return sent;
+      // What was refused cost nothing.
+      options.givenUp?.addEventListener('abort', giveUp, { once: true });
+      const whole = await send(model, body, options, { signal, heard, onPiece: null });
+      if (whole.status === 200) streamless.set(model, performance.now() + STREAMLESS_MS);
+      return whole;
+    } catch (error) {
+      if (unwanted.signal.aborted && !timeout.aborted) return cancelled(id, error);
+      return classify(error, id, timeout.aborted);
+    } finally {
+      heard();
+    }
+  }
+
+  async function send(
+    model: string,
+    body: Spliced,
+    { admit, keep, key }: SendOptions,
+    { signal, heard, onPiece }: Sending,
+  ): Promise<Reply> {
     let release: (() => void) | undefined;
     try {
       const response = await agent.request({
         origin: base.origin,
-        path: `${prefix}/v1beta/models/${encodeURIComponent(model)}:generateContent`,
+        path: `${prefix}/v1beta/models/${encodeURIComponent(model)}:${onPiece === null ? 'generateContent' : 'streamGenerateContent?alt=sse'}`,
         method: 'POST',
         headers: {
-          ...credential(options.key),
+          ...credential(key),
           'content-type': 'application/json',
           'content-length': String(body.byteLength),
-          accept: 'application/json',
+          accept: onPiece === null ? 'application/json' : 'text/event-stream, application/json',
           'accept-encoding': 'identity',
         },
         body: body.chunks.length === 1 ? body.chunks[0]! : Readable.from(body.chunks, { objectMode: false }),
+        // Between a draft and the picture a stream is silent for as long as the picture takes.
+        ...(onPiece !== null && { bodyTimeout: 0 }),
         signal,
       });
-      givenUp?.removeEventListener('abort', giveUp);
       // A body that is let go of before its end says so by an error, which would end the process if nobody listened.
       response.body.on('error', () => undefined);
       const good = response.statusCode === 200;
+      heard();
       const declared = Number(response.headers['content-length']) || USUAL_REPLY_BYTES;
-      if (good) release = await admit(Math.min(declared, replyBytes), signal);
-      const lifter = new Lifter({ bytes: good ? replyBytes : ERROR_BYTES });
+      const makeRoom = async (): Promise<void> => {
+        release = await admit(Math.min(declared, replyBytes), signal);
+      };
+      if (good && onPiece === null) await makeRoom();
       let words: Json = null;
       try {
         if (response.headers['content-encoding'] !== undefined && response.headers['content-encoding'] !== 'identity') {
           response.body.destroy();
           throw new JsonError('syntax', 0, 'the reply is compressed although identity was asked for');
         }
-        for await (const chunk of response.body as AsyncIterable<Uint8Array>) {
-          if (lifter.byteLength < AS_IT_CAME_BYTES) lifter.push(chunk);
-          else {
-            lifter.push(keep(chunk));
-            letGo(chunk);
-          }
-        }
-        words = lifter.end();
+        const received = response.body as AsyncIterable<Uint8Array>;
+        if (!good) words = await receiveWhole(received, { bytes: ERROR_BYTES, keep });
+        else if (onPiece === null) words = await receiveWhole(received, { bytes: replyBytes, keep });
+        // A stream takes its room when it needs it: until then it is open for long, and next to empty.
+        else words = await receivePieces(received, { bytes: replyBytes, keep, onLong: makeRoom }, onPiece);
         // Some vendors refuse in a 200.
-        if (!good || (isObject(words) && words.error !== undefined)) words = blotted(words, keys);
+        if (!good || isRefusal(words)) words = blotted(words, keys);
       } catch (error) {
         // A refusal is a refusal whatever its body says, be it HTML or cut short: nothing was drawn.
         if (good || !(error instanceof JsonError)) throw error;
       }
       return { kind: 'reply', status: response.statusCode, words, retryAfter: header(response.headers['retry-after']) };
-    } catch (error) {
-      if (unwanted.signal.aborted && !timeout.aborted) return cancelled(id, error);
-      return classify(error, id, timeout.aborted);
     } finally {
-      givenUp?.removeEventListener('abort', giveUp);
       release?.();
     }
   }
@@ -135,12 +179,17 @@ export function createUpstream({ id, baseUrl, auth, keys, replyBytes }: Upstream
   return { id, generate, close: () => agent.close() };
 }
 
-/**
- * Frees the memory of a chunk that was copied, now and not when the next collection finds it: a reply comes in hundreds of
- * them. Only one that has its buffer to itself: a part of a pool never covers all of it.
- */
-function letGo({ buffer, byteOffset, byteLength }: Uint8Array): void {
-  if (buffer instanceof ArrayBuffer && byteOffset === 0 && byteLength === buffer.byteLength) buffer.transfer(0);
+/** Whether it is the method that is refused and not the request: for free, since nothing was begun. */
+function refusesStreams({ status, words }: Reply): boolean {
+  if (status === 404 || status === 405 || status === 501) return true;
+  if (status !== 400 || !isObject(words) || !isObject(words.error)) return false;
+  return typeof words.error.message === 'string' && /stream/i.test(words.error.message);
+}
+
+/** Of a reply in pieces the first says it, or none. */
+function isRefusal(words: Json): boolean {
+  const first = Array.isArray(words) ? (words[0] ?? null) : words;
+  return isObject(first) && first.error !== undefined;
 }
 
 function header(value: string | string[] | undefined): string | null {

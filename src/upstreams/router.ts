@@ -1,6 +1,9 @@
 import { GatewayError } from '../errors.ts';
-import { findModel, nearestNames } from '../image/model.ts';
+import { AUTO, autoModel, chooseModel, noneToChoose } from '../image/auto.ts';
+import type { AutoRule } from '../image/auto.ts';
+import { bareName, findModel, nearestNames } from '../image/model.ts';
 import type { Model, Target } from '../image/model.ts';
+import type { ImageRequest } from '../image/request.ts';
 
 export interface Route {
   readonly model: Model;
@@ -8,19 +11,33 @@ export interface Route {
 }
 
 export interface Router {
-  /** Throws `unknown_model` with the nearest names, or `forbidden` where the tenant's list leaves the model out. */
-  route(asked: string | null, allowed: readonly string[] | null): Route;
-  /** The models a tenant may use. */
+  /**
+   * By the request's model, or by what the rules for `auto` choose for it. Throws `unknown_model` with the nearest names,
+   * or `forbidden` where the tenant's list leaves the model out.
+   */
+  route(request: ImageRequest, allowed: readonly string[] | null): Route;
+  /** The models a tenant may use, and `auto` where it can choose one of them. */
   list(allowed: readonly string[] | null): readonly Model[];
   /** One of them by any of its names. Throws as `route` does. */
   find(asked: string, allowed: readonly string[] | null): Model;
 }
 
-export function createRouter(models: readonly Model[], defaultModel: string): Router {
-  const list = (allowed: readonly string[] | null): readonly Model[] =>
+/** `rules`: those of `auto`; none: there is no such name. */
+export function createRouter(models: readonly Model[], defaultModel: string, rules: readonly AutoRule[]): Router {
+  const mine = (allowed: readonly string[] | null): readonly Model[] =>
     allowed === null ? models : models.filter((model) => allowed.includes(model.id));
+  const list = (allowed: readonly string[] | null): readonly Model[] => {
+    const auto = autoModel(rules, mine(allowed));
+    return auto === null ? mine(allowed) : [...mine(allowed), auto];
+  };
+  const isAuto = (asked: string): boolean => rules.length > 0 && bareName(asked) === AUTO;
 
   function find(asked: string, allowed: readonly string[] | null): Model {
+    if (isAuto(asked)) {
+      const auto = autoModel(rules, mine(allowed));
+      if (auto === null) throw noneToChoose(rules, allowed);
+      return auto;
+    }
     const model = findModel(models, asked);
     if (model === null) {
       const near = nearestNames(list(allowed), asked);
@@ -49,8 +66,9 @@ export function createRouter(models: readonly Model[], defaultModel: string): Ro
   return {
     list,
     find,
-    route(asked, allowed) {
-      const model = find(asked ?? defaultModel, allowed);
+    route(request, allowed) {
+      const asked = request.model ?? defaultModel;
+      const model = isAuto(asked) ? chooseModel(rules, models, request, allowed) : find(asked, allowed);
       const target = model.targets[0];
       if (target === undefined)
         throw new GatewayError('unavailable', `No upstream offers the model ${model.id} here.`, { retry: false });

@@ -71,6 +71,11 @@ export class Lifter {
     return this.#byteLength;
   }
 
+  /** Of that, what was not cut out. */
+  get skeletonBytes(): number {
+    return this.#skeletonBytes;
+  }
+
   /** Throws JsonError at the first mistake; the lifter is of no use after that. */
   push(chunk: Uint8Array): void {
     const base = this.#byteLength;

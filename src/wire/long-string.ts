@@ -1,3 +1,5 @@
+const BACKSLASH = 0x5c;
+
 /**
  * A JSON string kept as bytes: the JSON-escaped bytes between its quotes, as views on what was received. A picture or a
  * thought signature of many megabytes passes through the house in this form and never becomes a JavaScript string.
@@ -30,6 +32,15 @@ export class LongString {
     return new LongString([Buffer.from(json)], json.includes('\\'));
   }
 
+  /** Several in a row, as one: views on those that are long. */
+  static join(pieces: readonly (LongString | string)[]): LongString {
+    const all = pieces.map((piece) => (typeof piece === 'string' ? LongString.fromText(piece) : piece));
+    return new LongString(
+      all.flatMap(({ chunks }) => chunks),
+      all.some(({ escaped }) => escaped),
+    );
+  }
+
   /** The first of its escaped bytes, as Latin-1, for what is known to be ASCII. */
   beginning(byteLength: number): string {
     let text = '';
@@ -42,13 +53,38 @@ export class LongString {
 
   /** What follows so many of its escaped bytes, as a view on them. They must end between two characters. */
   after(byteLength: number): LongString {
-    let left = byteLength;
-    const rest: Uint8Array[] = [];
+    return this.slice(byteLength, this.byteLength);
+  }
+
+  /** Its escaped bytes from `from` up to `to`, as a view on them. Both must be between two characters. */
+  slice(from: number, to: number): LongString {
+    let at = 0;
+    const views: Uint8Array[] = [];
     for (const chunk of this.chunks) {
-      if (left < chunk.length) rest.push(chunk.subarray(left));
-      left = Math.max(0, left - chunk.length);
+      const view = chunk.subarray(Math.max(0, from - at), Math.max(0, to - at));
+      if (view.length > 0) views.push(view);
+      at += chunk.length;
     }
-    return new LongString(rest, this.escaped);
+    return new LongString(views, this.escaped && views.some((view) => view.includes(BACKSLASH)));
+  }
+
+  /** Where an ASCII text begins in its escaped bytes, at `from` or later; -1: nowhere. */
+  indexOf(ascii: string, from = 0): number {
+    const reach = ascii.length - 1;
+    let base = 0;
+    let tail: Buffer = Buffer.alloc(0); // what may begin a text that ends in the next chunk
+    for (const chunk of this.chunks) {
+      const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length);
+      const seam = Buffer.concat([tail, bytes.subarray(0, reach)]);
+      const across = seam.indexOf(ascii, Math.max(0, from - base + tail.length), 'latin1');
+      if (across >= 0) return base - tail.length + across;
+      const within = bytes.indexOf(ascii, Math.max(0, from - base), 'latin1');
+      if (within >= 0) return base + within;
+      const last = bytes.length >= reach ? bytes : Buffer.concat([tail, bytes]);
+      tail = last.subarray(Math.max(0, last.length - reach));
+      base += bytes.length;
+    }
+    return -1;
   }
 
   /** The string it stands for, as JSON.parse would give it. For texts: of a picture this would be megabytes. */

@@ -7,7 +7,7 @@ import { blobBytes, read } from './entries.ts';
 import type { Said } from './full-process.ts';
 import { diskStore, has, put, temporaryDirectory } from './stores.ts';
 
-const PATIENT = { timeout: 20_000 };
+const PATIENT = { timeout: 30_000 };
 const ROOT = join(import.meta.dirname, '../..');
 
 describe('a disk without room', () => {

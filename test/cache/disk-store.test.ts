@@ -40,7 +40,7 @@ async function reopened(before: DiskUnderTest, options: Parameters<typeof diskSt
   return diskStore({ ...options, directory: before.directory });
 }
 
-const PATIENT = { timeout: 20_000 };
+const PATIENT = { timeout: 30_000 };
 
 /** A store that tries again soon, so that a test need not wait. */
 const IMPATIENT = { pausesMs: { first: 1, longest: 10 } };

@@ -12,11 +12,12 @@ import { memoryStore } from './stores.ts';
 const MINUTE_MS = 60_000;
 const png = (await samples()).get('png')!.bytes;
 const picture = { data: await encodeBase64(png), info: await checkPicture(png) };
-const OWNER = { tenant: 'acme', scope: 'acme', model: 'flash' };
+const OWNER = { tenant: 'acme', model: 'flash' };
 
 function links(maxBytes?: number) {
   const { store, clock } = memoryStore(maxBytes === undefined ? {} : { maxBytes });
   const events: LinkEvent[] = [];
+  const tenants = new Set(['acme', 'zeta']);
   let writes = 0;
   const set = store.set.bind(store);
   store.set = (...filed) => {
@@ -28,11 +29,11 @@ function links(maxBytes?: number) {
     shelf,
     signer: createLinkSigner(['s'.repeat(32)]),
     base: () => 'https://here.example',
-    isTenant: () => true,
+    isTenant: (id) => tenants.has(id),
     now: () => clock.now,
     count: (event) => void events.push(event),
   });
-  return { links: made, store, shelf, clock, events, writes: () => writes };
+  return { links: made, store, shelf, clock, events, tenants, writes: () => writes };
 }
 
 function read(url: string): AskedLink {
@@ -59,12 +60,26 @@ describe('links', () => {
     expect((await made.open(read(third))).expiresAt).toBe(START + 76 * MINUTE_MS);
   });
 
-  test('of another tenant have another name, also in a scope that they share', async () => {
-    const { links: made } = links();
-    const ids = [OWNER, { ...OWNER, tenant: 'zeta' }, { ...OWNER, scope: 'both' }].map(async (owner) =>
-      read(await made.make(picture, owner)),
-    );
-    expect(new Set((await Promise.all(ids)).map(({ id }) => id)).size).toBe(3);
+  test('of another tenant have another name, and count under that of their own', async () => {
+    const { links: made, store } = links();
+    const ids = [OWNER, { ...OWNER, tenant: 'zeta' }].map(async (owner) => read(await made.make(picture, owner)).id);
+    expect(new Set(await Promise.all(ids)).size).toBe(2);
+    expect((await store.stats()).map(({ scope, entries }) => [scope, entries])).toEqual([
+      ['acme', 1],
+      ['zeta', 1],
+    ]);
+  });
+
+  test('end with their tenant at once, and one that is deleted while its picture is drawn leaves nothing behind', async () => {
+    const { links: made, store, tenants, events } = links();
+    const url = await made.make(picture, OWNER);
+    const others = await made.make(picture, { ...OWNER, tenant: 'zeta' });
+    tenants.delete('acme');
+    await expect(made.open(read(url))).rejects.toMatchObject({ status: 404, detail: { code: 'link_gone' } });
+    await expect(made.make(picture, OWNER)).rejects.toMatchObject({ failure: 'forbidden', status: 403 });
+    expect((await store.stats()).map(({ scope }) => scope)).toEqual(['zeta']);
+    expect((await made.open(read(others))).scope).toBe('zeta');
+    expect(events).toEqual(['made', 'made', 'gone', 'gone']);
   });
 
   test('are told there is no room before a picture is drawn as soon as there is none, and after it when it does not fit', async () => {

@@ -23,7 +23,7 @@ export function pinsContract(where: string, make: Make): void {
       const { store, evicted } = await make({ maxBytes: 6 * each });
       for (const name of ['p1', 'p2', 'p3'])
         expect(await put(store, name, { ...blobs(Number(name.slice(1))), pinned: true })).toBe(true);
-      expect(await store.mayPin?.('acme')).toBe(false);
+      expect(await store.mayPin?.('acme', 1)).toBe(false);
       expect(await put(store, 'p4', { ...blobs(4), pinned: true })).toBe(false);
       for (let number = 10; number < 30; number += 1) {
         expect(await put(store, `${number}`, blobs(number))).toBe(true);
@@ -45,14 +45,14 @@ export function pinsContract(where: string, make: Make): void {
       expect(await put(store, 'p', { ...first, ttlMs: 1_000 })).toBe(true);
       expect(await put(store, 'p', { ...first, ttlMs: 2_000 })).toBe(true);
       expect((await store.get('p'))?.value).toMatchObject({ pinned: true, expiresAt: START + 2_000 });
-      expect(await store.mayPin?.('acme')).toBe(false);
+      expect(await store.mayPin?.('acme', 1)).toBe(false);
       clock.now += 2_000;
       await store.sweep();
       expect(await has(store, 'p')).toBe(false);
-      expect(await store.mayPin?.('acme')).toBe(true);
+      expect([await store.mayPin?.('acme', each), await store.mayPin?.('acme', each + 1)]).toEqual([true, false]);
       expect(await put(store, 'q', { ...blobs(2), pinned: true })).toBe(true);
       expect(await store.purge({ scope: 'acme' })).toMatchObject({ entries: 1 });
-      expect([await store.mayPin?.('acme'), store.byteLength]).toEqual([true, 0]);
+      expect([await store.mayPin?.('acme', 1), store.byteLength]).toEqual([true, 0]);
     });
 
     test('of a scope has half of its share, and keeps no other scope from pinning', async () => {
@@ -65,7 +65,7 @@ export function pinsContract(where: string, make: Make): void {
         true,
         false,
       ]);
-      expect([await store.mayPin?.('acme'), await store.mayPin?.('zeta')]).toEqual([false, true]);
+      expect([await store.mayPin?.('acme', 1), await store.mayPin?.('zeta', 1)]).toEqual([false, true]);
       expect([await pin('d', 4, 'zeta'), await pin('e', 5, 'zeta'), await pin('f', 6, 'third')]).toEqual([
         true,
         true,

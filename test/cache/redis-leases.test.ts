@@ -277,8 +277,8 @@ withRedis('leases in Redis', () => {
     await expect.poll(() => patient.told).toContain('away');
     await new Promise((resolve) => setTimeout(resolve, 1_500));
     await server.start();
-    await expect.poll(() => patient.told, { timeout: 10_000 }).toContain('back');
-    await expect.poll(() => lease.isMine(), { timeout: 10_000, interval: 300 }).toBe(true);
+    await expect.poll(() => patient.told).toContain('back');
+    await expect.poll(() => lease.isMine(), { interval: 300 }).toBe(true);
     await lease.end('stored');
     expect(await turn).toEqual({ kind: 'collected', value: 'fox' });
     expect(patient.told).not.toContain('takenOver');

@@ -16,7 +16,7 @@ withRedis('the tasks of instances that share a Redis', () => {
 
   async function start(prefix: string, times: { sureMs?: number; aliveMs?: number } = {}): Promise<RedisTasks> {
     const redis = openRedis(server.url);
-    await expect.poll(() => redis.trouble(), { timeout: 10_000 }).toBeNull();
+    await expect.poll(() => redis.trouble()).toBeNull();
     const tasks = new RedisTasks({ redis, prefix, now: () => clock.now, ...times });
     onTestFinished(async () => {
       tasks.close();
@@ -56,7 +56,7 @@ withRedis('the tasks of instances that share a Redis', () => {
     expect(await sure.find({ tenant: 'acme', id: 'a' })).toMatchObject({ isOrphaned: false });
     one.close();
     await expect
-      .poll(() => sure.find({ tenant: 'acme', id: 'a' }), { timeout: 15_000 })
+      .poll(() => sure.find({ tenant: 'acme', id: 'a' }))
       .toMatchObject({
         isOrphaned: true,
       });
@@ -85,12 +85,51 @@ withRedis('the tasks of instances that share a Redis', () => {
     expect(await one.find({ tenant: 'zeta', id: 'theirs' })).not.toBeNull();
   });
 
+  test('keep no Idempotency-Key longer than themselves', async () => {
+    const prefix = `{${randomUUID()}}:`;
+    const one = await start(prefix);
+    const retries = (): Promise<string> => server.cli('HLEN', `${prefix}tasks-retry:acme`);
+    await one.keep(row('old', { retry: 'a', endsAt: clock.now - 1 }));
+    await one.keep(row('again', { retry: 'b', endsAt: clock.now - 1 }));
+    await one.keep(row('newer', { retry: 'b' }));
+    expect([await retries(), await one.under('acme', 'a'), await one.under('acme', 'b')]).toEqual(['1', null, 'newer']);
+    one.drop({ tenant: 'acme', id: 'newer' });
+    await expect.poll(retries).toBe('0');
+  });
+
+  test('are asked for again when Redis has lost them, or was not told of one', async () => {
+    const prefix = `{${randomUUID()}}:`;
+    const one = await start(prefix, { aliveMs: 2_000 });
+    let lost = 0;
+    onTestFinished(one.onLost(() => (lost += 1)));
+    await expect.poll(() => server.cli('KEYS', `${prefix}alive:*`)).not.toBe('');
+    await server.cli('FLUSHALL');
+    await expect.poll(() => lost).toBe(1);
+    server.freeze();
+    onTestFinished(() => server.thaw());
+    expect(await one.keep(row('a'))).toBe(false);
+    server.thaw();
+    await expect.poll(() => lost).toBeGreaterThan(1);
+  });
+
+  test('hear no word that they do not understand', async () => {
+    const prefix = `{${randomUUID()}}:`;
+    const one = await start(prefix);
+    const heard: unknown[] = [];
+    onTestFinished(one.onCancel((place) => heard.push(place)));
+    await expect.poll(() => server.cli('PUBSUB', 'NUMSUB', `${prefix}tasks:cancel`)).toMatch(/1$/);
+    for (const word of ['null', '{', '{"tenant":"acme"}', '[1]'])
+      await server.cli('PUBLISH', `${prefix}tasks:cancel`, word);
+    one.cancel({ tenant: 'acme', id: 'a' });
+    await expect.poll(() => heard).toEqual([{ tenant: 'acme', id: 'a' }]);
+  });
+
   test('are not known while Redis is away, and nothing is thrown', async () => {
     const prefix = `{${randomUUID()}}:`;
     const one = await start(prefix);
     server.freeze();
     onTestFinished(() => server.thaw());
-    expect([await one.keep(row('a')), await one.find({ tenant: 'acme', id: 'a' })]).toEqual([false, null]);
+    expect([await one.keep(row('a')), await one.find({ tenant: 'acme', id: 'a' })]).toEqual([false, 'unknown']);
     one.drop({ tenant: 'acme', id: 'a' });
     one.cancel({ tenant: 'acme', id: 'a' });
     server.thaw();

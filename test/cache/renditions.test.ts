@@ -55,6 +55,26 @@ describe('a rendition', () => {
     expect(await store.stats()).toMatchObject([{ entries: 3, hits: 0 }]);
   });
 
+  test('of the very pixels asked for is another, cropped around the middle, and none where it has them', async () => {
+    const { store, renditions: made } = renditions();
+    const source = await picture();
+    const { width, height } = source.picture.info;
+    const plain = { ...WEBP, format: null };
+    for (const exact of [
+      { width: 10, height },
+      { width: 10, height: 40 },
+      { width: 100, height: 100 },
+    ])
+      expect((await made.of(source, { ...plain, exact })).info).toMatchObject({ type: 'png', ...exact });
+    expect(await made.of(source, { ...plain, exact: { width, height } })).toBe(source.picture);
+    expect((await made.of(source, { ...WEBP, exact: { width: 9, height: 8 } })).info).toMatchObject({
+      type: 'webp',
+      width: 9,
+      height: 8,
+    });
+    expect(await store.stats()).toMatchObject([{ entries: 4, hits: 0 }]);
+  });
+
   test('of each width is another, in the format of its source, and none where that is no wider', async () => {
     const { store, renditions: made } = renditions();
     const source = await picture();

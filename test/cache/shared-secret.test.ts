@@ -25,7 +25,7 @@ withRedis('the secret of instances that share a cache', () => {
 
   async function start(prefix: string, ...secrets: Secrets): Promise<Instance> {
     const redis = openRedis(server.url);
-    await expect.poll(() => redis.trouble() === null || !isUp, { timeout: 10_000 }).toBe(true);
+    await expect.poll(() => redis.trouble() === null || !isUp).toBe(true);
     const instance = { signer: createLinkSigner(secrets), kept: [] as Secrets[], troubles: [] as unknown[] };
     const end = await shareLinkSecret({
       redis,
@@ -64,7 +64,7 @@ withRedis('the secret of instances that share a cache', () => {
     isUp = true;
     expect(two.signer.secrets).toEqual([secret('b')]);
     await server.start();
-    await expect.poll(() => one.signer.secrets[0] === two.signer.secrets[0], { timeout: 15_000 }).toBe(true);
+    await expect.poll(() => one.signer.secrets[0] === two.signer.secrets[0]).toBe(true);
     expect(await server.cli('GET', `${prefix}link-secret`)).toBe(one.signer.secrets[0]);
     for (const [signs, reads] of [
       [one, two],

@@ -91,7 +91,10 @@ test('cache purge removes what is selected, never everything by accident, and no
 });
 
 test('of a cache that is not on disk a running gateway is asked, and without its key it is said that it would have to be', async () => {
-  const gateway = await startGateway({ admin: true, config: { cache: { store: 'memory' } } });
+  const gateway = await startGateway({
+    admin: true,
+    config: { cache: { store: 'memory' }, retention: { signatureDays: 0 } },
+  });
   onTestFinished(gateway.close);
   await gateway.post('/v1/images/generations', { prompt: 'a fox', seed: 7, image_size: '512' });
   const environment = { PLANTAIN_ADMIN_KEY: ADMIN_KEY, PLANTAIN_ADMIN_URL: gateway.adminUrl };

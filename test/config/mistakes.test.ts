@@ -10,8 +10,8 @@ const sha256 = (key: string): string => createHash('sha256').update(key).digest(
 
 describe('a mistake', () => {
   it.each([
-    ['listen:\n  port: 70000', 'my.yaml:2 listen.port: must be 1 to 65535, is 70000'],
-    ['listen: { port: 0 }', 'my.yaml:1 listen.port: must be 1 to 65535, is 0'],
+    ['listen:\n  port: 70000', 'my.yaml:2 listen.port: must be 0 to 65535, is 70000'],
+    ['listen: { port: -1 }', 'my.yaml:1 listen.port: must be 0 to 65535, is -1'],
     ['listen: { port: "80" }', 'my.yaml:1 listen.port: must be a whole number, is "80"'],
     ['listen: { host: "http://x/" }', 'my.yaml:1 listen.host: must be an IP address or a host name, is "http://x/"'],
     ['listen: 8080', 'my.yaml:1 listen: must be a map of settings, is 8080'],
@@ -21,7 +21,7 @@ describe('a mistake', () => {
     ['logLevel: loud', 'my.yaml:1 logLevel: must be debug, info, warn, error or silent, is "loud"'],
     [
       '\ncach: { when: never }',
-      'my.yaml:2 cach: unknown setting; known here: listen, operations, admin, publicUrl, trustProxy, dataDir, logLevel, state, bounds, images, cache, tasks, upstreams, models, tenants, organisations, budgets, alerts, retention; did you mean cache?',
+      'my.yaml:2 cach: unknown setting; known here: listen, operations, admin, publicUrl, trustProxy, cors, dataDir, logLevel, state, bounds, images, cache, tasks, upstreams, models, auto, tenants, organisations, budgets, alerts, retention; did you mean cache?',
     ],
     [
       'cache: { pebbles: 1 }',
@@ -48,6 +48,26 @@ describe('a mistake', () => {
     [
       'images: { defaultModel: nano-bananna-2 }',
       'my.yaml:1 images.defaultModel: no model is called "nano-bananna-2"; there are names such as nano-banana-2, nano-banana-pro or gemini-3-pro-image',
+    ],
+    [
+      'auto:\n  - { model: nano-banana-2 }\n  - { when: { tier: [4K] }, model: nano-banana-pro }',
+      'my.yaml:2 auto[0]: a rule without when always holds: those after it would never be looked at',
+    ],
+    [
+      'auto: [{ model: nano-bananna-2 }]',
+      'my.yaml:1 auto[0].model: no model is called "nano-bananna-2"; there are names such as nano-banana-2, nano-banana-pro or gemini-3-pro-image',
+    ],
+    [
+      'models: [{ id: gemini-3-pro-image, aliases: [auto] }]',
+      'my.yaml:1 auto: gemini-3-pro-image has the name auto already: give it another, or write auto: []',
+    ],
+    [
+      'models: [{ id: gemini-3-pro-image, retired: [{ name: banana-1, deprecated: 2026-01-01, ends: null }] }]',
+      'my.yaml:1 models[0].retired[0].name: "banana-1" must be one of its aliases too',
+    ],
+    [
+      'cors: { origins: ["https://app.example.com/"] }',
+      'my.yaml:1 cors.origins[0]: must be "*", or scheme and host in lower case without a path, such as https://app.example.com, is "https://app.example.com/"',
     ],
   ])('in %j reads %j', (yaml, message) => {
     expect(mistakes(yaml)).toEqual([message]);
@@ -331,7 +351,7 @@ tenants:
   - { id: b, keys: [{ key: sk-literal }], models: [nano-banana-9] }
 `;
     expect(mistakes(yaml, { ...KEY, PORT: 'eighty', LOG_LEVEL: 'shout' })).toEqual([
-      'my.yaml:2 listen.port: must be 1 to 65535, is 70000',
+      'my.yaml:2 listen.port: must be 0 to 65535, is 70000',
       'my.yaml:3 logLevel: must be debug, info, warn, error or silent, is "loud"',
       'my.yaml:6 upstreams[0].baseUrl: must be an address that begins with http:// or https://, or be "simulator:"',
       'my.yaml:8 upstreams[0].colour: unknown setting; known here: id, kind, baseUrl, auth, keyFrom, keysFrom, answerWithinMs, abandonAfterMs, sizeNames, replyBytes, repeats, breaker',
@@ -342,7 +362,7 @@ tenants:
       'my.yaml:17 tenants[1]: must be a map of settings, is 17',
       'my.yaml:18 tenants[2].models[0]: no model is called "nano-banana-9"; there are names such as nano-banana-2, nano-banana-pro or gemini-3-pro-image',
       'my.yaml:18 tenants[2].keys[0]: the tenant a has this key already',
-      'PORT: must be 1 to 65535, is "eighty"',
+      'PORT: must be 0 to 65535, is "eighty"',
       'LOG_LEVEL: must be debug, info, warn, error or silent, is "shout"',
     ]);
   });

@@ -109,10 +109,14 @@ describe('models', () => {
       created: Date.parse(flash.released) / 1000,
       owned_by: 'google',
       shutdown_date: flash.retires,
+      retired_names: [{ id: `${flash.id}-preview`, deprecation_date: '2026-05-28', shutdown_date: '2026-06-25' }],
     };
     expect(Number.isInteger(one.created)).toBe(true);
     expect(openaiImages.renderModel(flash)).toEqual(one);
-    expect(openaiImages.renderModels([flash], imagesCall)).toEqual({ object: 'list', data: [one] });
+    expect(openaiImages.renderModels([flash], imagesCall, new URLSearchParams())).toEqual({
+      object: 'list',
+      data: [one],
+    });
   });
 
   test('in Google’s shape', () => {
@@ -122,8 +126,8 @@ describe('models', () => {
       displayName: flash.displayName,
       inputTokenLimit: flash.inputTokenLimit,
       outputTokenLimit: flash.outputTokenLimit,
-      supportedGenerationMethods: ['generateContent'],
+      supportedGenerationMethods: ['generateContent', 'countTokens'],
     });
-    expect(gemini.renderModels([flash], geminiCall)).toEqual({ models: [one] });
+    expect(gemini.renderModels([flash], geminiCall, new URLSearchParams())).toEqual({ models: [one] });
   });
 });

@@ -25,6 +25,7 @@ function house(targets: readonly string[], keys: Record<string, readonly [string
       const upstream: DrawUpstream = {
         client,
         health,
+        family: 'gemini',
         sizeNames: {},
         abandonAfterMs: () => 60_000,
         answerWithinMs: () => 30_000,

@@ -48,6 +48,7 @@ function parts(): { readonly parts: DrawParts; readonly done: string[] } {
               close: async () => undefined,
             },
             sizeNames: {},
+            family: 'gemini',
             abandonAfterMs: () => 1_000,
             answerWithinMs: () => 1_000,
             health: new UpstreamHealth({ keys: ['key'], repeats: 0, spares: false, opened: none, closed: none }),
@@ -87,6 +88,7 @@ function job(reserve: () => Promise<void>, givenUp: AbortSignal): Parameters<typ
     reserve,
     givenUp,
     lease: null,
+    tell: null,
   };
 }
 

@@ -6,7 +6,11 @@ import type { Told } from '../support/admin.ts';
 
 let gateway: TestGateway;
 beforeAll(async () => {
-  gateway = await startGateway({ admin: true, simulator: { signatureBytes: 64 } });
+  gateway = await startGateway({
+    admin: true,
+    simulator: { signatureBytes: 64 },
+    config: { retention: { signatureDays: 0 } },
+  });
 });
 afterAll(() => gateway.close());
 

@@ -82,7 +82,7 @@ describe('usage', () => {
   test('comes as JSON or CSV, by parameter or by Accept', async () => {
     await gateway.post('/v1/images/generations', { prompt: 'a fox', user: 'ada' });
     await expect
-      .poll(async () => (await ask('GET', '/admin/usage?by=tenant,user')).body, { timeout: 10_000 })
+      .poll(async () => (await ask('GET', '/admin/usage?by=tenant,user')).body)
       .toMatchObject({ rows: [{ tenant: 'acme', user: 'ada', spentUsd: '0.05' }], total: { pictures: 1 } });
     for (const csv of [
       await ask('GET', '/admin/usage?format=csv'),
@@ -99,7 +99,7 @@ describe('refunds', () => {
     gateway.simulator.rule({ fault: 'reset', times: 1 });
     expect((await gateway.post('/v1/images/generations', { prompt: 'lost' })).status).toBe(502);
     await expect
-      .poll(async () => (await ask('GET', '/admin/usage?by=outcome')).body, { timeout: 10_000 })
+      .poll(async () => (await ask('GET', '/admin/usage?by=outcome')).body)
       .toMatchObject({ total: { unknownUsd: '0.05' } });
     const db = openLedgerReader(`${gateway.directory}/ledger.db`);
     const [unknown] = readUnknowns(db, { upstream: null, since: null, until: null });

@@ -16,7 +16,7 @@ afterAll(() => gateway.close());
 
 const METHODS = ['GET', 'POST', 'POST', 'POST', 'PUT', 'DELETE', 'PATCH', 'HEAD', 'OPTIONS', 'TRACE', 'QUERY', 'LOCK'];
 const PIECES = [
-  ...'v1 v1beta openai images generations edits models chat completions files batches upload * {model} __proto__'.split(
+  ...'v1 v1beta openai images generations edits models messages chat completions files batches upload * {model} __proto__'.split(
     ' ',
   ),
   ...'gemini-3.1-flash-image gemini-3.1-flash-image:generateContent x:streamGenerateContent : :a . ..'.split(' '),
@@ -101,8 +101,9 @@ const request = fc.record({
 });
 
 /** Null where the path could be either's. */
-function dialectOfPath(path: string): 'openai' | 'google' | null {
+function dialectOfPath(path: string): 'openai' | 'google' | 'claude' | null {
   const plain = path.replace(/\/{2,}/g, '/');
+  if (/^\/v1(beta)?\/messages(\/|$)/.test(plain)) return 'claude';
   if (/^\/v1(beta)?\/(openai|images|chat|completions)(\/|$)/.test(plain))
     return plain.startsWith('/v1/openai') ? null : 'openai';
   return plain.startsWith('/v1beta/') ? 'google' : null;
@@ -128,8 +129,11 @@ test(
           expect(heard['content-type']).toMatch(/^(application\/json|image\/)/);
           return;
         }
-        const dialect = told.startsWith('{"error":{"code"') ? 'google' : 'openai';
-        expectEnvelope({ status, headers: new Headers(heard), body: told }, dialect);
+        // Google's streams without `alt=sse` list what they say.
+        const said = told.startsWith('[') && /streamGenerateContent/i.test(path) ? told.slice(1, -1) : told;
+        const isClaude = said.startsWith('{"type":"error"');
+        const dialect = isClaude ? 'claude' : said.startsWith('{"error":{"code"') ? 'google' : 'openai';
+        expectEnvelope({ status, headers: new Headers(heard), body: said }, dialect);
         if (!headers.includes('x-goog-api-client: genai')) expect(dialect).toBe(dialectOfPath(path) ?? dialect);
       }),
       { numRuns: RUNS },

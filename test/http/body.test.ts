@@ -3,10 +3,11 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { GatewayError } from '../../src/errors.ts';
-import { readJsonBody, USUAL_PACE } from '../../src/http/body.ts';
-import type { BodyLimits, ReadBody } from '../../src/http/body.ts';
+import { readBody, USUAL_PACE } from '../../src/http/body.ts';
+import type { BodyLimits, FromForm, ReadBody } from '../../src/http/body.ts';
 import { createByteBudget } from '../../src/http/byte-budget.ts';
 import type { ByteBudget } from '../../src/http/byte-budget.ts';
+import type { FormPart } from '../../src/wire/form.ts';
 import { callRaw, hangUpAll } from '../support/raw.ts';
 import type { RawCaller } from '../support/raw.ts';
 
@@ -30,14 +31,16 @@ afterEach(() => {
 async function send(
   headers: readonly string[],
   limits: Partial<BodyLimits> = {},
+  fromForm: FromForm | null = null,
 ): Promise<{ caller: RawCaller; body: Promise<ReadBody | GatewayError> }> {
   const read = Promise.withResolvers<ReadBody | GatewayError>();
   const server = createServer((raw, response) => {
     const gone = new AbortController();
     response.once('close', () => gone.abort());
     const source = { raw, gone: gone.signal, broken: broken.signal, welcome: () => (welcomed = true) };
-    readJsonBody(source, { bytes: LIMIT, budget, pace: USUAL_PACE, ...limits }).then(read.resolve, (error: unknown) =>
-      error instanceof GatewayError ? read.resolve(error) : read.reject(error),
+    readBody(source, { bytes: LIMIT, budget, pace: USUAL_PACE, ...limits }, fromForm).then(
+      read.resolve,
+      (error: unknown) => (error instanceof GatewayError ? read.resolve(error) : read.reject(error)),
     );
   });
   server.listen(0, '127.0.0.1');
@@ -221,5 +224,47 @@ describe('a body that does not come', () => {
     await expect.poll(() => budget.held).toBe(1 << 20);
     broken.abort(new GatewayError('invalid_request', 'no HTTP', { status: 400 }));
     expect((await refusal(body)).message).toBe('no HTTP');
+  });
+});
+
+describe('reading a form', () => {
+  const FORM_TYPE = 'content-type: multipart/form-data; boundary="b"';
+  const file = (content: string): string =>
+    `--b\r\ncontent-disposition: form-data; name="image"; filename="x"\r\n\r\n${content}\r\n--b--\r\n`;
+  const namesOf = (parts: readonly FormPart[]) => Object.fromEntries(parts.map(({ name, kind }) => [name, kind]));
+
+  test.each(['content-length', 'chunks'])('counts its files as the base64 they become, with %s', async (how) => {
+    const words = file('x'.repeat(1_500_000));
+    const header = how === 'chunks' ? CHUNKED : `content-length: ${words.length}`;
+    const { caller, body } = await send([FORM_TYPE, header], {}, namesOf);
+    caller.say(how === 'chunks' ? chunk(words) + END : words);
+    const read = await good(body);
+    expect(read.value).toEqual({ image: 'file' });
+    expect(read.byteLength).toBe(words.length);
+    expect(budget.held).toBe(Math.ceil((words.length * 4) / 3));
+    read.retain()();
+    expect(budget.held).toBe(0);
+  });
+
+  test('is a 400 while the rest of a broken one is still coming', async () => {
+    const { caller, body } = await send([FORM_TYPE, `content-length: ${LIMIT}`], {}, namesOf);
+    caller.say('--b\r\nno header\r\n\r\n');
+    expect(await refusal(body)).toMatchObject({ status: 400, detail: { code: 'invalid_form' } });
+  });
+
+  test('is a 413 once it is larger than its limit', async () => {
+    const { caller, body } = await send([FORM_TYPE, CHUNKED], {}, namesOf);
+    caller.say(chunk(file('x'.repeat(LIMIT))));
+    expect(await refusal(body)).toMatchObject({ status: 413, detail: { code: 'body_too_large' } });
+  });
+
+  test('holds nothing of what is refused by whoever reads it', async () => {
+    const words = file('x');
+    const mistake = new GatewayError('invalid_request', 'No.');
+    const { caller, body } = await send([FORM_TYPE, `content-length: ${words.length}`], {}, () => {
+      throw mistake;
+    });
+    caller.say(words);
+    expect(await refusal(body)).toBe(mistake);
   });
 });

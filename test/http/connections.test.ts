@@ -1,7 +1,9 @@
+import { once } from 'node:events';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { expectEnvelope } from '../support/envelope.ts';
 import { KEY, startGateway } from '../support/gateway.ts';
 import type { TestGateway } from '../support/gateway.ts';
+import { keepAloft } from '../support/pause.ts';
 import { callRaw, hangUpAll, repliesIn, talk } from '../support/raw.ts';
 import type { RawReply } from '../support/raw.ts';
 import { KEY as SMALL_KEY, startSmallServer } from './small-server.ts';
@@ -188,13 +190,14 @@ describe.concurrent('who is refused before everything was sent', () => {
 
 describe('a connection that breaks', () => {
   test('behind a request does not spoil its picture', async () => {
-    gateway.simulator.settings.latencyMs = 200;
+    const land = keepAloft(gateway.simulator);
     const caller = await callRaw(gateway.url);
     const calls = gateway.simulator.calls.length;
     caller.say(post(small('then garbage')));
     await expect.poll(() => gateway.simulator.calls.length).toBe(calls + 1);
     caller.say('GARBAGE\r\n\r\n');
     caller.say('and more of it');
+    land();
     await caller.closed;
     const replies = repliesIn(caller.heard());
     expect(replies.map(({ status }) => status)).toEqual([200]);
@@ -221,13 +224,15 @@ describe('a connection that breaks', () => {
   });
 
   test('with answers pending behind one another leaves none of them waiting', async () => {
-    gateway.simulator.settings.latencyMs = 100;
+    const land = keepAloft(gateway.simulator);
     const calls = gateway.simulator.calls.length;
     const before = gateway.logged().length;
     const caller = await callRaw(gateway.url);
     caller.say(post(small('first of two')) + post(small('second of two')));
     await expect.poll(() => gateway.simulator.calls.length).toBe(calls + 2);
     caller.socket.destroy();
+    await once(caller.socket, 'close');
+    land();
     const lines = (): number => gateway.logged().slice(before).split('"status":499').length - 1;
     await expect.poll(lines).toBe(2);
   });

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { claude } from '../../src/dialects/claude/dialect.ts';
 import { gemini } from '../../src/dialects/gemini/dialect.ts';
 import { openaiImages } from '../../src/dialects/openai-images/dialect.ts';
 import { expectEnvelope, failedOf } from '../support/envelope.ts';
@@ -37,11 +38,16 @@ const DRAWN: readonly (readonly [string, EnvelopeOf])[] = [
   [`/v1beta/${GENERATE}`, 'google'],
   [`/v1/${GENERATE}`, 'google'],
   [`/${GENERATE}`, 'google'],
+  ['/v1/messages', 'claude'],
 ];
 const bodyFor = (dialect: EnvelopeOf, more: Record<string, unknown> = {}): string =>
   JSON.stringify(
-    dialect === 'openai'
-      ? { prompt: 'x', image_size: '512', ...more }
+    dialect !== 'google'
+      ? {
+          ...(dialect === 'openai' ? { prompt: 'x' } : { messages: [{ role: 'user', content: 'x' }] }),
+          image_size: '512',
+          ...more,
+        }
       : { contents: [{ parts: [{ text: 'x' }] }], generationConfig: { imageConfig: { imageSize: '512' } }, ...more },
   );
 
@@ -73,7 +79,7 @@ describe.each(DRAWN)('%s', (path, dialect) => {
     const failed = await post(path, '{}');
     expect(failed.status).toBe(400);
     expect(expectEnvelope(failed, dialect)).toContain(
-      dialect === 'openai' ? 'prompt is missing' : 'contents is missing',
+      `${{ openai: 'prompt', google: 'contents', claude: 'messages' }[dialect]} is missing`,
     );
   });
 
@@ -91,8 +97,13 @@ describe.each(DRAWN)('%s', (path, dialect) => {
     expect(failed.status).toBe(401);
     expect(expectEnvelope(failed, dialect)).toMatch(/API key/);
     expect(failed.body).not.toMatch(/wrong|c2st/);
-    if (dialect === 'openai') expect(failed.body).toContain('"code":"invalid_api_key"');
-    else expect(failed.body).toContain('"status":"UNAUTHENTICATED"');
+    expect(failed.body).toContain(
+      {
+        openai: '"code":"invalid_api_key"',
+        google: '"status":"UNAUTHENTICATED"',
+        claude: '"type":"authentication_error"',
+      }[dialect],
+    );
   });
 
   test('a key in the query is read where Google puts it, and nowhere else', async () => {
@@ -146,7 +157,7 @@ describe.each(DRAWN)('%s', (path, dialect) => {
 
   test('a model the key may not use is a 403', async () => {
     const pro = path.replace('3.1-flash', '3-pro');
-    const failed = await post(pro, bodyFor(dialect, dialect === 'openai' ? { model: 'nano-banana-pro' } : {}), {
+    const failed = await post(pro, bodyFor(dialect, dialect === 'google' ? {} : { model: 'nano-banana-pro' }), {
       authorization: `Bearer ${FLASH_KEY}`,
     });
     expect(failed.status).toBe(403);
@@ -156,15 +167,15 @@ describe.each(DRAWN)('%s', (path, dialect) => {
   test('a model nobody knows is a 404 that says what is near', async () => {
     const failed = await post(
       path.replace('3.1-flash-image', '3.1-flsh-image'),
-      bodyFor(dialect, dialect === 'openai' ? { model: 'gemini-3.1-flsh-image' } : {}),
+      bodyFor(dialect, dialect === 'google' ? {} : { model: 'gemini-3.1-flsh-image' }),
     );
     expect(failed.status).toBe(404);
     expect(expectEnvelope(failed, dialect)).toMatch(/nearest names here: gemini-3.1-flash-image,/);
   });
 
-  test('a budget that is used up is a 429 that is not to be sent again', async () => {
+  test('a budget that is used up is a 429, or Claude’s 402, that is not to be sent again', async () => {
     const failed = await post(path, bodyFor(dialect), { authorization: `Bearer ${POOR_KEY}` });
-    expect([failed.status, failed.headers.get('x-should-retry')]).toEqual([429, 'false']);
+    expect([failed.status, failed.headers.get('x-should-retry')]).toEqual([dialect === 'claude' ? 402 : 429, 'false']);
     expect(expectEnvelope(failed, dialect)).toContain('$0.01');
   });
 
@@ -186,7 +197,8 @@ describe.each(DRAWN)('%s', (path, dialect) => {
     gateway.simulator.rule({ fault, times: 1 });
     const failed = await post(path, bodyFor(dialect));
     expectEnvelope(failed, dialect);
-    expect([failed.status, failed.headers.get('x-should-retry')]).toEqual([status, retry]);
+    const isBusy = dialect === 'claude' && status === 503;
+    expect([failed.status, failed.headers.get('x-should-retry')]).toEqual([isBusy ? 529 : status, retry]);
   });
 });
 
@@ -224,18 +236,17 @@ describe('what a base URL too many makes of a path', () => {
   ] as const)('%s is a 404 that prints %s', async (path, meant, dialect) => {
     const failed = await post(path, '{}');
     expect(failed.status).toBe(404);
-    expect(expectEnvelope(failed, dialect)).toContain(`Did you mean http://127.0.0.1:8080${meant}? OpenAI SDKs`);
+    expect(expectEnvelope(failed, dialect)).toContain(`Did you mean ${gateway.url}${meant}? OpenAI SDKs`);
   });
 
   test.each([
-    ['/v1/images/edits', 'openai'],
-    ['/v1/chat/completions', 'openai'],
+    ['/v1/responses', 'openai'],
     ['/v1/nope', 'openai'],
     ['/', 'openai'],
-    ['/v1beta/openai/chat/completions', 'openai'],
+    ['/v1beta/openai/completions', 'openai'],
     ['/v1beta/nope', 'google'],
     ['/upload/v1beta/files', 'google'],
-    ['/v1/models/gemini-3.1-flash-image:streamGenerateContent', 'google'],
+    ['/v1/models/gemini-3.1-flash-image:embedContent', 'google'],
   ] as const)('%s is a 404 that recommends nothing of the kind', async (path, dialect) => {
     const failed = await post(path, '{}');
     expect(failed.status).toBe(404);
@@ -243,11 +254,9 @@ describe('what a base URL too many makes of a path', () => {
   });
 
   test.each([
-    ['/v1/images/edits', '/v1/images/edits', 'openai'],
-    ['/images/variations/', '/images/variations', 'openai'],
-    ['/v1beta/openai//chat/completions?key=x', '/v1beta/openai/chat/completions', 'openai'],
+    ['/v1beta/openai//responses?key=x', '/v1beta/openai/responses', 'openai'],
     ['/v1/responses/resp_4711', '/v1/responses', 'openai'],
-    ['/v1/messages', '/v1/messages', 'openai'],
+    ['/v1/messages/batches', '/v1/messages/batches', 'claude'],
     ['/v1/embeddings', '/v1/embeddings', 'openai'],
     ['/v1/files', '/v1/files', 'openai'],
     ['/v1/batches', '/v1/batches', 'openai'],
@@ -262,8 +271,10 @@ describe('what a base URL too many makes of a path', () => {
         const failed = await send(path, { method, headers: AUTHORIZED });
         expect(failed.status).toBe(404);
         expect(expectEnvelope(failed, dialect)).toBe(
-          `This version does not serve ${named}. It serves POST /v1/images/generations, ` +
-            'POST /v1beta/models/{model}:generateContent, GET /v1/models.',
+          `This version does not serve ${named}. It serves POST /v1/chat/completions, POST /v1/images/edits, ` +
+            'POST /v1/images/generations, POST /v1/images/variations, POST /v1/messages, POST /v1/messages/count_tokens, ' +
+            'POST /v1beta/models/{model}:countTokens, ' +
+            'POST /v1beta/models/{model}:generateContent, POST /v1beta/models/{model}:streamGenerateContent, GET /v1/models.',
         );
         if (dialect === 'openai') expect(failed.body).toContain('"code":"not_served"');
       }
@@ -284,10 +295,13 @@ describe.each([
   ['the mark of Google’s SDK', { 'x-goog-api-client': 'google-genai-sdk/3.1.0' }, '', 'google'],
   ['the key in the query', {}, `?key=${KEY}`, 'google'],
   ['the mark of OpenAI’s SDK', { 'x-goog-api-key': KEY, 'x-stainless-lang': 'js' }, '', 'openai'],
+  ['the mark of Claude’s SDK', { 'anthropic-version': '2023-06-01', 'x-stainless-lang': 'js' }, '', 'claude'],
 ] as const)('/v1/models with %s', (_, marks, query, dialect) => {
   test('is in the dialect of whoever asks', async () => {
     const { body } = await send(`/v1/models${query}`, { headers: { ...AUTHORIZED, ...marks } });
-    expect(Object.keys(JSON.parse(body) as object)).toContain(dialect === 'openai' ? 'data' : 'models');
+    expect(Object.keys(JSON.parse(body) as object)).toContain(
+      { openai: 'object', google: 'models', claude: 'has_more' }[dialect],
+    );
   });
 
   test.each([
@@ -335,7 +349,7 @@ describe('a fault of our own', () => {
     ['/v1/models', 'openai'],
     ['/v1beta/models', 'google'],
   ] as const)('on %s is a 500 with a request id; its reason is in the log and nowhere else', async (path, dialect) => {
-    const dialects = [gemini, openaiImages].map((each) => ({ ...each, renderModels: broken }));
+    const dialects = [claude, gemini, openaiImages].map((each) => ({ ...each, renderModels: broken }));
     const server = await startSmallServer({ dialects });
     const failed = await send(path, { headers: { 'x-api-key': SMALL_KEY } }, server.url);
     expect([failed.status, failed.headers.get('x-should-retry')]).toEqual([500, 'false']);

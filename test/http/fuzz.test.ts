@@ -40,6 +40,70 @@ const IMAGES: readonly Value[] = [
   },
   { prompt: 'x', moderation: 'low', background: 'opaque', response_format: 'b64_json', output_compression: 100, n: 1 },
 ];
+const DATA_URL = `data:image/png;base64,${PICTURE}`;
+const CHAT: readonly Value[] = [
+  {
+    model: 'nano-banana-2',
+    messages: [
+      { role: 'system', content: 'be brief' },
+      {
+        role: 'user',
+        content: [
+          { type: 'text', text: 'a fox' },
+          { type: 'image_url', image_url: { url: DATA_URL } },
+        ],
+      },
+      { role: 'assistant', content: 'there', images: [{ type: 'image_url', image_url: { url: DATA_URL } }] },
+      { role: 'user', content: 'bluer' },
+    ],
+    image_config: { aspect_ratio: '16:9' },
+    stop: ['x'],
+    n: 2,
+  },
+  {
+    messages: [
+      { role: 'assistant', content: `one ![a](${DATA_URL} "b") two ![](${DATA_URL})` },
+      { role: 'tool', content: 'x' },
+    ],
+    tools: [{ type: 'function', function: { name: 'f' } }, { google_search: {} }, { type: 'web_search' }],
+    plugins: [{ id: 'web' }],
+    reasoning: { effort: 'high', exclude: true },
+    response_format: { type: 'text' },
+    images_in: 'content',
+    max_tokens: 9000,
+  },
+];
+const BLOCK: Value = { type: 'image', source: { type: 'base64', media_type: 'image/png', data: PICTURE } };
+const CLAUDE: readonly Value[] = [
+  {
+    model: 'nano-banana-2',
+    max_tokens: 1024,
+    system: [{ type: 'text', text: 'be brief', cache_control: { type: 'ephemeral' } }],
+    messages: [
+      { role: 'user', content: [{ type: 'text', text: 'a fox' }, BLOCK] },
+      { role: 'assistant', content: [{ type: 'thinking', thinking: 'hm', signature: '' }, BLOCK] },
+      { role: 'user', content: 'bluer' },
+    ],
+    image_config: { aspect_ratio: '16:9' },
+    stop_sequences: ['x'],
+    metadata: { user_id: 'u' },
+  },
+  {
+    max_tokens: 9000,
+    messages: [
+      { role: 'assistant', content: [{ type: 'tool_use', id: 't', name: 'f', input: {} }] },
+      { role: 'user', content: [{ type: 'tool_result', tool_use_id: 't', content: [BLOCK] }] },
+      { role: 'user', content: [{ type: 'document', source: { type: 'content', content: `![a](${DATA_URL})` } }] },
+    ],
+    tools: [
+      { name: 'f', input_schema: {} },
+      { type: 'web_search_20250305', name: 'web_search', max_uses: 1 },
+    ],
+    tool_choice: { type: 'auto' },
+    thinking: { type: 'enabled', budget_tokens: 1024 },
+    output_config: { effort: 'low' },
+  },
+];
 const NATIVE: readonly Value[] = [
   {
     contents: [{ role: 'user', parts: [{ text: 'a fox' }, { inlineData: { mimeType: 'image/png', data: PICTURE } }] }],
@@ -68,6 +132,7 @@ const NATIVE: readonly Value[] = [
 ];
 const NAMES = [
   'prompt n size seed google extra_body image_config imageConfig aspect_ratio image_size response_format',
+  'messages content images image_url url type source media_type data system',
   'contents parts text inlineData data generationConfig tools model role __proto__ constructor toJSON then Prompt ü 0 ',
 ].flatMap((names) => names.split(' '));
 
@@ -158,6 +223,8 @@ const input = fc
   .tuple(
     fc.constantFrom(
       ...IMAGES.map((body) => ['images', body] as const),
+      ...CHAT.map((body) => ['chat', body] as const),
+      ...CLAUDE.map((body) => ['claude', body] as const),
       ...NATIVE.map((body) => ['native', body] as const),
     ),
     fc.array(step, { maxLength: 5 }),
@@ -176,6 +243,8 @@ const input = fc
 
 const PATHS = {
   images: '/v1/images/generations',
+  chat: '/v1/chat/completions',
+  claude: '/v1/messages',
   native: '/v1beta/models/gemini-3.1-flash-image:generateContent',
 } as const;
 
@@ -190,7 +259,7 @@ test('whatever body is sent, it is answered, and not with a fault of ours', { ti
       expect([400, 404, 413]).toContain(reply.status);
       expectEnvelope(
         { status: reply.status, headers: reply.headers, body },
-        dialect === 'images' ? 'openai' : 'google',
+        ({ images: 'openai', chat: 'openai', claude: 'claude', native: 'google' } as const)[dialect],
       );
     }),
     { numRuns: RUNS, seed: SEED },
@@ -211,7 +280,12 @@ test('after it the labels of every metric are still of closed sets', async () =>
     for (const [, label = '', value = ''] of line.matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g))
       values.set(label, (values.get(label) ?? new Set()).add(value));
   const { route, method, model, tenant, ...others } = Object.fromEntries(values);
-  expect([...route!].sort()).toEqual(['/v1/images/generations', '/v1beta/models/{model}:generateContent']);
+  expect([...route!].sort()).toEqual([
+    '/v1/chat/completions',
+    '/v1/images/generations',
+    '/v1/messages',
+    '/v1beta/models/{model}:generateContent',
+  ]);
   expect([...method!]).toEqual(['POST']);
   for (const each of model ?? []) expect(['gemini-3.1-flash-image', 'gemini-3-pro-image']).toContain(each);
   for (const each of tenant ?? []) expect(['acme', 'globex']).toContain(each);

@@ -273,7 +273,14 @@ describe('values of the wrong kind', () => {
     [{ response_format: 'link' }, 'response_format', /b64_json, url/],
     [{ background: 'transparent' }, 'background', /opaque/],
     [{ stream: 'yes' }, 'stream', /true or false/],
-    [{ stream: true }, 'stream', /false/],
+    [{ partial_images: 2 }, 'partial_images', /stream: true/],
+    [{ stream: true, partial_images: 4 }, 'partial_images', /0 to 3/],
+    [{ stream: true, response_format: 'url' }, 'response_format', /b64_json/],
+    [
+      { stream: true, partial_images: 1, thinking_config: { include_thoughts: false } },
+      'thinking_config.include_thoughts',
+      /no drafts/,
+    ],
     [{ google: [] }, 'google', /an object/],
     [{ extra_body: 'x' }, 'extra_body', /an object/],
     [{ image_config: { image_size: '8K' } }, 'image_config.image_size', /512, 1K, 2K, 4K/],
@@ -282,7 +289,7 @@ describe('values of the wrong kind', () => {
     [{ size: '2K', image_size: '4K' }, 'image_size', /different things/],
     [{ model: 'nano-banana-pro', size: '512' }, 'size', /1K, 2K, 4K/],
     [{ model: 'nano-banana-pro', aspect_ratio: '1:8' }, 'aspect_ratio', /1:1, 2:3/],
-    [{ image: 'data:' }, 'image', /inlineData/],
+    [{ image: 'data:' }, 'image', /images.edits/],
     [{ promt: 'x' }, 'promt', /Did you mean prompt/],
   ];
   test.each(images)('%j is a 400 that names %s and what is allowed', async (more, param, words) => {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startGateway } from '../support/gateway.ts';
 import type { TestGateway } from '../support/gateway.ts';
+import { keepAloft } from '../support/pause.ts';
 import { talk } from '../support/raw.ts';
 import { scraped } from '../support/scrape.ts';
 
@@ -35,10 +36,11 @@ test('pictures are not on the operations port, and what is not there is said wit
 });
 
 test('a body is counted as held until its picture is drawn, though its caller was told to come back', async () => {
-  gateway.simulator.settings.latencyMs = 400;
+  const land = keepAloft(gateway.simulator);
   const held = (): Promise<number> => scraped(gateway, 'plantain_bytes_in_flight');
   const reply = await gateway.post('/v1/images/generations', { prompt: 'x'.repeat(20_000), image_size: '512' });
   expect(reply.status).toBe(504);
   expect(await held()).toBeGreaterThan(20_000);
+  land();
   await expect.poll(held).toBe(0);
 });

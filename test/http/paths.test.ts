@@ -1,9 +1,11 @@
 import { describe, expect, test } from 'vitest';
+import { claude } from '../../src/dialects/claude/dialect.ts';
 import { gemini } from '../../src/dialects/gemini/dialect.ts';
+import { openaiChat } from '../../src/dialects/openai-chat/dialect.ts';
 import { openaiImages } from '../../src/dialects/openai-images/dialect.ts';
 import { allowedMethod, dialectOf, meantPath, splitMethod, splitUrl, unservedPath } from '../../src/http/paths.ts';
 
-const DIALECTS = [gemini, openaiImages];
+const DIALECTS = [claude, gemini, openaiChat, openaiImages];
 const nameOf = (path: string, headers: Record<string, string> = {}, query = ''): string =>
   dialectOf({ path, query, headers }, DIALECTS).name;
 
@@ -39,7 +41,6 @@ describe('the dialect of a call', () => {
   test.each([
     '/v1/images/generations',
     '/v1/images/edits',
-    '/v1/chat/completions',
     '/v1/responses',
     '/v1beta/openai/images/generations',
     '/v1beta/openai/anything',
@@ -49,6 +50,13 @@ describe('the dialect of a call', () => {
   ])('%s is OpenAI, whichever key comes with it', (path) => {
     expect([nameOf(path), nameOf(path, google), nameOf(path, {}, 'key=x')]).toEqual(Array(3).fill('openai-images'));
   });
+
+  test.each(['/v1/chat/completions', '/v1beta/openai/chat/completions', '//chat/completions', '/v1/chat/nope'])(
+    '%s is OpenAI’s chat, whichever key comes with it',
+    (path) => {
+      expect([nameOf(path), nameOf(path, google), nameOf(path, {}, 'key=x')]).toEqual(Array(3).fill('openai-chat'));
+    },
+  );
 
   test.each([
     '/v1beta/models',
@@ -62,6 +70,25 @@ describe('the dialect of a call', () => {
     '/v1beta/nope',
   ])('%s is Gemini', (path) => {
     expect([nameOf(path), nameOf(path, { 'x-stainless-lang': 'js' })]).toEqual(Array(2).fill('gemini'));
+  });
+
+  test.each([
+    '/v1/messages',
+    '/messages',
+    '/v1/messages/count_tokens',
+    '/v1/messages/nope',
+    '/v1/v1/messages',
+    '//v1//messages/',
+  ])('%s is Claude, whatever comes with it', (path) => {
+    expect([nameOf(path), nameOf(path, google), nameOf(path, { 'x-stainless-lang': 'js' })]).toEqual(
+      Array(3).fill('claude'),
+    );
+  });
+
+  test('anthropic-version is Claude on every path, as no other vendor’s SDK sends it', () => {
+    const marks = { 'anthropic-version': '2023-06-01', 'x-stainless-lang': 'js', 'x-api-key': 'k' };
+    for (const path of ['/v1/models', '/v1/models/x', '/models', '/v1/files', '/v1beta/v1/messages', '/'])
+      expect(nameOf(path, marks)).toBe('claude');
   });
 
   test.each(['/v1/models', '/v1/models/x', '/v1/files', '/v1/nope', '/models', '/'])(
@@ -84,11 +111,17 @@ describe('the method of a path', () => {
     ['/v1beta/openai/images/generations', 'POST'],
     ['/v1beta/models/a:generateContent', 'POST'],
     ['/v1/models/a%3agenerateContent', 'POST'],
+    ['/v1/chat/completions', 'POST'],
+    ['/v1beta/openai/chat/completions', 'POST'],
     ['/v1/models', 'GET'],
+    ['/v1/messages', 'POST'],
+    ['/messages/count_tokens', 'POST'],
     ['/v1beta/models/', 'GET'],
     ['/v1/models/a', 'GET'],
     ['/v1/models/a:other', 'GET'],
-    ['/v1/images/edits', null],
+    ['/v1/images/edits', 'POST'],
+    ['/images/variations/', 'POST'],
+    ['/v1/images/nope', null],
     ['/', null],
     ['', null],
   ])('%s: %s', (path, method) => {
@@ -101,17 +134,21 @@ describe('the path somebody meant', () => {
     ['/v1/v1/images/generations', '/v1/images/generations'],
     ['/v1beta/v1/images/generations', '/v1/images/generations'],
     ['/v1beta/images/generations', '/v1/images/generations'],
+    ['/v1/v1/images/edits', '/v1/images/edits'],
     ['/openai/images/generations/', '/v1/images/generations'],
     ['/v1/v1beta/models/a:generateContent', '/v1beta/models/a:generateContent'],
     ['/v1beta/v1beta//models/a:generateContent', '/v1beta/models/a:generateContent'],
     ['/v1/v1/models', '/v1/models'],
+    ['/v1/v1/messages', '/v1/messages'],
+    ['/v1beta/v1/messages/count_tokens', '/v1/messages/count_tokens'],
+    ['/v1/v1/chat/completions', '/v1/chat/completions'],
     ['/v1/openai/models', '/v1/models'],
   ])('%s: %s', (path, meant) => {
     expect(meantPath(path, DIALECTS)).toBe(meant);
   });
 
   // What is not there is never recommended, least of all to somebody who asked for it.
-  test.each(['/v1/images/edits', '/v1/chat/completions', '/v1/nope', '/v1/v1/nope', '/nope', '/', '/v1', '/v1/v1'])(
+  test.each(['/v1/images/nope', '/v1/responses', '/v1/nope', '/v1/v1/nope', '/nope', '/', '/v1', '/v1/v1'])(
     '%s: nobody knows',
     (path) => {
       expect(meantPath(path, DIALECTS)).toBeNull();
@@ -120,8 +157,7 @@ describe('the path somebody meant', () => {
 });
 
 describe('a path of a vendor that this version does not serve', () => {
-  const NAMES =
-    'images/edits images/variations chat/completions completions responses messages embeddings files batches interactions';
+  const NAMES = 'completions responses messages/batches embeddings files batches interactions';
   test.each(NAMES.split(' '))('%s is known under every base', (name) => {
     for (const base of ['/v1', '/v1beta', '/v1beta/openai', ''])
       for (const [before, after] of [
@@ -150,7 +186,8 @@ describe('a path of a vendor that this version does not serve', () => {
     '/v1/images',
     '/v1/chat',
     '/v1/filesystem',
-    '/v1/v1/chat/completions',
+    '/v1/chat/completions',
+    '/v1/v1/responses',
     '/openai/v1/images/edits',
     '/upload/files',
     '/nope/files',

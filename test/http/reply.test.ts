@@ -4,7 +4,7 @@ import { Socket, connect } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { Writable } from 'node:stream';
 import { afterEach, describe, expect, test } from 'vitest';
-import { sendReply } from '../../src/http/reply.ts';
+import { sendReply, sendStream } from '../../src/http/reply.ts';
 
 const closers: (() => void)[] = [];
 afterEach(() => {
@@ -88,5 +88,51 @@ describe('sending a reply', () => {
     const { socket, sent } = await exchange((response) => sendReply(response, reply));
     socket.once('readable', () => socket.destroy());
     expect(await sent).toBe(false);
+  });
+});
+
+describe('sending a stream', () => {
+  /** Tells how many of its pieces were asked for. */
+  const streamed = (pieces: readonly Uint8Array[]) => {
+    const asked = { count: 0, isDone: false };
+    const made = async function* () {
+      for (const piece of pieces) {
+        asked.count += 1;
+        yield [piece];
+      }
+      asked.isDone = true;
+    };
+    const told = { status: 200, headers: { trailer: 'x-late' }, trailers: () => ({ 'x-late': 'known' }) };
+    return { asked, reply: { ...told, pieces: made(), readyAt: () => 0 } };
+  };
+
+  test('each piece is a burst of its own, and what is known last is in the trailers', async () => {
+    const { reply } = streamed([Buffer.from('one\n'), Buffer.from('two\n')]);
+    const { socket, sent } = await exchange((response) => sendStream(response, reply).then(({ arrived }) => arrived));
+    let heard = '';
+    socket.on('data', (chunk: Buffer) => (heard += chunk.toString('latin1')));
+    socket.resume();
+    expect(await sent).toBe(true);
+    await expect.poll(() => heard).toMatch(/\r\n4\r\none\n\r\n4\r\ntwo\n\r\n0\r\nx-late: known\r\n\r\n$/);
+  });
+
+  test('no more of it is asked for than the reader takes; once that is gone, all of it is', async () => {
+    const { reply, asked } = streamed(picture);
+    const { socket, sent } = await exchange((response) => sendStream(response, reply).then(({ arrived }) => arrived));
+    await expect.poll(() => asked.count).toBeGreaterThan(0);
+    let before = -1;
+    // Until the kernel takes no more for a socket that nobody reads.
+    await expect.poll(() => before === (before = asked.count), { interval: 50 }).toBe(true);
+    expect(asked.count).toBeLessThan(picture.length);
+    socket.destroy();
+    expect(await sent).toBe(false);
+    expect(asked).toEqual({ count: picture.length, isDone: true });
+  });
+
+  test('a reader that takes nothing is given up, and all of it is asked for', async () => {
+    const { reply, asked } = streamed(picture);
+    const { sent } = await exchange((response) => sendStream(response, reply, 50).then(({ arrived }) => arrived));
+    expect(await sent).toBe(false);
+    expect(asked.isDone).toBe(true);
   });
 });

@@ -8,6 +8,7 @@ import { createLinkSigner } from '../../src/cache/link-signature.ts';
 import { Links } from '../../src/cache/links.ts';
 import { MemoryStore } from '../../src/cache/memory-store.ts';
 import { createRenditions } from '../../src/cache/renditions.ts';
+import { Signatures } from '../../src/cache/signatures.ts';
 import { Shelf } from '../../src/cache/shelf.ts';
 import { memoryTexts } from '../../src/cache/texts.ts';
 import type { Dialect } from '../../src/dialects/dialect.ts';
@@ -16,6 +17,7 @@ import { openaiImages } from '../../src/dialects/openai-images/dialect.ts';
 import { createByteBudget } from '../../src/http/byte-budget.ts';
 import { Regions } from '../../src/wire/regions.ts';
 import { createServer } from '../../src/http/server.ts';
+import { USUAL_RULES } from '../../src/image/auto.ts';
 import { BUILT_IN_MODELS } from '../../src/image/model.ts';
 import { createLog } from '../../src/log.ts';
 import { createMetrics } from '../../src/metrics.ts';
@@ -93,7 +95,7 @@ export async function startSmallServer(
       now: Date.now,
       admit: async () => () => undefined,
       idempotencyKeys: new IdempotencyKeys({ first: memoryTexts(1 << 16), now: Date.now }),
-      router: createRouter(BUILT_IN_MODELS, 'gemini-3.1-flash-image'),
+      router: createRouter(BUILT_IN_MODELS, 'gemini-3.1-flash-image', USUAL_RULES),
       flights: new Flights({ now: Date.now, sizeOf: none }),
       leases: null,
       renditions: createRenditions({ shelf, now: Date.now }),
@@ -106,6 +108,8 @@ export async function startSmallServer(
         now: Date.now,
         count: none,
       }),
+      signatures: new Signatures({ shelf, ttlSeconds: 60, isShared: false, now: Date.now }),
+      restoredBytes: 1 << 20,
       cache: { when: 'repeatable', ttlSeconds: 60, onDisconnect: 'finish' },
       defaultFormat: null,
       answerWithinMs: () => 1000,
@@ -124,8 +128,10 @@ export async function startSmallServer(
       count: none,
     },
     trustProxy: [],
+    corsOrigins: [],
     budget: createByteBudget(1 << 20),
     linkBudget: createByteBudget(1 << 20),
+    restoredBudget: createByteBudget(1 << 20),
     bodyBytes: 1 << 20,
     publicUrl: 'http://gateway.example',
     health: { notReady: () => null },
@@ -145,7 +151,12 @@ function keyEntry(key: string): KeyEntry {
 }
 
 function noTasks(): Tasks {
-  const none = { put: async () => null, get: async () => null, delete: async () => undefined };
+  const none = {
+    mayKeep: async () => true,
+    put: async () => null,
+    get: async () => null,
+    delete: async () => undefined,
+  };
   return new Tasks({
     now: Date.now,
     keepMs: 60_000,

@@ -31,6 +31,17 @@ describe('a data URL', () => {
   test('may claim no type', () =>
     expect(readDataUrl('data:;base64,AA', 'x').mimeType).toBe('application/octet-stream'));
 
+  test.each([
+    ['data:;base64,iVBORw0KGgo=', 'image/png'],
+    ['data:application/octet-stream;base64,/9j/', 'image/jpeg'],
+    ['data:image/jpg;base64,AA', 'image/jpeg'],
+    ['data:image/png;base64,/9j/', 'image/png'],
+  ])('%s is %s: who knows no type is told by the first bytes', (url, mimeType) => {
+    expect(readDataUrl(url, 'x').mimeType).toBe(mimeType);
+    const long = LongString.fromJson([Buffer.from(url.replaceAll('/', '\\/'))], true);
+    expect(readDataUrl(long, 'x').mimeType).toBe(mimeType);
+  });
+
   test.each<Json>(['https://example.com/a.png', 'data:image/png,raw', 'AAAA', '', 5, null, {}])(
     'is nothing else: %j',
     (value) =>

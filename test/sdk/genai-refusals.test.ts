@@ -110,8 +110,6 @@ describe.each(SDKS)('$name: every failure is an ApiError with its status and Goo
   test('404 NOT_FOUND for what is not served yet', async () => {
     const ai = createClient(sdk, gateway.url);
     const calls: Readonly<Record<string, () => Promise<unknown>>> = {
-      countTokens: () => ai.models.countTokens({ model: FLASH, contents: 'x' }),
-      streamGenerateContent: () => ai.models.generateContentStream({ model: FLASH, contents: 'x' }),
       batchGenerateContent: () => ai.batches.create({ model: FLASH, src: [{ contents: 'x' }] }),
       files: () => ai.files.list(),
       upload: () => ai.files.upload({ file: new Blob(['x'], { type: 'image/png' }) }),

@@ -26,7 +26,7 @@ describe('models', () => {
   test('the list is of the shape the SDK pages through', async () => {
     const models: OpenAI.Model[] = [];
     for await (const model of client().models.list()) models.push(model);
-    expect(models.map(({ id }) => id)).toEqual(['gemini-3.1-flash-image', 'gemini-3-pro-image']);
+    expect(models.map(({ id }) => id)).toEqual(['gemini-3.1-flash-image', 'gemini-3-pro-image', 'auto']);
     expect(models[0]).toMatchObject({ object: 'model', created: expect.any(Number), owned_by: 'google' });
   });
 
@@ -212,7 +212,7 @@ describe('credentials', () => {
     'one good key is enough, and the SDK still gets replies of its own shape: %s',
     async (_, apiKey, defaultHeaders) => {
       const twice = client({ apiKey, defaultHeaders });
-      expect((await twice.models.list()).data).toHaveLength(2);
+      expect((await twice.models.list()).data).toHaveLength(3);
       expect((await twice.images.generate({ prompt: 'keys', size: '512x512' })).data).toHaveLength(1);
     },
   );

@@ -9,14 +9,14 @@ const FLASH_KEY = 'sk-test-flash';
 const POOR_KEY = 'sk-test-poor';
 
 const withPython = service(
-  'Python with the packages openai and google-genai',
+  'Python with the packages openai, google-genai and anthropic',
   process.env.PLANTAIN_PYTHON ?? null,
   'Name its interpreter in PLANTAIN_PYTHON; .ci/run shows how to make one.',
 );
 
 withPython('the Python SDKs against a running gateway', (python) => {
-  // Two processes that mostly wait for one another's gateway: side by side they take no longer than one.
-  test.concurrent.each(['test_openai', 'test_genai'])(
+  // Processes that mostly wait for one another's gateway: side by side they take no longer than one.
+  test.concurrent.each(['test_openai', 'test_genai', 'test_anthropic'])(
     '%s.py passes whole',
     async (module) => {
       const gateway = await startGateway({

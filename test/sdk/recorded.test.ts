@@ -3,7 +3,9 @@ import type { IncomingMessage } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startGateway } from '../support/gateway.ts';
 import type { TestGateway } from '../support/gateway.ts';
+import { eventsIn } from '../support/events.ts';
 import { sizeIn } from './pictures.ts';
+import { ANTHROPIC_NODE, ANTHROPIC_PYTHON } from './recorded/anthropic.ts';
 import { AI_SDK } from './recorded/ai-sdk.ts';
 import { GENAI_NODE } from './recorded/genai-node.ts';
 import { GENAI_PYTHON } from './recorded/genai-python.ts';
@@ -20,15 +22,21 @@ afterAll(() => gateway.close());
 /** The reply as far as any client reads it. */
 interface Reply {
   readonly data?: readonly { readonly b64_json?: string }[];
+  readonly choices?: readonly {
+    readonly message: { readonly images?: readonly { readonly image_url: { readonly url: string } }[] };
+  }[];
   readonly object?: string;
   readonly id?: string;
   readonly models?: readonly unknown[];
   readonly name?: string;
+  readonly totalTokens?: number;
   readonly candidates?: readonly {
     readonly content: {
       readonly parts: readonly { readonly thought?: boolean; readonly inlineData?: { readonly data: string } }[];
     };
   }[];
+  readonly content?: readonly { readonly type: string; readonly source?: { readonly data: string } }[];
+  readonly input_tokens?: number;
   readonly error?: Readonly<Record<string, unknown>>;
 }
 
@@ -43,10 +51,24 @@ async function replay({ line, headers, body }: Recorded): Promise<{ readonly sta
   });
   const chunks: Buffer[] = [];
   for await (const chunk of incoming) chunks.push(chunk as Buffer);
-  return { status: incoming.statusCode ?? 0, reply: JSON.parse(Buffer.concat(chunks).toString()) as Reply };
+  const text = Buffer.concat(chunks).toString();
+  const isStream = incoming.headers['content-type']?.startsWith('text/event-stream');
+  return { status: incoming.statusCode ?? 0, reply: isStream ? gathered(text) : (JSON.parse(text) as Reply) };
 }
 
-function picturesIn({ data, candidates }: Reply): readonly (string | undefined)[] {
+/** What a client has of a stream in the end. */
+function gathered(text: string): Reply {
+  const events = eventsIn(text, text.includes('\r\n') ? '\r\n' : '\n').map(({ data }) => data);
+  const completed = events.filter(({ type }) => type?.endsWith('.completed'));
+  const candidates = events.flatMap((data) => data.candidates ?? []);
+  const said = candidates.map(({ content }) => ({ content: { parts: content?.parts ?? [] } }));
+  return completed.length > 0 ? { data: completed } : { candidates: said };
+}
+
+function picturesIn({ data, choices, candidates, content }: Reply): readonly (string | undefined)[] {
+  if (content !== undefined) return content.flatMap(({ type, source }) => (type === 'image' ? [source?.data] : []));
+  if (choices !== undefined)
+    return choices.flatMap(({ message }) => message.images?.map(({ image_url }) => image_url.url.split(',')[1]));
   if (data !== undefined) return data.map(({ b64_json }) => b64_json);
   const parts = candidates?.flatMap(({ content }) => content.parts) ?? [];
   return parts.flatMap(({ thought, inlineData }) => (inlineData && thought !== true ? [inlineData.data] : []));
@@ -58,6 +80,8 @@ describe.each([
   { client: 'AI SDK', recorded: AI_SDK },
   { client: '@google/genai for JavaScript', recorded: GENAI_NODE },
   { client: 'google-genai for Python', recorded: GENAI_PYTHON },
+  { client: '@anthropic-ai/sdk for JavaScript', recorded: ANTHROPIC_NODE },
+  { client: 'anthropic for Python', recorded: ANTHROPIC_PYTHON },
 ])('what $client was seen to send', ({ recorded }) => {
   test.each(recorded)('$name: $expected.status in its own dialect', async (request) => {
     const { expected } = request;
@@ -65,16 +89,20 @@ describe.each([
     expect(reply.error?.message ?? '').toMatch('says' in expected ? expected.says : /^$/);
     expect(status).toBe(expected.status);
     if ('says' in expected) {
-      const envelope =
-        expected.dialect === 'openai'
-          ? { type: 'invalid_request_error', code: expect.any(String) }
-          : { code: status, status: status === 404 ? 'NOT_FOUND' : 'INVALID_ARGUMENT' };
-      expect(reply.error).toMatchObject(envelope);
+      const envelopes = {
+        openai: { type: 'invalid_request_error', code: expect.any(String) },
+        gemini: { code: status, status: status === 404 ? 'NOT_FOUND' : 'INVALID_ARGUMENT' },
+        claude: { type: status === 404 ? 'not_found_error' : 'invalid_request_error' },
+      };
+      expect(reply.error).toMatchObject(envelopes[expected.dialect]);
+    } else if ('tokens' in expected) {
+      expect(reply.input_tokens ?? reply.totalTokens).toBe(expected.tokens);
     } else if ('models' in expected) {
-      const names = expected.dialect === 'openai' ? (reply.data ?? [reply.id]) : (reply.models ?? [reply.name]);
+      const names = expected.dialect === 'gemini' ? (reply.models ?? [reply.name]) : (reply.data ?? [reply.id]);
       expect(names.filter(Boolean)).toHaveLength(expected.models);
     } else {
-      expect(expected.dialect === 'openai' ? reply.data : reply.candidates).toBeDefined();
+      const answered = { openai: reply.data ?? reply.choices, gemini: reply.candidates, claude: reply.content };
+      expect(answered[expected.dialect]).toBeDefined();
       expect(await Promise.all(picturesIn(reply).map(sizeIn))).toEqual(expected.pictures);
     }
   });

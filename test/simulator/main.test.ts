@@ -26,7 +26,7 @@ function start(...args: string[]): {
 describe('npm run simulator', () => {
   it.each(['SIGTERM', 'SIGINT'] as const)('prints its address, draws, and ends on %s', async (signal) => {
     const run = start('--port', '0', '--signature-bytes', '64', '--format', 'png');
-    await expect.poll(run.stdout, { timeout: 10_000 }).toContain('curl');
+    await expect.poll(run.stdout).toContain('curl');
     const url = /http:\/\/127\.0\.0\.1:\d+/.exec(run.stdout())?.[0] ?? '';
     const response = await fetch(`${url}/v1/models/gemini-3.1-flash-image:generateContent?key=any`, {
       method: 'POST',
@@ -39,7 +39,7 @@ describe('npm run simulator', () => {
 
   it('prints a curl line that saves a picture', async () => {
     const run = start('--port', '0');
-    await expect.poll(run.stdout, { timeout: 10_000 }).toContain('faults');
+    await expect.poll(run.stdout).toContain('faults');
     const line = /curl[^]*?fox\.jpeg/.exec(run.stdout())?.[0].replace('> fox.jpeg', '| head -c 3 | od -An -tx1') ?? '';
     const shell = spawn('bash', ['-c', line]);
     let printed = '';

@@ -211,6 +211,22 @@ describe('the server', () => {
     expect(simulator.bill.totalPictures).toBe(before + 200);
   });
 
+  it('answers nobody while it pauses, and everybody after that', async () => {
+    const other = await startSimulator();
+    const resume = other.pause();
+    const calls = [post(other, prompt('a')), post(other, prompt('b'))];
+    await expect.poll(() => other.calls.length).toBe(2);
+    expect(other.calls.map(({ answered }) => answered)).toEqual([null, null]);
+    expect(other.bill.totalPictures).toBe(0);
+    resume();
+    for (const { status } of await Promise.all(calls)) expect(status).toBe(200);
+    other.pause();
+    const last = expect(post(other, prompt('c'))).rejects.toThrow();
+    await expect.poll(() => other.calls.length).toBe(3);
+    await other.close();
+    await last;
+  });
+
   it('closes at once, whatever is in the air', async () => {
     const other = await startSimulator({ latencyMs: 60_000 });
     const calls = [

@@ -47,6 +47,18 @@ describe('thought signatures', () => {
     expect(await refused(conversation({ ...part, thoughtSignature: 'AAAA' }))).toBe('Corrupted thought signature.');
   });
 
+  it('must be the one that came with this very picture', async () => {
+    const [part, other] = [await drawn(), await drawn()];
+    const swapped = { ...part, thoughtSignature: other.thoughtSignature };
+    expect(await refused(conversation(swapped))).toBe('Thought signature is not valid.');
+    const { json } = await post(simulator, prompt('a fox'));
+    const [text] = partsOf(json);
+    expect(text?.text).toMatch(/fox/);
+    expect(await refused(conversation({ ...part, thoughtSignature: text?.thoughtSignature }))).toBe(
+      'Thought signature is not valid.',
+    );
+  });
+
   it('of another simulator hold here too', async () => {
     const other = await startSimulator({ signatureBytes: 3000 });
     const { json } = await post(other, prompt('a fox', { responseModalities: ['IMAGE'] }));

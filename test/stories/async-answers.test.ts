@@ -8,6 +8,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { MB, pngOf, replyWith } from '../support/big-picture.ts';
 import { KEY, startGateway } from '../support/gateway.ts';
 import type { TestGateway } from '../support/gateway.ts';
+import { keepAloft } from '../support/pause.ts';
 import { collected, LATER, taskOf, whenIn } from '../support/tasks.ts';
 import { bodyOf } from '../support/wire.ts';
 import type { OpenAIError } from '../support/wire.ts';
@@ -20,7 +21,8 @@ let gateway: TestGateway;
 beforeAll(async () => {
   gateway = await startGateway({
     simulator: { signatureBytes: 64 },
-    config: { tasks: { bytesPerTenant: 13 * MB } },
+    // What is kept for conversations outlives a task: here only the task's own is looked for.
+    config: { tasks: { bytesPerTenant: 13 * MB }, retention: { signatureDays: 0 } },
     now: () => Date.now() + offset,
   });
 });
@@ -61,12 +63,13 @@ test('an answer that was purged says so, and so does its status', async () => {
 });
 
 test('answers of a tenant are bounded in bytes, with those to come; deleting them makes room', async () => {
-  gateway.simulator.settings.latencyMs = 1_500;
+  const land = keepAloft(gateway.simulator);
   const begun = [await begin(), await begin(), await begin()];
   expect(begun.map(({ status }) => status)).toEqual([202, 202, 202]);
   const refused = await begin();
   expect(refused.status).toBe(429);
   expect((await bodyOf<OpenAIError>(refused)).error.message).toContain('DELETE the tasks whose answers you have');
+  land();
   for (const each of begun) await whenIn(gateway, locationOf(each));
   // What they weigh is known now: it is less than was taken for granted.
   const next = await begin();
@@ -75,6 +78,31 @@ test('answers of a tenant are bounded in bytes, with those to come; deleting the
   for (const each of [...begun, next]) {
     const headers = { authorization: `Bearer ${KEY}` };
     expect((await fetch(gateway.url + locationOf(each), { method: 'DELETE', headers })).status).toBe(200);
+  }
+});
+
+test('an answer that could not be kept until it is collected is not begun, and costs nothing', async () => {
+  const full = await startGateway({
+    simulator: { signatureBytes: 64 },
+    config: { cache: { store: 'memory', memoryBytes: 16 * MB + 200_000 } },
+  });
+  try {
+    const ask = async (number: number): Promise<Response> =>
+      full.post(IMAGES, { prompt: `${prompt} ${number}`, image_size: '512' }, LATER);
+    const begun: string[] = [];
+    let reply = await ask(0);
+    for (let number = 1; reply.status === 202 && number < 100; number += 1) {
+      begun.push(locationOf(reply));
+      await whenIn(full, locationOf(reply));
+      reply = await ask(number);
+    }
+    expect([reply.status, reply.headers.get('x-should-retry')]).toEqual([503, 'false']);
+    expect((await bodyOf<OpenAIError>(reply)).error).toMatchObject({ code: 'no_room_for_tasks', param: 'Prefer' });
+    expect(full.simulator.calls).toHaveLength(begun.length);
+    // What was promised before is kept.
+    for (const location of begun) expect((await collected(full, location)).data).toHaveLength(1);
+  } finally {
+    await full.close();
   }
 });
 

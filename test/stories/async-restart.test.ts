@@ -1,9 +1,14 @@
+import { once } from 'node:events';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { request } from 'node:http';
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { startSimulator } from '../../src/simulator/server.ts';
 import type { Simulator } from '../../src/simulator/server.ts';
+import { keepAloft } from '../support/pause.ts';
 import { plantain } from '../support/plantain.ts';
 import { newDirectory, startProcess, writeConfig } from '../support/process.ts';
 import type { GatewayProcess } from '../support/process.ts';
@@ -32,7 +37,7 @@ async function start(directory: string, over: object = {}): Promise<GatewayProce
     tenants: [{ id: 'acme', keys: [{ key: KEY }] }],
     ...over,
   });
-  const gateway = await startProcess({ directory, args: ['--config', config], env: { VENDOR_KEY: UPSTREAM_KEY } });
+  const gateway = startProcess({ directory, args: ['--config', config], env: { VENDOR_KEY: UPSTREAM_KEY } });
   await gateway.ready();
   return gateway;
 }
@@ -108,15 +113,21 @@ test(
   async () => {
     const directory = newDirectory();
     const first = await start(directory);
-    simulator.settings.latencyMs = 3_000;
+    const land = keepAloft(simulator);
     const location = await begin(first);
-    const waiting = fetch(first.url + location, { headers: { authorization: `Bearer ${KEY}`, prefer: 'wait=60' } });
-    await expect.poll(() => simulator.calls.at(-1)?.answered).toBeNull();
-    // Until it is there, which nothing tells: a connection that was not accepted yet is reset.
-    await sleep(800);
+    const waiting = request(first.url + location, { headers: { authorization: `Bearer ${KEY}`, prefer: 'wait=60' } });
+    const answered = once(waiting, 'response');
+    const [socket] = (await once(waiting, 'socket')) as [Socket];
+    await once(socket, 'connect');
+    waiting.end();
+    await once(waiting, 'finish');
+    // A request behind it: by its answer the one that waits has been heard of, and will not be reset.
+    expect((await get(first, location)).status).toBe(200);
     first.kill('SIGTERM');
+    const [told] = (await answered) as [IncomingMessage];
     // Who waits for it is told at once how it stands, and comes back to the next.
-    expect((await taskOf(await waiting)).status).toBe('in_progress');
+    expect(JSON.parse(await text(told))).toMatchObject({ status: 'in_progress' });
+    land();
     expect(await first.ended).toBe(0);
     const second = await start(directory);
     const calls = simulator.calls.length;

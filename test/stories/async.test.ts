@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { KEY, OTHER_KEY, startGateway } from '../support/gateway.ts';
 import type { TestGateway } from '../support/gateway.ts';
 import { askAndHangUp } from '../support/hang-up.ts';
+import { keepAloft } from '../support/pause.ts';
 import { scraped, spentNanos } from '../support/scrape.ts';
 import { collected, LATER, taskOf, whenIn } from '../support/tasks.ts';
 import type { TaskReply } from '../support/tasks.ts';
@@ -49,6 +50,7 @@ const drop = (location: string, headers: Record<string, string> = {}): Promise<R
 describe('a request that would rather not wait', () => {
   test('gets a 202 and a task, which tells how far it is and then gives the very answer', async () => {
     const spent = await spentNanos(gateway);
+    const land = keepAloft(gateway.simulator);
     const begun = await begin(images({ n: 2, user: 'ada' }));
     expect(begun.status).toBe(202);
     expect(begun.headers.get('preference-applied')).toBe('respond-async');
@@ -65,6 +67,7 @@ describe('a request that would rather not wait', () => {
     expect(looked.headers.get('retry-after')).toBe('2');
     expect((await taskOf(looked)).status).toBe('in_progress');
     expect(await scraped(gateway, 'plantain_tasks_in_the_air')).toBe(1);
+    land();
 
     const reply = await whenIn(gateway, location);
     expect(reply.headers.get('retry-after')).toBeNull();
@@ -117,9 +120,10 @@ describe('a request that would rather not wait', () => {
     const inTime = await begin(images(), { prefer: 'respond-async, wait=15' });
     expect(inTime.status).toBe(200);
     expect((await bodyOf<ImagesReply>(inTime)).data).toHaveLength(1);
-    gateway.simulator.settings.latencyMs = 2_500;
+    const land = keepAloft(gateway.simulator);
     const late = await begin(images(), { prefer: 'wait=1, respond-async' });
     expect(late.status).toBe(202);
+    land();
     expect((await collected(gateway, late.headers.get('location') ?? '')).data).toHaveLength(1);
     expect(calls()).toBe(2);
   });
@@ -211,9 +215,9 @@ describe('a task', () => {
 
   test('is one for all repetitions of its request under an Idempotency-Key', async () => {
     const headers = { 'idempotency-key': 'later-1' };
-    const [one, other] = await Promise.all([begin(images(), headers), begin(images(), headers)]);
-    const location = one.headers.get('location') ?? '';
-    expect(other.headers.get('location')).toBe(location);
+    const all = await Promise.all(Array.from({ length: 6 }, () => begin(images(), headers)));
+    const location = all[0]!.headers.get('location') ?? '';
+    expect(all.map((reply) => reply.headers.get('location'))).toEqual(all.map(() => location));
     await whenIn(gateway, location);
     const again = await begin(images(), headers);
     expect(again.headers.get('location')).toBe(location);
@@ -236,7 +240,7 @@ describe('a task', () => {
 
   test('that is deleted in the air is cancelled, and charged as unknown; deleted again it is forgotten', async () => {
     const broken = await scraped(gateway, 'plantain_upstream_requests_total', { outcome: 'cancelled' });
-    gateway.simulator.settings.latencyMs = 5_000;
+    keepAloft(gateway.simulator);
     const location = (await begin()).headers.get('location') ?? '';
     await expect.poll(calls).toBe(1);
     const cancelled = await drop(location);
@@ -251,17 +255,19 @@ describe('a task', () => {
   });
 
   test('that is deleted while another caller waits for its picture takes nothing from it', async () => {
+    const land = keepAloft(gateway.simulator);
     const location = (await begin(images({ seed: 4 }))).headers.get('location') ?? '';
     await expect.poll(calls).toBe(1);
     const waiting = gateway.post(IMAGES, images({ seed: 4 }));
     await expect.poll(() => scraped(gateway, 'plantain_singleflight_waiters'), { interval: 5 }).toBeGreaterThan(0);
     expect((await taskOf(await drop(location))).status).toBe('cancelled');
+    land();
     expect((await waiting).status).toBe(200);
     expect(calls()).toBe(1);
   });
 
   test('is one of so many of its tenant at one time; the others have room of their own', async () => {
-    gateway.simulator.settings.latencyMs = 2_000;
+    const land = keepAloft(gateway.simulator);
     const begun = await Promise.all([1, 2, 3].map((seed) => begin(images({ seed }))));
     expect(begun.map(({ status }) => status)).toEqual([202, 202, 202]);
     const refused = await begin(images({ seed: 4 }));
@@ -269,6 +275,7 @@ describe('a task', () => {
     expect(refused.headers.get('retry-after')).toBe('5');
     expect((await bodyOf<OpenAIError>(refused)).error.message).toMatch(/^3 tasks of this tenant are in the air/);
     expect((await begin(images({ seed: 4 }), OTHER)).status).toBe(202);
+    land();
     for (const each of begun) await whenIn(gateway, each.headers.get('location') ?? '');
     expect(calls()).toBe(4);
     expect((await begin(images({ seed: 5 }))).status).toBe(202);

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, onTestFinished, test } from 'vitest';
 import { KEY, OTHER_KEY, startGateway } from '../support/gateway.ts';
 import type { TestGateway, TestGatewayOptions } from '../support/gateway.ts';
+import { ended, keepAloft } from '../support/pause.ts';
 import { scraped, spentNanos } from '../support/scrape.ts';
 import { bodyOf } from '../support/wire.ts';
 import type { ImagesReply, OpenAIError } from '../support/wire.ts';
@@ -53,12 +54,16 @@ describe('a cap of $1 and a hundred Pro pictures of $0.134 at once, in two diale
     ['the key', { tenants: [{ id: 'acme', keys: [{ key: KEY, creditUsd: 1 }] }] }, 'This key'],
     ['the whole gateway', { tenants: [tenant], budgets: [cap] }, 'The whole gateway'],
   ])('are seven, whoever has the cap: %s', async (_, config, whose) => {
-    const gateway = await start({ config: { models, images, ...config }, simulator: { latencyMs: 1_500 } });
+    const gateway = await start({ config: { models, images, ...config } });
     const generate = (index: number): Promise<Response> =>
       index % 2 === 0
         ? ask(gateway, KEY, { model: 'nano-banana-pro', image_size: '1K' })
         : gateway.post(PRO, { contents: [{ parts: [{ text: `native ${index}` }] }] });
-    const replies = await Promise.all(Array.from({ length: 100 }, (_, index) => generate(index)));
+    const land = keepAloft(gateway.simulator);
+    const asked = Array.from({ length: 100 }, (_, index) => generate(index));
+    await expect.poll(ended(asked)).toBe(93);
+    land();
+    const replies = await Promise.all(asked);
     expect(statusesOf(replies)).toEqual({ 200: 7, 429: 93 });
     for (const reply of replies.filter(({ status }) => status === 429)) {
       expect(reply.headers.get('x-should-retry')).toBe('true');
@@ -67,7 +72,6 @@ describe('a cap of $1 and a hundred Pro pictures of $0.134 at once, in two diale
     const denied = (reason: string): Promise<number> => scraped(gateway, 'plantain_budget_denied_total', { reason });
     expect([await denied('budget_reserved'), await denied('budget_exhausted')]).toEqual([93, 0]);
 
-    gateway.simulator.settings.latencyMs = 0;
     const after = await Promise.all([generate(100), generate(101)]);
     expect(after.map(({ status, headers }) => [status, headers.get('x-should-retry')])).toEqual([
       [429, 'false'],
@@ -118,10 +122,12 @@ describe('budgets at several levels', () => {
   });
 
   test('are gauges with their limits, what is spent and what is held; nobody else’s label is a stranger', async () => {
-    const gateway = await start({ config, simulator: { latencyMs: 500 } });
+    const gateway = await start({ config });
+    const land = keepAloft(gateway.simulator);
     const drawing = ask(gateway);
     await expect.poll(() => gauge(gateway, 'held', 'key')).toBe(0.05);
     expect(await gauge(gateway, 'held', 'everything')).toBe(0.05);
+    land();
     await drawing;
     expect([await gauge(gateway, 'held', 'key'), await gauge(gateway, 'spent', 'key')]).toEqual([0, 0.05]);
     const text = await (await fetch(`${gateway.operationsUrl}/metrics`)).text();
@@ -162,13 +168,14 @@ describe('a key', () => {
     const keys = [{ key: KEY, expires: '2026-11-22T12:00:01Z' }];
     const gateway = await start({
       config: { tenants: [{ id: 'acme', keys, budgets: [{ limitUsd: 1, per: 'day' }] }] },
-      simulator: { latencyMs: 300 },
       now: () => now,
     });
+    const land = keepAloft(gateway.simulator);
     const drawing = ask(gateway);
     await expect.poll(() => gauge(gateway, 'held', 'tenant')).toBe(0.05);
     now += 5_000;
     expect((await ask(gateway)).status).toBe(401);
+    land();
     expect((await drawing).status).toBe(200);
     expect(await gauge(gateway, 'spent', 'tenant')).toBe(0.05);
   });
@@ -191,14 +198,16 @@ test('what is begun before the month ends is charged to it; a clock that goes ba
   const budgets = [{ limitUsd: 0.05, per: 'month', timeZone: 'Europe/Berlin' }];
   const gateway = await start({
     config: { tenants: [{ id: 'acme', keys: [{ key: KEY }], budgets }] },
-    simulator: { latencyMs: 400 },
     now: () => now,
   });
+  const land = keepAloft(gateway.simulator);
   const november = ask(gateway);
   await expect.poll(() => gauge(gateway, 'held', 'tenant')).toBe(0.05);
   now += 200;
   expect(await gauge(gateway, 'held', 'tenant')).toBe(0);
   const december = ask(gateway);
+  await expect.poll(() => gateway.simulator.calls.length).toBe(2);
+  land();
   expect([(await november).status, (await december).status]).toEqual([200, 200]);
   expect(await gauge(gateway, 'spent', 'tenant')).toBe(0.05);
   expect(await messageOf(await ask(gateway))).toContain('begins anew at 2026-12-31T23:00:00.000Z');

@@ -2,6 +2,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { encodePixels } from '../../src/image/rendition.ts';
 import { KEY, OTHER_KEY, startGateway } from '../support/gateway.ts';
 import type { TestGateway, TestGatewayOptions } from '../support/gateway.ts';
+import { ended, keepAloft } from '../support/pause.ts';
 import { scraped, spentNanos } from '../support/scrape.ts';
 import { bodyOf } from '../support/wire.ts';
 import type { GoogleError, OpenAIError } from '../support/wire.ts';
@@ -40,18 +41,28 @@ const statusesOf = (replies: readonly Response[]): Record<string, number> =>
       .map(([status, all]) => [status, all.length]),
   );
 
-const askFor = (gateway: TestGateway, count: number, body: Record<string, unknown> = {}): Promise<Response[]> =>
-  Promise.all(
-    Array.from({ length: count }, (_, index) =>
-      gateway.post(IMAGES, { prompt: `number ${index + 10}`, ...SMALL, ...body }),
-    ),
+const begin = (gateway: TestGateway, count: number, body: Record<string, unknown> = {}): Promise<Response>[] =>
+  Array.from({ length: count }, (_, index) =>
+    gateway.post(IMAGES, { prompt: `number ${index + 10}`, ...SMALL, ...body }),
   );
+const askFor = (...of: Parameters<typeof begin>): Promise<Response[]> => Promise.all(begin(...of));
+
+/** None of them is drawn before all have been admitted or refused. */
+async function askForAtOnce(gateway: TestGateway, count: number): Promise<Response[]> {
+  const calls = gateway.simulator.calls.length;
+  const land = keepAloft(gateway.simulator);
+  const asked = begin(gateway, count);
+  const refused = ended(asked);
+  await expect.poll(() => gateway.simulator.calls.length - calls + refused()).toBe(count);
+  land();
+  return Promise.all(asked);
+}
 
 describe('a budget', () => {
   test('admits exactly what it covers at once, and what was refused for want of time may come again', async () => {
     const config = withBudgets({ limitUsd: 0.32, per: 'day' });
-    const gateway = await start({ config, simulator: { latencyMs: 400 } });
-    const replies = await askFor(gateway, 20);
+    const gateway = await start({ config });
+    const replies = await askForAtOnce(gateway, 20);
     expect(statusesOf(replies)).toEqual({ 200: 6, 429: 14 });
     expect(gateway.simulator.calls).toHaveLength(6);
     expect(await spentNanos(gateway, 'acme')).toBe(300_000_000);
@@ -102,8 +113,8 @@ describe('a budget', () => {
   test('is free again to the last cent of what was held and not spent', async () => {
     const limitUsd = 1;
     const config = { ...AT_GOOGLES_PRICE, ...withBudgets({ limitUsd, per: 'day' }) };
-    const gateway = await start({ config, upstream: GOOGLE, simulator: { latencyMs: 1_000 } });
-    const refused = await askFor(gateway, 30);
+    const gateway = await start({ config, upstream: GOOGLE });
+    const refused = await askForAtOnce(gateway, 30);
     const message = await Promise.all(
       refused
         .filter(({ status }) => status === 429)
@@ -114,7 +125,7 @@ describe('a budget', () => {
     // What each of them left over makes room for more, and no more than fits.
     for (let round = 0; round < 3; round += 1) {
       const left = limitUsd - (await spentNanos(gateway)) / 1e9;
-      expect(statusesOf(await askFor(gateway, 30))[200] ?? 0).toBe(Math.floor(left / worst));
+      expect(statusesOf(await askForAtOnce(gateway, 30))[200] ?? 0).toBe(Math.floor(left / worst));
     }
     expect(await spentNanos(gateway)).toBeLessThanOrEqual(limitUsd * 1e9);
     expect(await spentNanos(gateway)).toBe(gateway.simulator.bill.totalNanoUsd);
@@ -122,7 +133,7 @@ describe('a budget', () => {
 
   test('pays nothing for what was refused, all that was held for what was lost, and words at their price', async () => {
     const config = { ...AT_GOOGLES_PRICE, ...withBudgets({ limitUsd: 100, per: 'day' }) };
-    const gateway = await start({ config, upstream: { ...GOOGLE, answerWithinMs: 500, abandonAfterMs: 500 } });
+    const gateway = await start({ config, upstream: { ...GOOGLE, answerWithinMs: 2_000, abandonAfterMs: 2_000 } });
     const costOf = async (fault: Parameters<typeof gateway.simulator.rule>[0]['fault']): Promise<number> => {
       const before = await spentNanos(gateway);
       gateway.simulator.rule({ fault, times: 1 });

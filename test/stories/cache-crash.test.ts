@@ -21,7 +21,7 @@ beforeAll(async () => {
 afterAll(() => simulator.close());
 
 async function start(directory: string): Promise<GatewayProcess> {
-  const gateway = await startProcess({ directory, args: ['--config', 'my.yaml'], env: { VENDOR_KEY: UPSTREAM_KEY } });
+  const gateway = startProcess({ directory, args: ['--config', 'my.yaml'], env: { VENDOR_KEY: UPSTREAM_KEY } });
   await gateway.ready();
   return gateway;
 }
@@ -117,7 +117,7 @@ test(
     const gateway = await start(directory);
     // The sweep begins some seconds after the start.
     await expect
-      .poll(() => files(directory, 'blobs').toSorted(), { timeout: 30_000, interval: 200 })
+      .poll(() => files(directory, 'blobs').toSorted(), { interval: 200 })
       .toEqual(catalogued(directory).toSorted());
     expect(files(directory, 'tmp')).toEqual([]);
     gateway.kill('SIGTERM');

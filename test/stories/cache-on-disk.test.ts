@@ -104,8 +104,11 @@ describe('a restart', () => {
 });
 
 describe('what is left on disk', () => {
+  // Of answers; what is kept for conversations has stories of its own.
+  const config = { retention: { signatureDays: 0 } };
+
   test('is nothing of a request with no-store, nor of a bypass, nor of what is made of their pictures', async () => {
-    const gateway = await start({});
+    const gateway = await start({ config });
     const answers = await Promise.all([
       gateway.post(IMAGES, images('unkept'), { 'cache-control': 'no-store' }),
       gateway.post(IMAGES, images('unkept', { output_format: 'webp' }), { 'cache-control': 'no-store' }),
@@ -117,7 +120,7 @@ describe('what is left on disk', () => {
   });
 
   test('is counted for its scope, renditions too, and gone for it alone when it is purged', async () => {
-    const gateway = await start({});
+    const gateway = await start({ config });
     const webp = images('a fox', { output_format: 'webp' });
     const first = await gateway.post(IMAGES, webp);
     const second = await gateway.post(IMAGES, webp, OTHER);
@@ -125,7 +128,7 @@ describe('what is left on disk', () => {
     const model = 'gemini-3.1-flash-image';
     // What memory has kept is written to disk behind the answer.
     await expect
-      .poll(() => gateway.cache.stats(), { timeout: 10_000 })
+      .poll(() => gateway.cache.stats())
       .toMatchObject([
         { scope: 'acme', model, entries: 2 },
         { scope: 'globex', model, entries: 2 },
@@ -138,11 +141,11 @@ describe('what is left on disk', () => {
 
   test('is a rendition under the digest of its own bytes, found again without being made anew', async () => {
     const directory = newDirectory();
-    const before = await start({ directory });
+    const before = await start({ directory, config });
     const webp = images('a fox', { output_format: 'webp' });
     const picture = await pictureOf(await before.post(IMAGES, webp));
     await before.close();
-    const after = await start({ directory });
+    const after = await start({ directory, config });
     expect(await pictureOf(await after.post(IMAGES, webp))).toBe(picture);
     const [standing] = await after.cache.stats();
     expect(standing).toMatchObject({ entries: 2, hits: 2 });

@@ -73,7 +73,7 @@ class Victim {
       tenants: [{ id: 'acme', keys: [{ key: KEY }], budgets: [{ limitUsd: 1_000, per: 'total' }] }],
     });
     const directory = this.#directory;
-    this.#gateway = await startProcess({ directory, args: ['--config', config], env: { VENDOR_KEY: UPSTREAM_KEY } });
+    this.#gateway = startProcess({ directory, args: ['--config', config], env: { VENDOR_KEY: UPSTREAM_KEY } });
     await this.#gateway.ready();
   }
 
@@ -128,7 +128,7 @@ class Victim {
   }
 
   query(sql: string, ...words: readonly string[]): readonly Readonly<Record<string, unknown>>[] {
-    const db = new DatabaseSync(this.#ledger, { readOnly: true, timeout: 5_000 });
+    const db = new DatabaseSync(this.#ledger, { readOnly: true, timeout: 60_000 });
     try {
       return db.prepare(sql).all(...words);
     } finally {
@@ -143,7 +143,7 @@ class Victim {
 
   /** From now on nothing can be written to the ledger, until the function is called. */
   freeze(): () => void {
-    const stranger = new DatabaseSync(this.#ledger, { timeout: 5_000 });
+    const stranger = new DatabaseSync(this.#ledger, { timeout: 60_000 });
     stranger.exec('BEGIN IMMEDIATE');
     return () => stranger.close();
   }

@@ -1,144 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { checkPicture } from '../../src/image/picture.ts';
 import type { Fault } from '../../src/simulator/faults.ts';
+import { BUSY, OUTCOMES, SLOW, TIMED_OUT } from '../support/fault-outcomes.ts';
+import type { Outcome } from '../support/fault-outcomes.ts';
 import { startGateway, UPSTREAM_KEY } from '../support/gateway.ts';
 import type { TestGateway } from '../support/gateway.ts';
 import { spentNanos } from '../support/scrape.ts';
 import { bodyOf } from '../support/wire.ts';
 import type { GoogleError, ImagesReply, NativeReply, OpenAIError } from '../support/wire.ts';
-
-/** What becomes of a call whose upstream misbehaves. */
-interface Outcome {
-  /** Statuses for callers of the images dialect and for native ones, who read the vendor's own words where it spoke. */
-  readonly images: number;
-  readonly native: number;
-  /** The error's code in the images dialect. */
-  readonly code: string | null;
-  /** What `x-should-retry` says; null where there is no error. */
-  readonly retry: boolean | null;
-  /** free: no charge, no bill. billed: the charge is the bill. unknown: charged in full, whatever the bill. */
-  readonly money: 'free' | 'billed' | 'unknown';
-  readonly warns?: true;
-}
-
-const drawn: Outcome = { images: 200, native: 200, code: null, retry: null, money: 'billed' };
-const busy: Outcome = { images: 503, native: 503, code: 'upstream_busy', retry: true, money: 'free' };
-const overloaded: Outcome = { ...busy, code: 'upstream_capacity' };
-const quota: Outcome = { images: 503, native: 503, code: 'upstream_quota', retry: false, money: 'free' };
-const ourTrouble = (code: string): Outcome => ({ ...busy, code });
-const failed: Outcome = { images: 502, native: 502, code: 'upstream_failed', retry: false, money: 'free' };
-const refusedByVendor: Outcome = { ...failed, native: 500, retry: true };
-const lost: Outcome = { ...failed, money: 'unknown' };
-const shapeless: Outcome = { ...lost, code: 'upstream_bad_response' };
-const brokenPicture: Outcome = { ...failed, money: 'billed' };
-const timedOut: Outcome = { images: 504, native: 504, code: 'upstream_timeout', retry: false, money: 'free' };
-const blocked: Outcome = { images: 400, native: 200, code: 'moderation_blocked', retry: false, money: 'free' };
-const noImage: Outcome = { images: 422, native: 200, code: 'no_image', retry: false, money: 'billed' };
-
-const OUTCOMES: Readonly<Record<Exclude<Fault, Slow>, Outcome>> = {
-  'rate-limit': busy,
-  'daily-quota': quota,
-  'limit-zero': quota,
-  'capacity-429': overloaded,
-  overloaded,
-  internal: refusedByVendor,
-  deadline: timedOut,
-  cancelled: timedOut,
-  unauthorized: ourTrouble('upstream_credentials'),
-  'key-invalid': ourTrouble('upstream_credentials'),
-  forbidden: ourTrouble('upstream_credentials'),
-  'service-disabled': ourTrouble('upstream_credentials'),
-  'model-gone': ourTrouble('upstream_model'),
-  'reseller-error': ourTrouble('upstream_model'),
-  location: ourTrouble('upstream_location'),
-  'too-large': { images: 413, native: 413, code: 'request_too_large', retry: false, money: 'free' },
-  'bad-gateway-html': failed,
-  'error-array': overloaded,
-  'error-200': refusedByVendor,
-  'empty-error': failed,
-  'empty-204': failed,
-  redirect: failed,
-  'html-200': lost,
-  'empty-200': lost,
-  'gzip-bomb': lost,
-
-  'no-image': noImage,
-  'no-image-text': noImage,
-  'drafts-only': noImage,
-  'empty-content': noImage,
-  'max-tokens': noImage,
-  'image-safety': blocked,
-  'image-prohibited': blocked,
-  'image-recitation': blocked,
-  'image-other': { ...noImage, money: 'free' },
-  safety: blocked,
-  'prohibited-content': blocked,
-  recitation: blocked,
-  blocklist: blocked,
-  spii: blocked,
-  language: noImage,
-  other: noImage,
-  'malformed-response': noImage,
-  'unknown-reason': noImage,
-  'blocked-safety': blocked,
-  'blocked-prohibited': blocked,
-  'blocked-blocklist': blocked,
-  'blocked-image-safety': blocked,
-  'blocked-model-armor': blocked,
-  'blocked-jailbreak': blocked,
-  'blocked-other': blocked,
-  'high-usage': drawn,
-
-  'broken-picture': brokenPicture,
-  'truncated-picture': brokenPicture,
-  'wrong-mime': drawn,
-  polyglot: drawn,
-  'not-a-picture': brokenPicture,
-  'bad-base64': brokenPicture,
-  'empty-picture': noImage,
-  'picture-bomb': brokenPicture,
-  'tiny-dimensions': { ...drawn, warns: true },
-  'wrong-ratio': { ...drawn, warns: true },
-  'two-pictures': drawn,
-  'no-signature': drawn,
-
-  'bad-json': lost,
-  'trailing-garbage': lost,
-  nan: lost,
-  'huge-number': drawn,
-  'duplicate-keys': shapeless,
-  deep: lost,
-  'lone-surrogate': drawn,
-  'invalid-utf8': lost,
-  'wrong-shape': shapeless,
-  'no-candidates': shapeless,
-  'empty-object': shapeless,
-  'missing-content': noImage,
-  'null-parts': noImage,
-  'empty-parts': noImage,
-  'missing-usage': { ...drawn, money: 'unknown' },
-  'absurd-usage': { ...drawn, money: 'unknown' },
-
-  'truncate-length': lost,
-  'truncate-chunked': lost,
-  'truncate-close': lost,
-  reset: lost,
-  hangup: lost,
-  huge: lost,
-  'wrong-content-type': drawn,
-  'big-headers': lost,
-  'double-length': lost,
-  'short-length': lost,
-  'bare-cr': lost,
-  garbage: lost,
-  'extra-response': drawn,
-  gzip: lost,
-  'stacked-encodings': lost,
-};
-
-/** Those that only a deadline ends. */
-const SLOW = ['slow', 'slow-headers', 'stall-body'] as const satisfies Fault[];
-type Slow = (typeof SLOW)[number];
 
 const PATHS = { images: '/v1/images/generations', native: '/v1beta/models/gemini-3.1-flash-image:generateContent' };
 type Kind = keyof typeof PATHS;
@@ -262,7 +131,7 @@ describe('an upstream that keeps its caller waiting', () => {
       const body = bodyFor(kind, `${fault}, ${kind}`, false);
       const reply = await gateway.post(PATHS[kind], body);
       const text = await reply.clone().text();
-      await expectAnswer(reply, kind, { ...timedOut, money: 'unknown' });
+      await expectAnswer(reply, kind, { ...TIMED_OUT, money: 'unknown' });
       expectNothingSecret(gateway, reply.headers, text);
       expect(await spentNanos(gateway)).toBeGreaterThan(before);
       await expectWholePicture(await gateway.post(PATHS[kind], body), kind);
@@ -282,7 +151,7 @@ test('an upstream that nobody reaches costs nothing, and says when to come back'
     for (const kind of KINDS) {
       const reply = await gateway.post(PATHS[kind], bodyFor(kind, 'nobody', false));
       const text = await reply.clone().text();
-      await expectAnswer(reply, kind, { ...busy, code: 'unavailable' });
+      await expectAnswer(reply, kind, { ...BUSY, code: 'unavailable' });
       expectNothingSecret(gateway, reply.headers, text);
     }
     expect(await spentNanos(gateway)).toBe(0);

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { KEY, OTHER_KEY, startGateway } from '../support/gateway.ts';
 import type { TestGateway } from '../support/gateway.ts';
 import { askAndHangUp } from '../support/hang-up.ts';
+import { keepAloft } from '../support/pause.ts';
 import { scraped } from '../support/scrape.ts';
 import { bodyOf } from '../support/wire.ts';
 import type { OpenAIError } from '../support/wire.ts';
@@ -39,7 +40,7 @@ beforeAll(async () => {
       ],
     },
   });
-  ledger = new DatabaseSync(join(gateway.directory, 'ledger.db'), { readOnly: true, timeout: 5_000 });
+  ledger = new DatabaseSync(join(gateway.directory, 'ledger.db'), { readOnly: true, timeout: 60_000 });
 });
 afterAll(async () => {
   ledger.close();
@@ -89,11 +90,13 @@ async function askUntil(signal: AbortSignal, body: object, key: string): Promise
 
 describe('a tenant whose pictures are cancelled when nobody waits for them', () => {
   test('is charged as unknown for the one it hung up on, and the call is broken off', async () => {
+    const land = keepAloft(gateway.simulator);
     await askAndHangUp(gateway, IMAGES, images(), { headers: OTHER });
     await expect.poll(() => rowsOf()).toEqual({ 'settled unknown': { count: 1, nanos: COST } });
     expect(await scraped(gateway, 'plantain_upstream_requests_total', { outcome: 'cancelled' })).toBeGreaterThan(0);
     expect(await scraped(gateway, 'plantain_upstream_inflight')).toBe(0);
     await expect.poll(() => gateway.logged()).toMatch(/"outcome":"upstream_failed".*"code":"cancelled".*"status":499/);
+    land();
     const again = await gateway.post(IMAGES, images(), OTHER);
     expect(again.headers.get('x-plantain-cost-usd')).toBe('0.058');
     expect(callsOf()).toHaveLength(2);
@@ -102,12 +105,14 @@ describe('a tenant whose pictures are cancelled when nobody waits for them', () 
   test('has its picture drawn to the end while somebody is still aboard', async () => {
     const body = images({ seed: 5 });
     const left = new AbortController();
+    const land = keepAloft(gateway.simulator);
     const leader = askUntil(left.signal, body, OTHER_KEY);
     await expect.poll(() => callsOf().length, { interval: 5 }).toBe(1);
     const waiting = gateway.post(IMAGES, body, OTHER);
     await expect.poll(() => scraped(gateway, 'plantain_singleflight_waiters'), { interval: 5 }).toBe(1);
     left.abort();
     await leader;
+    land();
     const reply = await waiting;
     expect(reply.status).toBe(200);
     expect(callsOf()).toHaveLength(1);
@@ -116,8 +121,10 @@ describe('a tenant whose pictures are cancelled when nobody waits for them', () 
 
   test('gets what it was told to come back for: a 504 is a promise', async () => {
     const body = images({ image_size: '1K' });
+    const land = keepAloft(gateway.simulator);
     const late = await gateway.post(IMAGES, body, OTHER);
     expect(late.status).toBe(504);
+    land();
     expect(late.headers.get('retry-after')).toBe('5');
     await expect.poll(() => rowsOf()).toEqual({ 'settled ok': { count: 1, nanos: COST } });
     const collected = await gateway.post(IMAGES, body, OTHER);
@@ -127,6 +134,7 @@ describe('a tenant whose pictures are cancelled when nobody waits for them', () 
   });
 
   test('pays for nothing of several pictures that was not sent, and for each that was', async () => {
+    keepAloft(gateway.simulator);
     await askAndHangUp(gateway, IMAGES, images({ n: 3 }), { headers: OTHER, calls: 3 });
     await expect.poll(() => rowsOf()).toEqual({ 'settled unknown': { count: 3, nanos: 3 * COST } });
   });
@@ -135,13 +143,13 @@ describe('a tenant whose pictures are cancelled when nobody waits for them', () 
 test('what a tenant says of it wins over its model, and a model over the rest', async () => {
   await askAndHangUp(gateway, IMAGES, images({ user: 'flash' }));
   await expect.poll(() => rowsOf('flash')).toEqual({ 'settled ok': { count: 1, nanos: COST } });
-  gateway.simulator.settings.latencyMs = 2_000;
+  keepAloft(gateway.simulator);
   await askAndHangUp(gateway, IMAGES, images({ user: 'pro', model: 'gemini-3-pro-image', image_size: '2K' }));
   await expect.poll(() => rowsOf('pro')).toEqual({ 'settled unknown': { count: 1, nanos: COST } });
 });
 
 test('a tenant whose clients leave many pictures behind gets no new ones until these have landed; others do, and so do those who come back', async () => {
-  gateway.simulator.settings.latencyMs = 2_000;
+  const land = keepAloft(gateway.simulator);
   const left = [1, 2, 3].map((seed) => images({ seed }));
   for (const body of left) await askAndHangUp(gateway, IMAGES, body);
   expect(await scraped(gateway, 'plantain_singleflight_detached')).toBe(3);
@@ -151,6 +159,7 @@ test('a tenant whose clients leave many pictures behind gets no new ones until t
   expect(refused.headers.get('retry-after')).toBe('5');
   expect((await bodyOf<OpenAIError>(refused)).error.message).toMatch(/^3 pictures are being drawn .* nobody waits for/);
   const back = left.map((body) => gateway.post(IMAGES, body));
+  land();
   expect((await gateway.post(IMAGES, images({ seed: 4 }), OTHER)).status).toBe(200);
   expect((await Promise.all(back)).map(({ status }) => status)).toEqual([200, 200, 200]);
   expect((await gateway.post(IMAGES, images({ seed: 4 }))).status).toBe(200);
@@ -179,16 +188,14 @@ test('whoever hangs up whenever, the ledger is the bill but for what is marked u
         await askUntil(gone.signal, body, cancels ? OTHER_KEY : KEY);
       }),
     );
-    await expect.poll(() => scraped(gateway, 'plantain_singleflight_flights'), { timeout: 10_000 }).toBe(0);
-    await expect
-      .poll(() => Object.keys(rowsOf(text)).filter((row) => row.startsWith('held')), { timeout: 10_000 })
-      .toEqual([]);
+    await expect.poll(() => scraped(gateway, 'plantain_singleflight_flights')).toBe(0);
+    await expect.poll(() => Object.keys(rowsOf(text)).filter((row) => row.startsWith('held'))).toEqual([]);
     // The vendor draws what was broken off, and bills it.
     const unbilled = (): number => {
       const billed = new Set(gateway.simulator.bill.entries.map(({ call }) => call));
       return callsOf(text).filter((call) => !billed.has(call)).length;
     };
-    await expect.poll(unbilled, { timeout: 10_000 }).toBe(0);
+    await expect.poll(unbilled).toBe(0);
 
     const rows = rowsOf(text);
     const known = rows['settled ok']?.nanos ?? 0;

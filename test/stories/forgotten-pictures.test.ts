@@ -13,7 +13,7 @@ withRedis('the pictures of a tenant that is forgotten', () => {
   afterAll(() => redis.close());
 
   const tell = (fleet: Fleet, index: number, method: string, path: string, body?: unknown) =>
-    admin(fleet.adminUrls[index]!, method, `/admin${path}`, body);
+    admin(fleet.gateways[index]!.adminUrl, method, `/admin${path}`, body);
 
   /** The scopes in which an instance keeps something. */
   async function scopes(fleet: Fleet, index: number): Promise<readonly string[]> {
@@ -33,7 +33,7 @@ withRedis('the pictures of a tenant that is forgotten', () => {
 
   test('go from the disks of all instances: of those that run, and of one that hears of it when it is started', async () => {
     const fleet = await startFleet({ redis: redis.url, instances: 3 });
-    const poll = (what: () => unknown) => expect.poll(what, { timeout: 20_000, interval: 100 });
+    const poll = (what: () => unknown) => expect.poll(what, { interval: 100 });
     const settings = { id: 'globex', cache: { scope: 'globex-pictures' } };
     expect((await tell(fleet, 0, 'POST', '/tenants', settings)).status).toBe(201);
     const key = String((await tell(fleet, 0, 'POST', '/keys', { tenant: 'globex' })).body['key']);

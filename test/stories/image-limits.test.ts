@@ -4,6 +4,7 @@ import type { Fault } from '../../src/simulator/faults.ts';
 import { KEY, OTHER_KEY } from '../support/gateway.ts';
 import { askAndHangUp } from '../support/hang-up.ts';
 import { atOnce, decisions, startLimited, statusesOf } from '../support/limited.ts';
+import { keepAloft } from '../support/pause.ts';
 import { scraped, spentNanos } from '../support/scrape.ts';
 import { bodyOf } from '../support/wire.ts';
 import type { OpenAIError } from '../support/wire.ts';
@@ -14,7 +15,9 @@ const SMALL = { image_size: '512' };
 
 describe('pictures a minute', () => {
   test('are exact when a hundred come at once, and hits, joins and refusals of them are free', async () => {
-    const gateway = await startLimited({ imagesPerMinute: 12 }, { simulator: { latencyMs: 100 } });
+    // However long a hundred take: a minute's pictures come back one by one.
+    const now = Date.now();
+    const gateway = await startLimited({ imagesPerMinute: 12 }, { simulator: { latencyMs: 100 }, now: () => now });
     const replies = await atOnce(100, (index) =>
       gateway.post(IMAGES, { prompt: `number ${index % 50}`, seed: 1, n: 2, ...SMALL }),
     );
@@ -59,12 +62,16 @@ describe('pictures a minute', () => {
 
 describe('pictures in the air', () => {
   test('are exact when a hundred come at once', async () => {
-    const gateway = await startLimited({ concurrentImages: 7 }, { simulator: { latencyMs: 1_500 } });
-    const replies = await atOnce(100, (index) =>
+    const gateway = await startLimited({ concurrentImages: 7 });
+    const land = keepAloft(gateway.simulator);
+    const asked = atOnce(100, (index) =>
       index % 2 === 0
         ? gateway.post(IMAGES, { prompt: `number ${index}`, ...SMALL })
         : gateway.post(NATIVE, { contents: [{ parts: [{ text: `number ${index}` }] }] }),
     );
+    await expect.poll(() => decisions(gateway, 'concurrent_images', 'denied')).toBe(93);
+    land();
+    const replies = await asked;
     expect(statusesOf(replies)).toEqual({ 200: 7, 429: 93 });
     const refused = replies.find(({ status }) => status === 429);
     expect(refused?.headers.get('retry-after')).toBe('5');
@@ -74,7 +81,7 @@ describe('pictures in the air', () => {
   test('never leak a place, whatever becomes of a picture', async () => {
     const gateway = await startLimited(
       { concurrentImages: 2 },
-      { upstream: { answerWithinMs: 250, abandonAfterMs: 250 } },
+      { upstream: { answerWithinMs: { '512': 1_000, '1K': 20_000 }, abandonAfterMs: { '512': 1_000, '1K': 20_000 } } },
     );
     for (const fault of Object.keys(FAULTS) as Fault[]) {
       gateway.simulator.rule({ fault });
@@ -83,15 +90,17 @@ describe('pictures in the air', () => {
       expect(reply.status, fault).not.toBe(429);
       gateway.simulator.clearRules();
     }
-    expect((await gateway.post(IMAGES, { prompt: 'two', n: 2, ...SMALL })).status).toBe(200);
+    expect((await gateway.post(IMAGES, { prompt: 'two', n: 2, image_size: '1K' })).status).toBe(200);
     expect(await decisions(gateway, 'concurrent_images', 'denied')).toBe(0);
   });
 
   test('are in the air until they land, not until their caller hangs up', async () => {
-    const gateway = await startLimited({ concurrentImages: 1 }, { simulator: { latencyMs: 1_000 } });
+    const gateway = await startLimited({ concurrentImages: 1 });
+    const land = keepAloft(gateway.simulator);
     await askAndHangUp(gateway, IMAGES, { prompt: 'left behind', ...SMALL });
     expect((await gateway.post(IMAGES, { prompt: 'another', ...SMALL })).status).toBe(429);
-    await expect.poll(() => scraped(gateway, 'plantain_singleflight_flights'), { timeout: 5_000 }).toBe(0);
+    land();
+    await expect.poll(() => scraped(gateway, 'plantain_singleflight_flights')).toBe(0);
     expect((await gateway.post(IMAGES, { prompt: 'another', ...SMALL })).status).toBe(200);
   });
 

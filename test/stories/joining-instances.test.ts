@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { KEY, OTHER_KEY, startGateway } from '../support/gateway.ts';
 import type { TestGateway } from '../support/gateway.ts';
+import { keepAloft } from '../support/pause.ts';
 import { startRedis, withRedis } from '../support/redis.ts';
 import type { RedisServer } from '../support/redis.ts';
 import { scraped, spentNanos } from '../support/scrape.ts';
@@ -80,6 +81,10 @@ withRedis('two gateways with one cache in Redis', () => {
     return simulator.calls.filter(({ promptDigest }) => promptDigest === digest).length;
   };
   const calls = (count: number): Promise<unknown> => expect.poll(() => callsOf(prompt)).toBe(count);
+  const aboard = (gateway: TestGateway, flights: number, waiters = 0): Promise<unknown> =>
+    expect
+      .poll(() => Promise.all(['flights', 'waiters'].map((what) => scraped(gateway, `plantain_singleflight_${what}`))))
+      .toEqual([flights, waiters]);
   const spentOf = async (tenant: string): Promise<number> =>
     (await spentNanos(one, tenant)) + (await spentNanos(two, tenant));
 
@@ -97,10 +102,14 @@ withRedis('two gateways with one cache in Redis', () => {
   });
 
   test('who waited for the other instance is told so, and counted', async () => {
+    const land = keepAloft(one.simulator);
     const first = one.post(IMAGES, images(prompt));
     await calls(1);
     const joins = await scraped(two, 'plantain_joined_total', { where: 'instance' });
-    const [second, third] = await Promise.all([two.post(IMAGES, images(prompt)), two.post(IMAGES, images(prompt))]);
+    const waiting = Promise.all([two.post(IMAGES, images(prompt)), two.post(IMAGES, images(prompt))]);
+    await aboard(two, 1, 1);
+    land();
+    const [second, third] = await waiting;
     for (const reply of [second, third]) {
       expect(reply.headers.get('cache-status')).toMatch(/^Plantain; fwd=miss; stored; collapsed/);
       expect(reply.headers.get('x-plantain-cost-usd')).toBe('0');
@@ -112,12 +121,13 @@ withRedis('two gateways with one cache in Redis', () => {
   });
 
   test('of several pictures in one request, what another instance draws does not hold up the rest', async () => {
-    one.simulator.settings.latencyMs = 1_000;
+    const land = keepAloft(one.simulator);
     const first = one.post(IMAGES, images(prompt));
     await calls(1);
     const three = two.post(IMAGES, images(prompt, { n: 3 }));
     await calls(3);
-    expect(await scraped(two, 'plantain_singleflight_flights')).toBe(3);
+    await aboard(two, 3);
+    land();
     const pictures = (await bodyOf<ImagesReply>(await three)).data.map(({ b64_json }) => b64_json);
     expect(pictures[0]).toBe(await pictureOf(await first));
     expect(new Set(pictures).size).toBe(3);
@@ -125,20 +135,20 @@ withRedis('two gateways with one cache in Redis', () => {
   });
 
   test('two tenants never wait for each other, whatever they ask', async () => {
+    const land = keepAloft(one.simulator);
     const mine = one.post(IMAGES, images(prompt));
     await calls(1);
     const theirs = two.post(IMAGES, images(prompt), OTHER);
     await calls(2);
+    land();
     expect((await theirs).headers.get('cache-status')).toMatch(/^Plantain; fwd=miss; stored/);
     await pictureOf(await mine);
   });
 
   test('who waits for the other instance may hang up, and has the picture when it comes back', async () => {
-    one.simulator.settings.latencyMs = 1_000;
+    const land = keepAloft(one.simulator);
     const first = one.post(IMAGES, images(prompt));
     await calls(1);
-    const aloft = (count: number): Promise<unknown> =>
-      expect.poll(() => scraped(two, 'plantain_singleflight_flights')).toBe(count);
     const hangUp = new AbortController();
     const second = fetch(`${two.url}${IMAGES}`, {
       method: 'POST',
@@ -146,20 +156,58 @@ withRedis('two gateways with one cache in Redis', () => {
       body: JSON.stringify(images(prompt)),
       signal: hangUp.signal,
     });
-    await aloft(1);
+    await aboard(two, 1);
     hangUp.abort();
     await expect(second).rejects.toThrow();
-    await aloft(0);
+    await aboard(two, 0);
+    land();
     const picture = await pictureOf(await first);
     expect(await pictureOf(await two.post(IMAGES, images(prompt)))).toBe(picture);
     expect(callsOf(prompt)).toBe(1);
   });
 
+  test('whose only caller hangs up, and would have it cancelled, is drawn to its end for who waits on the other, and paid once', async () => {
+    const [here, there] = await startPair({ cache: { store: server.url, onDisconnect: 'cancel' } });
+    onTestFinished(async () => {
+      await there.close();
+      await here.close();
+    });
+    const land = keepAloft(here.simulator);
+    const hangUp = new AbortController();
+    const first = fetch(`${here.url}${IMAGES}`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${KEY}`, 'content-type': 'application/json' },
+      body: JSON.stringify(images(prompt)),
+      signal: hangUp.signal,
+    });
+    await expect.poll(() => callsOf(prompt, here)).toBe(1);
+    const second = there.post(IMAGES, images(prompt));
+    await aboard(there, 1);
+    // It waits once it has said so in Redis.
+    await expect
+      .poll(async () => {
+        const leases = (await server.cli('KEYS', '*:lease:*')).split('\n').filter((key) => key !== '');
+        return Promise.all(leases.map((key) => server.cli('HMGET', key, 's', 'w')));
+      })
+      .toContain('held\n1');
+    hangUp.abort();
+    await expect(first).rejects.toThrow();
+    await expect.poll(() => scraped(here, 'plantain_singleflight_detached')).toBe(1);
+    land();
+    await pictureOf(await second);
+    expect(callsOf(prompt, here)).toBe(1);
+    expect((await spentNanos(here, 'acme')) + (await spentNanos(there, 'acme'))).toBe(PICTURE_NANOS);
+  });
+
   test('a failure is told once to those who wait, on both, and to nobody later', async () => {
     one.simulator.rule({ fault: 'no-image', times: 1 });
+    const land = keepAloft(one.simulator);
     const first = one.post(IMAGES, images(prompt));
     await calls(1);
-    const replies = await Promise.all([first, two.post(IMAGES, images(prompt))]);
+    const second = two.post(IMAGES, images(prompt));
+    await aboard(two, 1);
+    land();
+    const replies = await Promise.all([first, second]);
     for (const reply of replies) {
       expect(reply.status).toBe(422);
       expect((await bodyOf<OpenAIError>(reply)).error.code).toBe('no_image');
@@ -180,9 +228,13 @@ withRedis('two gateways with one cache in Redis', () => {
     // Both have the first in memory.
     for (const gateway of [one, two]) expect(await signatureOf(await gateway.post(NATIVE, native(prompt)))).toBe(64);
     settings.signatureBytes = 3_000;
+    const land = keepAloft(one.simulator);
     const first = one.post(NATIVE, native(prompt), anew);
     await calls(2);
-    expect(await signatureOf(await two.post(NATIVE, native(prompt), anew))).toBe(3_000);
+    const second = two.post(NATIVE, native(prompt), anew);
+    await aboard(two, 1);
+    land();
+    expect(await signatureOf(await second)).toBe(3_000);
     expect(await signatureOf(await first)).toBe(3_000);
     expect(callsOf(prompt)).toBe(2);
     await two.post(NATIVE, native(prompt), anew);
@@ -214,12 +266,14 @@ withRedis('two gateways with one cache in Redis', () => {
       await there.close();
       await here.close();
     });
-    here.simulator.settings.latencyMs = 700;
     here.simulator.settings.signatureBytes = 800_000;
+    const land = keepAloft(here.simulator);
     const first = here.post(NATIVE, native(prompt));
     await expect.poll(() => callsOf(prompt, here)).toBe(1);
-    const others = await Promise.all(Array.from({ length: 5 }, () => there.post(NATIVE, native(prompt))));
-    for (const reply of [await first, ...others]) await pictureOf(reply);
+    const others = Array.from({ length: 5 }, () => there.post(NATIVE, native(prompt)));
+    await aboard(there, 1, 4);
+    land();
+    for (const reply of await Promise.all([first, ...others])) await pictureOf(reply);
     expect(callsOf(prompt, here)).toBe(2);
     expect(await scraped(there, 'plantain_lease_troubles_total', { trouble: 'unkept' })).toBe(1);
   });

@@ -34,7 +34,7 @@ async function start(directory: string): Promise<GatewayProcess> {
       budgets: [{ limitUsd: 100, per: 'total' }],
     })),
   });
-  const gateway = await startProcess({ directory, args: ['--config', config], env: { VENDOR_KEY: UPSTREAM_KEY } });
+  const gateway = startProcess({ directory, args: ['--config', config], env: { VENDOR_KEY: UPSTREAM_KEY } });
   await gateway.ready();
   return gateway;
 }
@@ -88,7 +88,7 @@ describe('a copy of a running gateway’s ledger', () => {
     const load = Array.from({ length: 6 }, async () => {
       while (!enough.signal.aborted) expect((await ask(gateway, 'acme')).status).toBe(200);
     });
-    await expect.poll(() => simulator.bill.entries.length, { timeout: 15_000 }).toBeGreaterThan(10);
+    await expect.poll(() => simulator.bill.entries.length).toBeGreaterThan(10);
     expect(await plantain(directory, 'backup', 'copy.db')).toMatchObject({ code: 0 });
     enough.abort();
     await Promise.all(load);

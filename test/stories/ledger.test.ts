@@ -3,14 +3,16 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { startSimulator } from '../../src/simulator/server.ts';
 import type { Simulator } from '../../src/simulator/server.ts';
+import { keepAloft } from '../support/pause.ts';
 import { plantain, usage } from '../support/plantain.ts';
 import { newDirectory, startProcess, writeConfig } from '../support/process.ts';
 import type { GatewayProcess } from '../support/process.ts';
+import { scraped } from '../support/scrape.ts';
 
 const UPSTREAM_KEY = 'upstream-secret-7';
 const KEY = 'sk-test-acme';
 /** For what asks a process of its own. */
-const SLOW = { timeout: 15_000 };
+const SLOW = { timeout: 40_000 };
 
 let simulator: Simulator;
 beforeAll(async () => {
@@ -29,7 +31,7 @@ async function start(directory: string): Promise<GatewayProcess> {
     models: [{ id: model, targets: [{ upstream: 'vendor', model, price: { perImageUsd: 0.058 } }] }],
     tenants: [{ id: 'acme', keys: [{ key: KEY }], budgets: [{ limitUsd: 1, per: 'total' }] }],
   });
-  const gateway = await startProcess({ directory, args: ['--config', config], env: { VENDOR_KEY: UPSTREAM_KEY } });
+  const gateway = startProcess({ directory, args: ['--config', config], env: { VENDOR_KEY: UPSTREAM_KEY } });
   await gateway.ready();
   return gateway;
 }
@@ -55,11 +57,13 @@ describe('the ledger of a running gateway', () => {
     await ask(gateway, { user: 'ada', seed: 1 }, 'team=web, job=12');
     await ask(gateway, { user: 'bob', seed: 1 }, 'team=ops');
     await ask(gateway, { safety_identifier: '=cmd()', n: 2 }, 'team=ops');
-    simulator.settings.latencyMs = 400;
+    const land = keepAloft(simulator);
     const calls = simulator.calls.length;
     const leader = ask(gateway, { user: 'ada', seed: 5 }, 'team=web');
     await expect.poll(() => simulator.calls.length, { interval: 5 }).toBeGreaterThan(calls);
     const joined = ask(gateway, { user: 'eve', seed: 5 }, 'team=joined');
+    await expect.poll(() => scraped(gateway, 'plantain_singleflight_waiters')).toBe(1);
+    land();
     expect([(await leader).status, (await joined).status]).toEqual([200, 200]);
 
     const drawn = { calls: 2, pictures: 2, tokens: expect.any(Number), spentUsd: '0.116', unknownUsd: '0.00' };

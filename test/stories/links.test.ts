@@ -282,6 +282,38 @@ describe('a link', () => {
     await admin(gateway.adminUrl, 'DELETE', '/admin/tenants/hooli');
     expect(await refusal(hoolis)).toEqual([404, 'link_gone']);
   });
+
+  test('of a tenant that shares its scope keeps no picture once that is forgotten, and takes none from the others', async () => {
+    const gateway = await start({ admin: true });
+    const shared = async (id: string): Promise<{ id: string; key: string; headers: Record<string, string> }> => {
+      await admin(gateway.adminUrl, 'POST', '/admin/tenants', { id, cache: { scope: 'house' } });
+      const { body } = await admin(gateway.adminUrl, 'POST', '/admin/keys', { tenant: id });
+      return { id, key: String(body['id']), headers: { authorization: `Bearer ${String(body['key'])}` } };
+    };
+    const [hooli, initech] = [await shared('hooli'), await shared('initech')];
+    const [gone, stays] = [
+      await linkTo(gateway, linked('a fox'), hooli.headers),
+      await linkTo(gateway, linked('a fox'), initech.headers),
+    ];
+    expect(gateway.simulator.calls).toHaveLength(1);
+    const scopes = async (): Promise<readonly string[]> => (await gateway.cache.stats()).map(({ scope }) => scope);
+    await expect.poll(scopes).toEqual(['hooli', 'house', 'initech']);
+    // A key that is revoked can make no more of them; what was given away is not taken back.
+    await admin(gateway.adminUrl, 'POST', `/admin/keys/${hooli.key}/revoke`);
+    expect((await gateway.post(IMAGES, linked('a fox'), hooli.headers)).status).toBe(401);
+    expect((await fetch(gone)).status).toBe(200);
+
+    await admin(gateway.adminUrl, 'DELETE', '/admin/tenants/hooli');
+    expect(await refusal(gone)).toEqual([404, 'link_gone']);
+    expect((await admin(gateway.adminUrl, 'POST', '/admin/tenants/hooli/forget')).status).toBe(200);
+    expect(await scopes()).toEqual(['house', 'initech']);
+    expect((await fetch(stays)).status).toBe(200);
+
+    // A scope is purged with all that its tenants keep beside it.
+    await admin(gateway.adminUrl, 'POST', '/admin/cache/purge', { scope: 'house' });
+    expect(await refusal(stays)).toEqual([404, 'link_gone']);
+    expect(await scopes()).toEqual([]);
+  });
 });
 
 describe('where there can be no link', () => {

@@ -2,7 +2,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Fault } from '../../src/simulator/faults.ts';
 import { startGateway } from '../support/gateway.ts';
 import type { TestGateway } from '../support/gateway.ts';
-import { spentNanos } from '../support/scrape.ts';
+import { keepAloft } from '../support/pause.ts';
+import { scraped, spentNanos } from '../support/scrape.ts';
 import { bodyOf } from '../support/wire.ts';
 import type { ImagesReply } from '../support/wire.ts';
 
@@ -67,11 +68,14 @@ describe('a failure', () => {
   });
 
   test('of a picture that several wait for is paid for and told to the one that had it drawn', async () => {
-    gateway.simulator.settings.latencyMs = 500;
+    const land = keepAloft(gateway.simulator);
     gateway.simulator.rule({ fault: 'broken-picture', times: 1 });
     const leader = ask({ seed: 7 });
     await expect.poll(() => gateway.simulator.calls.length, { interval: 5 }).toBe(1);
-    const joined = await ask({ seed: 7 });
+    const waiting = ask({ seed: 7 });
+    await expect.poll(() => scraped(gateway, 'plantain_singleflight_waiters')).toBe(1);
+    land();
+    const joined = await waiting;
     expect([(await leader).status, joined.status]).toEqual([502, 502]);
     expect(costOf(await leader)).toBe(gateway.simulator.bill.totalNanoUsd);
     expect(joined.headers.get('x-plantain-cost-usd')).toBeNull();

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Quote } from '../../src/gateway/quote.ts';
 import { KEY, OTHER_KEY, startGateway } from '../support/gateway.ts';
 import type { TestGateway } from '../support/gateway.ts';
+import { keepAloft } from '../support/pause.ts';
 import { scraped, spentNanos } from '../support/scrape.ts';
 import { bodyOf } from '../support/wire.ts';
 import type { GoogleError, OpenAIError } from '../support/wire.ts';
@@ -59,13 +60,21 @@ describe('a quote', () => {
     expect(await scraped(gateway, 'plantain_cache_requests_total')).toBe(0);
   });
 
+  test('of a chat is that of the picture asked for in it', async () => {
+    const chat = { ...fox, prompt: undefined, messages: [{ role: 'user', content: fox.prompt }] };
+    await gateway.post(IMAGES, fox);
+    expect(await quoteOf(asked('/v1/chat/completions'), { ...chat, modalities: ['image'] })).toMatchObject({ hits: 1 });
+    expect(await quoteOf(asked('/v1/chat/completions'), chat)).toMatchObject({ hits: 0, to_draw: 1 });
+  });
+
   test('is near what the request then costs, and worst is what is set aside', async () => {
     const { cost_usd } = await quoteOf(asked(IMAGES), fox);
-    gateway.simulator.settings.latencyMs = 400;
+    const land = keepAloft(gateway.simulator);
     const drawing = gateway.post(IMAGES, fox);
     await expect
       .poll(async () => (await quoteOf(asked(IMAGES), { ...fox, seed: 8 })).budget[0]?.held_usd)
       .toBe(cost_usd.worst);
+    land();
     const reply = await drawing;
     const cost = Number(reply.headers.get('x-plantain-cost-usd'));
     expect(cost).toBeLessThanOrEqual(cost_usd.worst);
@@ -90,10 +99,11 @@ describe('a quote', () => {
       cache: [{ status: 'bypass', reason: 'no-store' }],
     });
 
-    gateway.simulator.settings.latencyMs = 400;
+    const land = keepAloft(gateway.simulator);
     const drawing = gateway.post(IMAGES, { ...fox, seed: 9 });
     const joining = { ...nativeFox, generationConfig: { ...nativeFox.generationConfig, seed: 9 } };
     await expect.poll(async () => (await quoteOf(asked(NATIVE), joining)).joins).toBe(1);
+    land();
     expect((await drawing).status).toBe(200);
     expect(gateway.simulator.calls).toHaveLength(2);
   });
@@ -135,7 +145,7 @@ describe('what cannot be quoted', () => {
   });
 
   test('is a path that draws nothing: the answer names those that do', async () => {
-    const unknown = await gateway.post(asked('/v1/chat/completions'), fox);
+    const unknown = await gateway.post(asked('/v1/responses'), fox);
     expect(unknown.status).toBe(404);
     expect((await bodyOf<OpenAIError>(unknown)).error).toMatchObject({
       param: 'for',

@@ -3,6 +3,7 @@ import { describeConfig } from '../../src/config.ts';
 import { inDirectory } from '../config/in-directory.ts';
 import { KEY, startGateway } from '../support/gateway.ts';
 import type { TestGateway } from '../support/gateway.ts';
+import { keepAloft } from '../support/pause.ts';
 import { everythingSaid, newDirectory, startProcess } from '../support/process.ts';
 import { startRedis, withRedis } from '../support/redis.ts';
 import type { RedisServer } from '../support/redis.ts';
@@ -32,14 +33,14 @@ withRedis('a gateway whose Redis fails', () => {
   afterEach(async () => {
     for (const each of closing.splice(0).toReversed()) await each.close();
   });
-  async function start(latencyMs = 0): Promise<{ redis: RedisServer; gateway: TestGateway }> {
+  async function start(): Promise<{ redis: RedisServer; gateway: TestGateway }> {
     const redis = await startRedis();
     closing.push(redis);
     const limits = { requestsPerMinute: 1_000, imagesPerMinute: 10, concurrentImages: 100 };
     const tenant = { id: 'acme', keys: [{ key: KEY }], budgets: [{ limitUsd: 1, per: 'day' }], limits };
     const gateway = await startGateway({
       config: { state: redis.url, tenants: [tenant] },
-      simulator: { signatureBytes: 64, latencyMs },
+      simulator: { signatureBytes: 64 },
     });
     closing.push(gateway);
     await expect.poll(() => health(gateway)).toBe(200);
@@ -57,12 +58,14 @@ withRedis('a gateway whose Redis fails', () => {
   test.each(['frozen', 'stopped'])(
     '%s in mid-flight: what is paid for is delivered, hits are served, new work waits, and it goes on by itself',
     async (how) => {
-      const { redis, gateway } = await start(1_500);
+      const { redis, gateway } = await start();
       expect((await draw(gateway, 'before')).status).toBe(200);
+      const land = keepAloft(gateway.simulator);
       const aloft = draw(gateway, 'aloft');
       await expect.poll(() => gateway.simulator.calls.length).toBe(2);
       if (how === 'frozen') redis.freeze();
       else await redis.stop();
+      land();
 
       expect((await aloft).status).toBe(200);
       const refused = await draw(gateway, 'new work');
@@ -80,7 +83,7 @@ withRedis('a gateway whose Redis fails', () => {
 
       if (how === 'frozen') redis.thaw();
       else await redis.start();
-      await expect.poll(() => health(gateway), { timeout: 10_000 }).toBe(200);
+      await expect.poll(() => health(gateway)).toBe(200);
       expect((await draw(gateway, 'new work')).status).toBe(200);
       await expect.poll(() => inRedis(redis)).toEqual(['150000000', '0']);
       expect(await spentNanos(gateway)).toBe(150_000_000);
@@ -98,7 +101,7 @@ withRedis('a gateway whose Redis fails', () => {
     const { status, headers } = await gateway.post(IMAGES, { prompt: 'three', n: 3, image_size: '512' });
     expect(status).toBe(200);
     // One drains in six seconds.
-    expect(headers.get('x-ratelimit-remaining-images')).toMatch(/^[67]$/);
+    expect(headers.get('x-ratelimit-remaining-images')).toMatch(/^[6-9]$/);
     await expect.poll(() => inRedis(redis)).toEqual(['200000000', '0']);
     expect(await redis.cli('KEYS', '{plantain}:live:air:*')).toBe('');
     expect(await redis.cli('EXISTS', '{plantain}:live:open')).toBe('0');
@@ -110,11 +113,11 @@ withRedis('a gateway whose Redis fails', () => {
     const directory = newDirectory();
     await redis.stop();
     const env = { REDIS_URL: `redis://:s3cret-word@127.0.0.1:${redis.port}` };
-    const gateway = await startProcess({ directory, env });
+    const gateway = startProcess({ directory, env });
     await gateway.ready();
     expect((await fetch(`${gateway.url}/readyz`)).status).toBe(503);
     await redis.start();
-    await expect.poll(async () => (await fetch(`${gateway.url}/readyz`)).status, { timeout: 10_000 }).toBe(200);
+    await expect.poll(async () => (await fetch(`${gateway.url}/readyz`)).status).toBe(200);
     expect(await (await fetch(`${gateway.operationsUrl}/metrics`)).text()).not.toContain('s3cret-word');
     gateway.kill('SIGTERM');
     expect(await gateway.ended).toBe(0);

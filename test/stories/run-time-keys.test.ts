@@ -6,6 +6,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { admin, refusalOf } from '../support/admin.ts';
 import { KEY, startGateway } from '../support/gateway.ts';
 import type { TestGateway, TestGatewayOptions } from '../support/gateway.ts';
+import { keepAloft } from '../support/pause.ts';
 import { scraped } from '../support/scrape.ts';
 
 const FLASH = 'gemini-3.1-flash-image';
@@ -128,19 +129,20 @@ describe('a key made at run time', () => {
     const gateway = await start();
     const { id, key } = await makeKey(gateway, { tenant: 'acme', creditUsd: 1 });
     await draw(gateway, key, { seed: 1 });
-    gateway.simulator.settings.latencyMs = 300;
+    const land = keepAloft(gateway.simulator);
     const calls = gateway.simulator.calls.length;
     const inTheAir = draw(gateway, key, { seed: 2 });
-    await expect.poll(() => gateway.simulator.calls.length, { timeout: 10_000, interval: 5 }).toBe(calls + 1);
+    await expect.poll(() => gateway.simulator.calls.length, { interval: 5 }).toBe(calls + 1);
     const revoked = await at(gateway, 'POST', `/keys/${id}/revoke`);
     expect(revoked.body).toMatchObject({ id, status: 'revoked' });
     // A hit asks for a good key too.
     const next = await draw(gateway, key, { seed: 1 });
     expect(next.status).toBe(401);
     expect(await saidBy(next)).toMatch(/revoked/);
+    land();
     expect((await inTheAir).status).toBe(200);
     await expect
-      .poll(async () => (await at(gateway, 'GET', `/credit?key=${id}`)).body, { timeout: 10_000 })
+      .poll(async () => (await at(gateway, 'GET', `/credit?key=${id}`)).body)
       .toMatchObject({ credits: [{ spentUsd: 0.1, heldUsd: 0 }] });
   });
 
@@ -273,12 +275,13 @@ describe('a tenant made at run time', () => {
     await at(gateway, 'POST', '/tenants', { id: 'initech' });
     const { id, key } = await makeKey(gateway, { tenant: 'initech' });
     await draw(gateway, key, { seed: 1 });
-    gateway.simulator.settings.latencyMs = 300;
+    const land = keepAloft(gateway.simulator);
     const calls = gateway.simulator.calls.length;
     const inTheAir = draw(gateway, key, { seed: 2 });
-    await expect.poll(() => gateway.simulator.calls.length, { timeout: 10_000, interval: 5 }).toBe(calls + 1);
+    await expect.poll(() => gateway.simulator.calls.length, { interval: 5 }).toBe(calls + 1);
     expect((await at(gateway, 'DELETE', '/tenants/initech')).body).toMatchObject({ deletedAt: expect.any(String) });
     expect((await draw(gateway, key, { seed: 1 })).status).toBe(401);
+    land();
     expect((await inTheAir).status).toBe(200);
     expect((await at(gateway, 'GET', `/keys/${id}`)).body).toMatchObject({ status: 'tenant_deleted' });
     expect(refusalOf(await at(gateway, 'POST', '/tenants', { id: 'initech' })).code).toBe('deleted');

@@ -3,6 +3,7 @@ import { startSimulator } from '../../src/simulator/server.ts';
 import type { Simulator } from '../../src/simulator/server.ts';
 import { KEY, startGateway, UPSTREAM_KEY } from '../support/gateway.ts';
 import type { TestGateway } from '../support/gateway.ts';
+import { keepAloft } from '../support/pause.ts';
 import { plantain, usage } from '../support/plantain.ts';
 import { newDirectory, startProcess, writeConfig } from '../support/process.ts';
 import type { GatewayProcess } from '../support/process.ts';
@@ -94,7 +95,7 @@ describe('across a restart', () => {
         { id: 'acme', keys: [{ key: KEY, ...key }, { key: 'sk-other' }], budgets: [{ limitUsd, per: 'total' }] },
       ],
     });
-    const gateway = await startProcess({ directory, args: ['--config', config], env: { VENDOR_KEY: UPSTREAM_KEY } });
+    const gateway = startProcess({ directory, args: ['--config', config], env: { VENDOR_KEY: UPSTREAM_KEY } });
     await gateway.ready();
     return gateway;
   }
@@ -141,11 +142,13 @@ describe('across a restart', () => {
   test('a key that is revoked while its pictures are drawn: they are delivered and paid for, and it is refused from then on', async () => {
     const directory = newDirectory();
     const first = await start(directory, 1);
-    simulator.settings.latencyMs = 1_000;
+    const land = keepAloft(simulator);
     const before = simulator.calls.length;
     const asked = ask(first, { seed: 5 });
     await expect.poll(() => simulator.calls.length, { interval: 5 }).toBe(before + 1);
     first.kill('SIGTERM');
+    await expect.poll(() => first.stdout()).toContain('"msg":"draining"');
+    land();
     expect((await asked).status).toBe(200);
     expect(await first.ended).toBe(0);
     const second = await start(directory, 1, { revoked: true });

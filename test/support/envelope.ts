@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 
-export type EnvelopeOf = 'openai' | 'google';
+export type EnvelopeOf = 'openai' | 'google' | 'claude';
 
 /** A failure as far as both vendors' SDKs read it. */
 export interface Failed {
@@ -17,10 +17,18 @@ export function expectEnvelope({ status, headers, body }: Failed, dialect: Envel
   expect(headers.get('x-should-retry'), about).toMatch(/^(true|false)$/);
   expect(body, about).not.toMatch(/\bat \w+ \(|node:internal|\.ts:\d+|node_modules/);
   const { error, ...others } = JSON.parse(body) as { readonly error: Readonly<Record<string, unknown>> };
-  expect(others, about).toEqual({});
-  if (dialect === 'openai') {
+  const requestId = headers.get('x-request-id');
+  expect(others, about).toEqual(dialect === 'claude' ? { type: 'error', request_id: requestId } : {});
+  if (dialect === 'claude') {
+    expect(headers.get('request-id'), about).toBe(requestId);
+    expect(error, about).toMatchObject({
+      message: expect.any(String),
+      type: expect.stringMatching(/^[a-z_]+$/),
+      details: { error_code: expect.stringMatching(/^[a-z0-9_]+$/) },
+    });
+  } else if (dialect === 'openai') {
     expect(error, about).toMatchObject({ message: expect.any(String), type: expect.stringMatching(/^[a-z_]+$/) });
-    expect(error.code, about).toMatch(/^[a-z_]+$/);
+    expect(error.code, about).toMatch(/^[a-z0-9_]+$/);
     expect(error.param === null || typeof error.param === 'string', about).toBe(true);
   } else {
     expect(error, about).toMatchObject({ code: status, message: expect.any(String) });

@@ -4,7 +4,7 @@ import type { Simulator, SimulatorOptions } from '../../src/simulator/server.ts'
 import { audit } from '../tenants/audit.ts';
 import type { Audit } from '../tenants/audit.ts';
 import { ADMIN_KEY, KEY, UPSTREAM_KEY } from './gateway.ts';
-import { freePort, newDirectory, startProcess, writeConfig } from './process.ts';
+import { newDirectory, startProcess, writeConfig } from './process.ts';
 import type { GatewayProcess } from './process.ts';
 
 export const PRO_NANOS = 134_000_000;
@@ -15,8 +15,6 @@ const NATIVE = '/v1beta/models/gemini-3-pro-image:generateContent';
 export interface Fleet {
   readonly simulator: Simulator;
   readonly gateways: readonly GatewayProcess[];
-  /** Of their admin APIs. */
-  readonly adminUrls: readonly string[];
   readonly directories: readonly string[];
   /** Starts it anew, on its own directory. */
   restart(index: number): Promise<void>;
@@ -73,16 +71,13 @@ export async function startFleet({
     ...more,
   };
   const directories = Array.from({ length: instances }, () => newDirectory());
-  const adminPorts = await Promise.all(directories.map(() => freePort()));
-  const start = (directory: string): Promise<GatewayProcess> => {
-    const adminPort = String(adminPorts[directories.indexOf(directory)]);
-    const admin = { PLANTAIN_ADMIN_KEY: ADMIN_KEY, ADMIN_PORT: adminPort };
-    const env = { VENDOR_KEY: UPSTREAM_KEY, DATA_DIR: directory, ...admin };
+  const start = (directory: string): GatewayProcess => {
+    const env = { VENDOR_KEY: UPSTREAM_KEY, DATA_DIR: directory, PLANTAIN_ADMIN_KEY: ADMIN_KEY };
     return startProcess({ directory, args: ['--config', writeConfig(directory, config)], env });
   };
   const gateways: GatewayProcess[] = [];
   for (const directory of directories) {
-    const gateway = await start(directory);
+    const gateway = start(directory);
     await gateway.ready();
     gateways.push(gateway);
   }
@@ -91,9 +86,8 @@ export async function startFleet({
     simulator,
     gateways,
     directories,
-    adminUrls: adminPorts.map((port) => `http://127.0.0.1:${port}`),
     async restart(index) {
-      gateways[index] = await start(directories[index]!);
+      gateways[index] = start(directories[index]!);
       await gateways[index].ready();
     },
     ask(number, gateway = number % gateways.length) {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { stringify } from 'yaml';
 import { startApp } from '../../src/app.ts';
-import type { App } from '../../src/app.ts';
+import type { App, AppOptions } from '../../src/app.ts';
 import { loadConfig } from '../../src/config.ts';
 import { createLog } from '../../src/log.ts';
 import { startSimulator } from '../../src/simulator/server.ts';
@@ -44,6 +44,8 @@ export interface TestGatewayOptions {
   readonly environment?: Record<string, string>;
   /** The gateway's clock, in unix ms. */
   readonly now?: () => number;
+  /** Of streamed answers. */
+  readonly pace?: AppOptions['pace'];
   /** That of a gateway before it, which outlives this one. Absent: one of its own, removed at the end. */
   readonly directory?: string;
 }
@@ -99,7 +101,13 @@ export async function startGateway(options: TestGatewayOptions = {}): Promise<Te
   const anyPort = { host: '127.0.0.1', port: 0 };
   const app = await startApp(
     { ...config, listen: anyPort, operations: anyPort, admin: { ...config.admin, ...anyPort } },
-    { version: 'test', isTerminal: false, log: createLog('info', sink), ...(options.now && { now: options.now }) },
+    {
+      version: 'test',
+      isTerminal: false,
+      log: createLog('info', sink),
+      ...(options.now && { now: options.now }),
+      ...(options.pace && { pace: options.pace }),
+    },
   );
   return {
     url: app.apiUrl,

@@ -5,18 +5,21 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { stringify } from 'yaml';
 import { afterEach, expect } from 'vitest';
-import { freePort } from './ports.ts';
-
-export { freePort };
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const START = join(ROOT, 'src/start.js');
 
+/** What it prints when it listens; an admin port only where there is one. */
+const BANNER =
+  /^Plantain listens on (?<api>http:\S+), metrics on (?<operations>http:\S+)\/metrics(?:, the admin API on (?<admin>http:\S+))?\. /m;
+
 export interface GatewayProcess {
   readonly pid: number;
+  /** Of the API. This and the addresses are known once it is ready. */
   readonly port: number;
   readonly url: string;
   readonly operationsUrl: string;
+  readonly adminUrl: string;
   readonly stdout: () => string;
   readonly stderr: () => string;
   /** The exit code, or the signal that ended it. */
@@ -30,7 +33,6 @@ export interface ProcessOptions {
   readonly directory: string;
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
-  readonly port?: number;
 }
 
 const running = new Set<GatewayProcess>();
@@ -60,10 +62,8 @@ export function writeConfig(directory: string, config: unknown): string {
   return 'my.yaml';
 }
 
-/** The gateway as `npm start` runs it, with nothing in its environment but what is given. */
-export async function startProcess({ directory, args = [], env = {}, port }: ProcessOptions): Promise<GatewayProcess> {
-  const apiPort = port ?? (await freePort());
-  const operationsPort = await freePort();
+/** The gateway as `npm start` runs it, on ports that are free, with nothing in its environment but what is given. */
+export function startProcess({ directory, args = [], env = {} }: ProcessOptions): GatewayProcess {
   const child = spawn(process.execPath, [START, ...args], {
     cwd: directory,
     env: {
@@ -71,8 +71,9 @@ export async function startProcess({ directory, args = [], env = {}, port }: Pro
       HOME: directory,
       // What one of them compiled the next need not: https://nodejs.org/api/module.html#module-compile-cache
       NODE_COMPILE_CACHE: join(tmpdir(), 'plantain-test-compiled'),
-      PORT: String(apiPort),
-      OPERATIONS_PORT: String(operationsPort),
+      PORT: '0',
+      OPERATIONS_PORT: '0',
+      ADMIN_PORT: '0',
       ...env,
     },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -86,11 +87,25 @@ export async function startProcess({ directory, args = [], env = {}, port }: Pro
     stderr += chunk.toString();
     said += chunk.toString();
   });
+  const address = (which: 'api' | 'operations' | 'admin'): string => {
+    const url = BANNER.exec(stdout)?.groups?.[which];
+    if (url === undefined) throw new Error(`it has not said where it listens (${which}): ${stdout}${stderr}`);
+    return url;
+  };
   const gateway: GatewayProcess = {
     pid: child.pid ?? 0,
-    port: apiPort,
-    url: `http://127.0.0.1:${apiPort}`,
-    operationsUrl: `http://127.0.0.1:${operationsPort}`,
+    get port() {
+      return Number(new URL(address('api')).port);
+    },
+    get url() {
+      return address('api');
+    },
+    get operationsUrl() {
+      return address('operations');
+    },
+    get adminUrl() {
+      return address('admin');
+    },
     stdout: () => stdout,
     stderr: () => stderr,
     ended: new Promise((resolve) => {
@@ -101,7 +116,7 @@ export async function startProcess({ directory, args = [], env = {}, port }: Pro
     }),
     kill: (signal) => void child.kill(signal),
     async ready() {
-      const outcome = expect.poll(() => stdout, { timeout: 15_000, interval: 20 }).toContain('Plantain listens on');
+      const outcome = expect.poll(() => stdout).toMatch(BANNER);
       const early = gateway.ended.then((code) => {
         throw new Error(`it ended with ${code}: ${stderr}`);
       });

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { freePort } from './process.ts';
+import { freePort } from './ports.ts';
 import { service } from './services.ts';
 
 const found = spawnSync('redis-server', ['--version'], { stdio: 'ignore' }).status === 0 ? 'redis-server' : null;
@@ -31,13 +31,17 @@ export interface RedisServer {
 
 /** A Redis of its own on a free port, as a ledger needs it: nothing is evicted, every write is on disk. */
 export async function startRedis(...settings: readonly string[]): Promise<RedisServer> {
-  const port = await freePort();
+  let port = await freePort();
   const directory = mkdtempSync(join(tmpdir(), 'plantain-redis-'));
   const run = promisify(execFile);
   let child: ChildProcess | null = null;
   const server: RedisServer = {
-    url: `redis://127.0.0.1:${port}`,
-    port,
+    get url() {
+      return `redis://127.0.0.1:${port}`;
+    },
+    get port() {
+      return port;
+    },
     async cli(...words) {
       return (await run('redis-cli', ['-p', String(port), ...words])).stdout.trim();
     },
@@ -54,20 +58,34 @@ export async function startRedis(...settings: readonly string[]): Promise<RedisS
     async start() {
       const own = ['--port', String(port), '--bind', '127.0.0.1', '--dir', directory, '--save', ''];
       const safe = ['--appendonly', 'yes', '--appendfsync', 'always'];
-      child = spawn('redis-server', [...own, ...safe, ...settings], { stdio: 'ignore' });
-      for (let tries = 0; tries < 200; tries += 1) {
-        const answer = await server.cli('PING').catch(() => '');
-        if (answer === 'PONG' || answer.startsWith('NOAUTH')) return;
-        await new Promise((resolve) => setTimeout(resolve, 50));
-      }
-      await server.close();
-      throw new Error(`redis-server did not start on port ${port}`);
+      const started = spawn('redis-server', [...own, ...safe, ...settings], { stdio: ['ignore', 'pipe', 'ignore'] });
+      child = started;
+      let said = '';
+      const closed = once(started, 'close').then(() => false);
+      // By its own words: whatever else may answer at this port is not the one that was started.
+      const listens = new Promise<boolean>((resolve) => {
+        started.stdout.on('data', (chunk: Buffer) => {
+          said = (said + chunk.toString()).slice(-20_000);
+          if (said.includes('Ready to accept connections')) resolve(true);
+        });
+      });
+      if (await Promise.race([listens, closed])) return;
+      child = null;
+      throw new Error(`redis-server did not start on port ${port}: ${said}`);
     },
     async close() {
       await server.stop();
       rmSync(directory, { recursive: true, force: true });
     },
   };
-  await server.start();
-  return server;
+  for (let tries = 1; ; tries += 1) {
+    try {
+      await server.start();
+      return server;
+    } catch (error) {
+      // A program that is none of these tests may have taken the port in between.
+      if (tries < 5 && String(error).includes('bind')) port = await freePort();
+      else throw error;
+    }
+  }
 }

@@ -15,8 +15,11 @@ function house() {
   const kept = new Map<string, { readonly about: JsonObject; readonly body: JsonObject }>();
   const dead = new Set<string>();
   const hearers = new Set<(place: Place) => void>();
+  const losers = new Set<() => void>();
+  const away = { isAway: false };
   const interrupted: string[] = [];
   const answers: AnswerStore = {
+    mayKeep: async () => true,
     async put({ id }, { about, body }) {
       kept.set(id, { about, body });
       return 100;
@@ -27,11 +30,13 @@ function house() {
   const open = (owner: string): Tasks => {
     const book: TaskBook & SharedTaskBook = {
       async keep(row) {
+        if (away.isAway) return false;
         rows.set(row.id, { ...row, owner });
         return true;
       },
       drop: ({ id }) => void rows.delete(id),
       async find({ tenant, id }) {
+        if (away.isAway) return 'unknown';
         const row = rows.get(id);
         return row?.tenant === tenant ? { record: row.record, isOrphaned: dead.has(row.owner) } : null;
       },
@@ -41,6 +46,10 @@ function house() {
       onCancel(hear) {
         hearers.add(hear);
         return () => hearers.delete(hear);
+      },
+      onLost(hear) {
+        losers.add(hear);
+        return () => losers.delete(hear);
       },
     };
     const shared = { now: () => clock.now, keepMs: HOUR, answers, book };
@@ -55,7 +64,17 @@ function house() {
       onInterrupted,
     });
   };
-  return { clock, dead, interrupted, rows, kept, one: open('one'), two: open('two') };
+  return {
+    clock,
+    dead,
+    away,
+    interrupted,
+    rows,
+    kept,
+    lost: () => losers.forEach((hear) => hear()),
+    one: open('one'),
+    two: open('two'),
+  };
 }
 
 const asked = { tenant: 'acme', retry: null, requestId: 'req_1', model: 'flash', pictures: 2 };
@@ -114,6 +133,45 @@ describe('a task of another instance', () => {
     expect((await two.answerOf(found))?.body).toMatchObject({ error: { code: 'interrupted' } });
     await two.locate('acme', lost.id);
     expect(interrupted).toEqual([lost.id]);
+  });
+
+  test('is not said to be none while nobody can say, and whoever waits for it waits on', async () => {
+    const { one, two, away } = house();
+    const task = one.open({ ...asked, retry: 'k' });
+    await one.accept(task);
+    const known = (await two.locate('acme', task.id))!;
+    away.isAway = true;
+    await expect(two.locate('acme', task.id)).rejects.toMatchObject({ failure: 'unavailable', status: 503 });
+    expect(await one.locate('acme', task.id)).toMatchObject({ status: 'in_progress' });
+    expect(await two.underRetry('acme', 'k')).toBeNull();
+    const waiting = two.wait(known, HOUR, never);
+    away.isAway = false;
+    await one.finish(task, good);
+    await waiting;
+    expect(await two.locate('acme', task.id)).toMatchObject({ status: 'completed' });
+  });
+
+  test('is told again to a book that has lost it, as it stands then; what was discarded is not', async () => {
+    const { one, two, rows, lost } = house();
+    const [drawn, done, gone] = [one.open(asked), one.open(asked), one.open(asked)];
+    for (const each of [drawn, done, gone]) await one.accept(each);
+    await one.finish(done, good);
+    one.discard(gone);
+    rows.clear();
+    expect(await two.locate('acme', drawn.id)).toBeNull();
+    lost();
+    await expect.poll(async () => (await two.locate('acme', drawn.id))?.status).toBe('in_progress');
+    expect((await two.locate('acme', done.id))?.status).toBe('completed');
+    expect(await two.locate('acme', gone.id)).toBeNull();
+  });
+
+  test('that is deleted after its end is none where it was drawn, either', async () => {
+    const { one, two, kept } = house();
+    const task = one.open(asked);
+    await one.accept(task);
+    await one.finish(task, good);
+    expect(await two.cancel((await two.locate('acme', task.id))!)).toBeNull();
+    expect([await one.locate('acme', task.id), kept.size]).toEqual([null, 0]);
   });
 
   test('that has expired is none', async () => {

@@ -23,6 +23,7 @@ function house(over: Partial<TasksOptions> = {}) {
       inTheAirPerTenant: 5,
       bytesPerTenant: 10 * PICTURE,
       answers: {
+        mayKeep: async () => true,
         async put({ id }, { about, body }) {
           answers.set(id, { about, body });
           return Number(body['bytes'] ?? 100);
@@ -99,7 +100,12 @@ describe('a task', () => {
     const { promise, resolve } = Promise.withResolvers<number>();
     const deleted: string[] = [];
     const { tasks } = house({
-      answers: { put: () => promise, get: async () => null, delete: async ({ id }) => void deleted.push(id) },
+      answers: {
+        mayKeep: async () => true,
+        put: () => promise,
+        get: async () => null,
+        delete: async ({ id }) => void deleted.push(id),
+      },
     });
     const task = await begun(tasks);
     const finished = tasks.finish(task, good());
@@ -112,7 +118,12 @@ describe('a task', () => {
 
   it('whose answer nobody could keep has failed, and says so', async () => {
     const { tasks } = house({
-      answers: { put: async () => null, get: async () => null, delete: async () => undefined },
+      answers: {
+        mayKeep: async () => true,
+        put: async () => null,
+        get: async () => null,
+        delete: async () => undefined,
+      },
     });
     const task = await begun(tasks);
     expect(await tasks.finish(task, good())).toBe(false);
@@ -124,6 +135,7 @@ describe('a task', () => {
   it('whose answer could not be kept for a fault has ended all the same: nothing waits for ever', async () => {
     const { tasks } = house({
       answers: {
+        mayKeep: async () => true,
         put: () => Promise.reject(new Error('a fault')),
         get: async () => null,
         delete: async () => undefined,

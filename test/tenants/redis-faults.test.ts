@@ -77,7 +77,7 @@ withRedis('when Redis fails', () => {
       (error: unknown) => (error as { failure?: string }).failure,
     );
   const ready = (...states: readonly RedisState[]): Promise<void> =>
-    expect.poll(() => states.map((state) => state.trouble()), { timeout: 10_000 }).toEqual(states.map(() => null));
+    expect.poll(() => states.map((state) => state.trouble())).toEqual(states.map(() => null));
 
   async function spender(
     limit: number,
@@ -183,7 +183,7 @@ withRedis('when Redis fails', () => {
     server.thaw();
     await ready(one, two);
     await settling;
-    await expect.poll(() => balance(two, accounts), { timeout: 10_000 }).toEqual({ spentNanos: 70, heldNanos: 0 });
+    await expect.poll(() => balance(two, accounts)).toEqual({ spentNanos: 70, heldNanos: 0 });
   }, 60_000);
 
   test('full, it takes no new work, and writes down all that was spent', async () => {
@@ -201,7 +201,7 @@ withRedis('when Redis fails', () => {
     const proxy = await startProxy(server.port);
     closing.push(replica, proxy);
     await replica.cli('REPLICAOF', '127.0.0.1', String(server.port));
-    await expect.poll(() => replica.cli('INFO', 'replication'), { timeout: 20_000 }).toContain('master_link_status:up');
+    await expect.poll(() => replica.cli('INFO', 'replication')).toContain('master_link_status:up');
     const url = `redis://127.0.0.1:${proxy.port}`;
     const [one, two] = [await open(undefined, url), await open(undefined, url)];
     await ready(one, two);
@@ -217,8 +217,8 @@ withRedis('when Redis fails', () => {
     await expect.poll(() => mirrored(one, accounts)).toEqual({ spentNanos: 45, heldNanos: 30 });
     proxy.lead(replica.port);
     await server.stop();
-    await expect.poll(() => one.heard.filter((each) => /agree/.test(each)).length, { timeout: 15_000 }).toBe(2);
-    await expect.poll(() => two.heard.filter((each) => /agree/.test(each)).length, { timeout: 15_000 }).toBe(2);
+    await expect.poll(() => one.heard.filter((each) => /agree/.test(each)).length).toBe(2);
+    await expect.poll(() => two.heard.filter((each) => /agree/.test(each)).length).toBe(2);
     expect(await balance(one, accounts)).toEqual({ spentNanos: 45, heldNanos: 30 });
     expect(await failure(one.reserve([hold(accounts, 26)]))).toBe('budget_reserved');
     await two.settle(open_.id, 30, 'ok');

@@ -57,7 +57,7 @@ withRedis('when Redis is away from what instances know for long', () => {
     await ready(instance);
     return instance;
   }
-  const ready = (state: RedisState) => expect.poll(() => state.trouble(), { timeout: 15_000 }).toBeNull();
+  const ready = (state: RedisState) => expect.poll(() => state.trouble()).toBeNull();
   const balance = async (state: RedisState, [account]: readonly Account[]) => (await state.spent([account!.key]))[0];
   const mirrored = async (state: RedisState, [account]: readonly Account[]) =>
     (await state.lastKnown([account!.key]))[0];
@@ -81,11 +81,11 @@ withRedis('when Redis is away from what instances know for long', () => {
     await drawnBefore(accounts, 40, 0.8 * HOUR_MS);
     await drawnBefore(accounts, 50, 0.4 * HOUR_MS);
     const all = { spentNanos: 120, heldNanos: 0 };
-    await expect.poll(() => mirrored(state, accounts), { timeout: 10_000 }).toEqual(all);
+    await expect.poll(() => mirrored(state, accounts)).toEqual(all);
     await server.stop();
     await server.start();
     await ready(state);
-    await expect.poll(() => balance(state, accounts).catch(() => null), { timeout: 10_000 }).toEqual(all);
+    await expect.poll(() => balance(state, accounts).catch(() => null)).toEqual(all);
     expect(await mirrored(state, accounts)).toEqual(all);
   });
 
@@ -103,11 +103,11 @@ withRedis('when Redis is away from what instances know for long', () => {
     await server.cli('SAVE');
     await drawnBefore(accounts, 40, 0);
     const all = { spentNanos: 70, heldNanos: 0 };
-    await expect.poll(() => mirrored(state, accounts), { timeout: 10_000 }).toEqual(all);
+    await expect.poll(() => mirrored(state, accounts)).toEqual(all);
     await server.stop();
     await server.start();
     await ready(state);
-    await expect.poll(() => balance(state, accounts).catch(() => null), { timeout: 10_000 }).toEqual(all);
+    await expect.poll(() => balance(state, accounts).catch(() => null)).toEqual(all);
     await state.close();
     const again = await open(file);
     expect(await balance(again, accounts)).toEqual(all);
@@ -140,11 +140,10 @@ withRedis('when Redis is away from what instances know for long', () => {
     const accounts = freshAccounts(1_000);
     const { file, other } = await leftUntold(accounts, hours * HOUR_MS);
     const late = await open(file);
-    await expect.poll(() => late.untold(), { timeout: 10_000 }).toBe(0);
+    await expect.poll(() => late.untold()).toBe(0);
     const all = { spentNanos: 25, heldNanos: 0 };
     expect(await balance(late, accounts)).toEqual(all);
-    for (const each of [late, other])
-      await expect.poll(() => mirrored(each, accounts), { timeout: 10_000 }).toEqual(all);
+    for (const each of [late, other]) await expect.poll(() => mirrored(each, accounts)).toEqual(all);
   });
 
   test('what an instance spent while it was a lone one is told when it comes back, once', async () => {
@@ -168,9 +167,8 @@ withRedis('when Redis is away from what instances know for long', () => {
     const all = { spentNanos: 87, heldNanos: 0 };
     for (let times = 0; times < 2; times += 1) {
       const back = await open(one.file);
-      await expect.poll(() => balance(back, accounts), { timeout: 10_000 }).toEqual(all);
-      for (const each of [back, other])
-        await expect.poll(() => mirrored(each, accounts), { timeout: 10_000 }).toEqual(all);
+      await expect.poll(() => balance(back, accounts)).toEqual(all);
+      for (const each of [back, other]) await expect.poll(() => mirrored(each, accounts)).toEqual(all);
       await back.close();
     }
   });
@@ -197,9 +195,9 @@ withRedis('when Redis is away from what instances know for long', () => {
     for (let count = 0; count < 5; count += 1) await draw();
     await server.cli('FLUSHALL');
     const all = { spentNanos: 60, heldNanos: 0 };
-    await expect.poll(() => balance(one, accounts).catch(() => null), { timeout: 15_000 }).toEqual(all);
+    await expect.poll(() => balance(one, accounts).catch(() => null)).toEqual(all);
     for (const { file, ...each } of [one, other]) {
-      await expect.poll(() => mirrored(each, accounts), { timeout: 10_000 }).toEqual(all);
+      await expect.poll(() => mirrored(each, accounts)).toEqual(all);
       expect(outcomes(file)).toEqual({ ok: 6 });
     }
   });

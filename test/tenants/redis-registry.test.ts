@@ -45,7 +45,7 @@ withRedis('the registry that instances share', () => {
   /** `file`: of its copy, which an instance finds again when it is started anew. */
   async function openStore(file: string, isUp = true): Promise<Opened> {
     const redis = openRedis(server.url);
-    if (isUp) await expect.poll(() => redis.trouble(), { timeout: 10_000 }).toBeNull();
+    if (isUp) await expect.poll(() => redis.trouble()).toBeNull();
     const thread = await openLedgerThread({ file, at: Date.now(), mirror: true });
     const copy = registryCopy(thread, new AbortController().signal);
     return {
@@ -114,11 +114,10 @@ withRedis('the registry that instances share', () => {
             () => 'done',
             () => 'not yet',
           ),
-        { timeout: 15_000, interval: 100 },
+        { interval: 100 },
       )
       .toBe('done');
-  const hears = (one: Instance, key: string) =>
-    expect.poll(() => answerTo(one, key), { timeout: 15_000, interval: 20 });
+  const hears = (one: Instance, key: string) => expect.poll(() => answerTo(one, key), { interval: 20 });
   const recordsInRedis = async (): Promise<string> => server.cli('HVALS', `${prefix()}:records`);
 
   /** What Redis has now is what it has again after `restore`: a failover to a replica that had not heard the rest. */
@@ -238,7 +237,7 @@ withRedis('the registry that instances share', () => {
     await hears(third, key).toMatch(/revoked/);
     for (const each of [one, third])
       await expect
-        .poll(() => each.registry.roll.record('key', id), { timeout: 15_000 })
+        .poll(() => each.registry.roll.record('key', id))
         .toMatchObject({ expiresAt: Date.parse(expires), revokedAt: expect.any(Number) });
     expect(answerTo(one, key)).toMatch(/revoked/);
   });

@@ -67,7 +67,7 @@ withRedis('what an operator does to a ledger that instances share', () => {
       },
     };
     open_.add(instance);
-    await expect.poll(() => state.trouble(), { timeout: 15_000 }).toBeNull();
+    await expect.poll(() => state.trouble()).toBeNull();
     return instance;
   }
 
@@ -86,7 +86,7 @@ withRedis('what an operator does to a ledger that instances share', () => {
     }
   }
   const saved = (file: string) => totals(file).reduce((sum, { sums }) => sum + Number(sums.cached), 0);
-  const poll = <T>(what: () => T | Promise<T>) => expect.poll(what, { timeout: 15_000 });
+  const poll = <T>(what: () => T | Promise<T>) => expect.poll(what);
   const spent = async (state: RedisState, accounts: readonly Account[]) =>
     (await state.spent(accounts.map(({ key }) => key))).map(({ spentNanos }) => spentNanos);
   const mirrored = async (state: RedisState, accounts: readonly Account[]) =>

@@ -76,7 +76,7 @@ test('it is written about once a second, without anybody waiting for it', async 
   const file = newFile();
   const state = await openEmbeddedState({ file, now: () => at });
   state.save(saving());
-  await expect.poll(() => savedBy(file, []).total, { timeout: 10_000 }).toEqual([1, 0, 50, 1_200]);
+  await expect.poll(() => savedBy(file, []).total).toEqual([1, 0, 50, 1_200]);
   await state.close();
 });
 

@@ -52,4 +52,33 @@ describe('a LongString', () => {
     expect(string).toMatchObject({ byteLength: 8, escaped: false });
     expect(string.text()).toBe('QUJDRA==');
   });
+
+  test('is searched and cut across its chunks as its bytes would be in one', () => {
+    const word = fc.constantFrom('a', ')', '](', 'ab', 'aab', 'abab', '![a](');
+    const anyText = fc.array(word, { maxLength: 30 }).map((words) => words.join(''));
+    const property = fc.property(anyText, chunkSizes, word, fc.nat(80), fc.nat(80), (text, sizes, sought, from, to) => {
+      const string = LongString.fromJson(chunked(Buffer.from(text), sizes), false);
+      expect(string.indexOf(sought, from)).toBe(Buffer.from(text).indexOf(sought, Math.min(from, text.length)));
+      expect(string.slice(from, Math.max(from, to)).text()).toBe(text.slice(from, Math.max(from, to)));
+      expect(string.after(from).text()).toBe(text.slice(from));
+    });
+    fc.assert(property, examples(5_000, 200_000));
+  });
+
+  test('cut where no escape is left knows that it has none', () => {
+    const string = LongString.fromJson([Buffer.from('\\nAAAA'), Buffer.from('BB\\n')], true);
+    expect(string.slice(2, 8)).toMatchObject({ escaped: false, byteLength: 6 });
+    expect(string.slice(2, 10)).toMatchObject({ escaped: true, byteLength: 8 });
+    expect(string.slice(2, 8).text()).toBe('AAAABB');
+  });
+
+  test('joined of texts and long strings reads as all of them, and keeps their bytes where they lie', () => {
+    const picture = LongString.fromBase64([Buffer.from('QUJD'), Buffer.from('RA==')]);
+    const joined = LongString.join(['say "', picture, '"\n', LongString.fromText('🦊')]);
+    expect(joined.text()).toBe('say "QUJDRA=="\n🦊');
+    expect(joined.escaped).toBe(true);
+    expect(joined.chunks.slice(1, 3)).toEqual(picture.chunks);
+    expect(joined.chunks[1]).toBe(picture.chunks[0]);
+    expect(LongString.join([]).text()).toBe('');
+  });
 });

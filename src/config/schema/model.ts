@@ -1,6 +1,6 @@
 import { Type } from 'typebox';
 import type { Static } from 'typebox';
-import { USUAL_CEILING } from '../../image/model.ts';
+import { GROUNDINGS, USUAL_CEILING } from '../../image/model.ts';
 import { ASPECT_RATIOS, TIERS } from '../../image/size.ts';
 import { byTier, id, integer, list, object, onDisconnect, text, ttlSeconds, when } from './terms.ts';
 
@@ -101,6 +101,22 @@ export const model = object({
   retires: Type.Optional(
     Type.Union([date('When its vendor ends it.'), Type.Null()], { errorMessage: 'must be a date, or null' }),
   ),
+  retired: Type.Optional(
+    list(
+      object({
+        name: id('One of the aliases.'),
+        deprecated: date('Since when another name is to be used instead.'),
+        ends: Type.Union([date('When its vendor gives it up.'), Type.Null()], {
+          errorMessage: 'must be a date, or null',
+        }),
+      }),
+      'Names its vendor has given up, or will: whoever uses one is told so in headers, and counted.',
+    ),
+  ),
+  thinkingLevels: Type.Optional(
+    list(text('^[a-z]{1,20}$', 'must be a word such as high', 'A level.'), 'Levels of thinking, for /v1/capabilities.'),
+  ),
+  grounding: Type.Optional(list(Type.Enum([...GROUNDINGS]), 'What its search tool finds, for /v1/capabilities.')),
   cache: Type.Optional(
     object(
       {

@@ -5,6 +5,14 @@ const LEAST = 2;
 const CENTURY = 36_525;
 
 export const retention = section('How long what happened is kept one by one; its sums stay.', {
+  signatureDays: integer(
+    0,
+    CENTURY,
+    'Pictures that were delivered and their thought signatures, for when they come back in a conversation; 0: none. In days.',
+    {
+      default: 30,
+    },
+  ),
   ledgerDays: integer(
     LEAST,
     CENTURY,

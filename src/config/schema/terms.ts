@@ -41,7 +41,8 @@ export const host = () =>
     },
   );
 
-export const port = (fallback: number) => integer(1, 65_535, 'TCP port.', { default: fallback });
+export const port = (fallback: number) =>
+  integer(0, 65_535, 'TCP port; 0: any that is free, which the start prints.', { default: fallback });
 
 export const bytes = (fallback: number, description: string) =>
   integer(1, Number.MAX_SAFE_INTEGER, `${description} In bytes.`, { default: fallback });

@@ -9,16 +9,20 @@ import { parseSystem, parseTurns, renderTurn } from './contents.ts';
 
 // generateContent's request, both ways: https://ai.google.dev/api/generate-content#request-body
 
-export function parseRequest(body: JsonObject, call: Call): ImageRequest {
+/** `path`: where the request stands, if not at the top. */
+export function parseRequest(body: JsonObject, call: Call, path = ''): ImageRequest {
   const places = noFields();
-  gatherNative(places, 'request', readObject(body, ''), '');
+  gatherNative(places, 'request', readObject(body, path), path);
   const model = take(places.request, 'model', readString);
   if (model !== null && call.pathModel !== null && bareName(model.value) !== bareName(call.pathModel)) {
     throw conflictingFields("the path's model", model.path);
   }
   const turns = take(places.request, 'contents', parseTurns);
   if (turns === null)
-    throw missingField('contents', 'a list of contents, such as [{"parts":[{"text":"a fox in snow"}]}]');
+    throw missingField(
+      path === '' ? 'contents' : `${path}.contents`,
+      'a list of contents, such as [{"parts":[{"text":"a fox in snow"}]}]',
+    );
   const system = take(places.request, 'systemInstruction', parseSystem);
   const { modalities, ratio, tier, ...config } = readConfig(places);
   return {
@@ -41,6 +45,13 @@ export function parseRequest(body: JsonObject, call: Call): ImageRequest {
     delivery: { ...WHOLE, warnings: places.warnings },
     user: null,
   };
+}
+
+/** The body is the same. What the vendor tells of its thinking is passed on as it comes, all of it. */
+export function parseStreamed(body: JsonObject, call: Call): ImageRequest {
+  const request = parseRequest(body, call);
+  const drafts = request.thinking?.includeThoughts === true ? Infinity : 0;
+  return { ...request, delivery: { ...request.delivery, stream: { drafts } } };
 }
 
 function bareName(model: string): string {

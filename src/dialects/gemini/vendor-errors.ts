@@ -63,7 +63,14 @@ function refused(status: number, said: Said): GatewayError {
   const unsaid = status === 413 ? 'The request is too large for the upstream.' : 'The upstream refused the request.';
   const message = said.message === '' ? unsaid : said.message;
   const vendor = said.envelope === null ? undefined : { status, words: said.envelope };
-  return failed(failure, message, { code: status === 413 ? 'request_too_large' : 'upstream_refused', vendor });
+  const code =
+    status === 413 ? 'request_too_large' : isSignature(said) ? 'thought_signature_refused' : 'upstream_refused';
+  return failed(failure, message, { code, vendor });
+}
+
+/** A thought signature is missing, broken or another picture's: https://ai.google.dev/gemini-api/docs/thought-signatures */
+function isSignature({ message }: Said): boolean {
+  return /thought[_ ]?signature/i.test(message);
 }
 
 /** About us: in our own words, and none of the vendor's, which may hold a key, a project or a price plan. */

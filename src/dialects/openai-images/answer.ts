@@ -19,22 +19,28 @@ export function renderAnswer(
   costNanos: number,
 ): JsonObject {
   const first = delivered[0]!;
-  const { info } = first.picture;
   const { safetyIdentifier } = request.delivery;
   return {
     created: Math.floor(Math.max(...delivered.map(({ drawn }) => drawn.drawnAt)) / 1000),
     data: delivered.map(renderPicture),
-    background: 'opaque',
-    output_format: info.type,
-    size: `${info.width}x${info.height}`,
-    quality: QUALITIES[tierOf(first.drawn.picture.info)],
+    ...describe(first.picture.info, first.drawn.picture.info),
     model: first.drawn.model,
     ...(safetyIdentifier !== null && { safety_identifier: safetyIdentifier }),
     usage: renderUsage(delivered, costNanos),
   };
 }
 
-function renderPicture({ drawn: { answer }, picture, url }: Delivered): JsonObject {
+/** Of a picture what was delivered; `quality` is that of the picture as drawn. */
+export function describe(info: PictureInfo, drawn: PictureInfo): JsonObject {
+  return {
+    background: 'opaque',
+    output_format: info.type,
+    size: `${info.width}x${info.height}`,
+    quality: QUALITIES[tierOf(drawn)],
+  };
+}
+
+export function renderPicture({ drawn: { answer }, picture, url }: Delivered): JsonObject {
   const text = answer.parts.map((part) => (part.kind === 'text' && !part.thought ? part.text : '')).join('');
   return {
     ...(url === undefined ? { b64_json: picture.data } : { url }),
@@ -43,8 +49,8 @@ function renderPicture({ drawn: { answer }, picture, url }: Delivered): JsonObje
   };
 }
 
-/** Thinking is billed as text, and OpenAI has no other place for it. `cost` is ours: dollars paid for this request. */
-function renderUsage(delivered: readonly Delivered[], costNanos: number): JsonObject {
+/** Thinking is billed as text, and OpenAI has no other place for it. `cost` is ours: dollars paid for this request; null: it is told elsewhere. */
+export function renderUsage(delivered: readonly Delivered[], costNanos: number | null): JsonObject {
   const sum = (count: (usage: Usage) => number): number =>
     delivered.reduce((total, { drawn }) => total + count(drawn.answer.usage), 0);
   const input = { text_tokens: sum(({ inputText }) => inputText), image_tokens: sum(({ inputImage }) => inputImage) };
@@ -60,7 +66,7 @@ function renderUsage(delivered: readonly Delivered[], costNanos: number): JsonOb
     output_tokens: outputTokens,
     input_tokens_details: input,
     output_tokens_details: output,
-    cost: nanosToUsd(costNanos),
+    ...(costNanos !== null && { cost: nanosToUsd(costNanos) }),
   };
 }
 

@@ -1,33 +1,58 @@
-import { invalidValue, readInteger, readOneOf, readString } from '../../image/fields.ts';
+import { readBoolean, readInteger, readOneOf, readString, unsupportedField } from '../../image/fields.ts';
+import { readFormat } from '../../image/native/format.ts';
 import { take } from '../../image/native/spelling.ts';
 import type { Fields } from '../../image/native/spelling.ts';
-import type { Delivery, PictureFormat } from '../../image/request.ts';
-
-const FORMATS = ['png', 'jpeg', 'webp'] as const satisfies readonly PictureFormat[];
+import type { AskedShape, Delivery } from '../../image/request.ts';
 
 /** How the pictures are to be handed over, and what of it cannot be. */
-export function readDelivery(own: Fields, warnings: string[]): Delivery {
+export function readDelivery(own: Fields, shape: AskedShape, warnings: string[]): Delivery {
   const form = take(own, 'response_format', (value, path) => readOneOf(value, path, ['b64_json', 'url']));
   if (take(own, 'style', readString) !== null) warnings.push('style is not honoured: say it in the prompt.');
   if (take(own, 'input_fidelity', readString) !== null) warnings.push('input_fidelity is not honoured.');
+  const asLink = form?.value === 'url';
+  const stream = readStream(own);
+  if (stream !== null && asLink)
+    throw unsupportedField(
+      'response_format',
+      'a stream sends the picture itself; send b64_json, or no stream.',
+      'unsupported_value',
+    );
   const safetyIdentifier = take(own, 'safety_identifier', readString)?.value ?? '';
   return {
     ...readFormat(own),
-    asLink: form?.value === 'url',
-    stream: null,
+    exact: readFit(own, shape),
+    masked: null,
+    asLink,
+    stream,
     safetyIdentifier: safetyIdentifier === '' ? null : safetyIdentifier,
     warnings,
   };
 }
 
-/** 100 is what OpenAI takes for granted, so it asks for nothing. Less, without a format, asks for a jpeg. */
-function readFormat(own: Fields): Pick<Delivery, 'format' | 'compression'> {
-  const format = take(own, 'output_format', (value, path) => readOneOf(value, path, FORMATS))?.value ?? null;
-  const compression = take(own, 'output_compression', (value, path) => readInteger(value, path, { min: 0, max: 100 }));
-  if (compression === null || compression.value === 100) {
-    return { format, compression: format === 'png' ? null : format && (compression?.value ?? null) };
-  }
-  if (format === 'png')
-    throw invalidValue(compression.path, '100 or absent for png, which loses nothing; choose jpeg or webp');
-  return { format: format ?? 'jpeg', compression: compression.value };
+/** Drafts are told in a stream or not at all. */
+function readStream(own: Fields): Delivery['stream'] {
+  const stream = take(own, 'stream', readBoolean);
+  const drafts = take(own, 'partial_images', (value, path) => readInteger(value, path, { min: 0, max: 3 }));
+  if (stream?.value === true) return { drafts: drafts?.value ?? 0 };
+  if (drafts !== null && drafts.value > 0)
+    throw unsupportedField(drafts.path, 'drafts come in a stream; send stream: true with it.', 'unsupported_value');
+  return null;
+}
+
+/** More than any model draws; a picture of so many takes 100 MB to make. */
+const MOST_EXACT_PIXELS = 25_000_000;
+
+/** `fit: exact` is ours: the picture in the very pixels of `size`, cropped where the model has no such ratio. */
+function readFit(own: Fields, { pixels }: AskedShape): Delivery['exact'] {
+  const fit = take(own, 'fit', (value, path) => readOneOf(value, path, ['exact']));
+  if (fit === null) return null;
+  if (pixels === null)
+    throw unsupportedField(
+      fit.path,
+      'exact needs the pixels: send them as size, such as 1200x630.',
+      'unsupported_value',
+    );
+  if (pixels.width * pixels.height > MOST_EXACT_PIXELS)
+    throw unsupportedField(fit.path, `exact makes at most ${MOST_EXACT_PIXELS} pixels.`, 'unsupported_value');
+  return pixels;
 }

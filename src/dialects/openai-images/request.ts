@@ -1,42 +1,83 @@
 import {
   invalidValue,
   missingField,
-  readBoolean,
   readInteger,
   readOneOf,
   readString,
   unsupportedField,
 } from '../../image/fields.ts';
-import { INT32, readConfig } from '../../image/native/config.ts';
-import type { NativeConfig } from '../../image/native/config.ts';
+import { checkSeeds, readConfig } from '../../image/native/config.ts';
 import { gatherBody } from '../../image/native/extras.ts';
+import type { OwnFields } from '../../image/native/extras.ts';
+import { refuseTransparency } from '../../image/native/format.ts';
+import { readShape } from '../../image/native/shape.ts';
 import { take } from '../../image/native/spelling.ts';
 import type { Fields } from '../../image/native/spelling.ts';
-import type { ImageRequest, Turn } from '../../image/request.ts';
+import { MOST_PICTURES } from '../../image/request.ts';
+import type { AskedShape, Delivery, ImageRequest, Masked, Part, Turn } from '../../image/request.ts';
 import { LEAST_SAFETY } from '../../image/safety.ts';
 import type { Json, JsonObject } from '../../wire/json.ts';
 import { LongString } from '../../wire/long-string.ts';
 import { readDelivery } from './delivery.ts';
-import { GENERATIONS } from './fields.ts';
+import { EDITS, GENERATIONS, VARIATIONS } from './fields.ts';
 import type { OwnName } from './fields.ts';
-import { readShape } from './shape.ts';
+import { readMask, readPictures } from './pictures.ts';
 
-// https://platform.openai.com/docs/api-reference/images/create
+// https://platform.openai.com/docs/api-reference/images
 
 const PROMPT_LENGTH = 32_000;
 /** JSON may spend twelve bytes on one character: `\ud83e\udd8a`. */
 const BYTES_PER_CHARACTER = 12;
 
+/** What a variation is asked for with: OpenAI's own takes no words. */
+const VARIATION =
+  'Draw another version of this picture: the same subject, style and mood, with a different composition and details.';
+
+/** What the model is told of a mask, which it knows nothing of. What it does elsewhere all the same is cut off afterwards. */
+const MASKED =
+  'The last picture is a mask for the first one. Edit the first picture only where the mask is transparent, and leave ' +
+  'everything else exactly as it is: the same framing, the same place, the same scale.';
+
+/** What a path's own fields come to. */
+interface Content {
+  readonly parts: readonly Part[];
+  readonly masked?: Masked;
+}
+
 export function parseRequest(body: JsonObject): ImageRequest {
-  const { own, places } = gatherBody(body, GENERATIONS);
+  return readRequest(body, GENERATIONS, (own) => ({ parts: [readPrompt(own)] }));
+}
+
+/** https://platform.openai.com/docs/api-reference/images/createEdit */
+export function parseEdit(body: JsonObject): ImageRequest {
+  return readRequest(body, EDITS, (own) => {
+    const prompt = readPrompt(own);
+    const [first, ...others] = readPictures(own);
+    const mask = readMask(own);
+    const pictures = [first!, ...others];
+    if (mask === null) return { parts: [prompt, ...pictures] };
+    return { parts: [prompt, ...pictures, mask, textPart(MASKED)], masked: { picture: first!, mask } };
+  });
+}
+
+/** https://platform.openai.com/docs/api-reference/images/createVariation */
+export function parseVariation(body: JsonObject): ImageRequest {
+  return readRequest(body, VARIATIONS, (own) => ({ parts: [textPart(VARIATION), ...readPictures(own, { most: 1 })] }));
+}
+
+function readRequest(
+  body: JsonObject,
+  fields: OwnFields<OwnName>,
+  readContent: (own: Fields) => Content,
+): ImageRequest {
+  const { own, places } = gatherBody(body, fields);
   const read = <T>(name: OwnName, reader: (value: Json, path: string) => T) => take(own, name, reader);
 
-  const prompt = read('prompt', readPrompt);
-  if (prompt === null) throw missingField('prompt', 'a string that says what to draw');
+  const { parts, masked = null } = readContent(own);
   const model = read('model', readName)?.value ?? null;
-  const count = read('n', (value, path) => readInteger(value, path, { min: 1, max: 10 }))?.value ?? 1;
+  const count = read('n', (value, path) => readInteger(value, path, { min: 1, max: MOST_PICTURES }))?.value ?? 1;
   const moderation = read('moderation', (value, path) => readOneOf(value, path, ['low', 'auto']));
-  refuseWhatIsNotThere(own);
+  refuseTransparency(own);
 
   const { modalities, ratio, tier, ...config } = readConfig(places);
   if (modalities !== null && modalities.value.join() !== 'IMAGE') {
@@ -45,12 +86,13 @@ export function parseRequest(body: JsonObject): ImageRequest {
   }
   checkSeeds(config, count);
   const user = read('user', readString)?.value ?? '';
-  const shape = readShape(own, { ratio, tier }, places.warnings);
-  const delivery = readDelivery(own, places.warnings);
+  const asked = readShape(own, { ratio, tier }, places.warnings);
+  const whole = readDelivery(own, asked, places.warnings);
+  const { shape, delivery } = masked === null ? { shape: asked, delivery: whole } : laidInto(masked, asked, whole);
   return {
     ...config,
     model,
-    turns: [promptTurn(prompt.value)],
+    turns: [{ role: 'user', parts, more: {} } satisfies Turn],
     system: null,
     modalities: ['IMAGE'],
     shape,
@@ -61,11 +103,38 @@ export function parseRequest(body: JsonObject): ImageRequest {
   };
 }
 
-function promptTurn(text: string): Turn {
-  return { role: 'user', parts: [{ kind: 'text', text, thought: false, signature: null, more: {} }], more: {} };
+/** A masked edit has the pixels of its picture: a size says no more than how finely it is drawn. */
+function laidInto(
+  masked: Masked,
+  shape: AskedShape,
+  delivery: Delivery,
+): { readonly shape: AskedShape; readonly delivery: Delivery } {
+  if (shape.ratio !== null)
+    throw unsupportedField(
+      shape.named.ratio,
+      'a masked edit keeps the shape of its picture. Leave it out.',
+      'unsupported_value',
+    );
+  if (delivery.exact !== null)
+    throw unsupportedField('fit', 'a masked edit has the pixels of its picture. Leave it out.', 'unsupported_value');
+  const sized = shape.pixels === null ? [] : [`With a mask ${shape.named.ratio} chooses only how finely it is drawn.`];
+  return {
+    shape: { ...shape, keepsInput: true },
+    delivery: { ...delivery, masked, warnings: [...delivery.warnings, ...sized] },
+  };
 }
 
-function readPrompt(value: Json, path: string): string {
+function readPrompt(own: Fields): Part {
+  const prompt = take(own, 'prompt', readPromptText);
+  if (prompt === null) throw missingField('prompt', 'a string that says what to draw');
+  return textPart(prompt.value);
+}
+
+function textPart(text: string): Part {
+  return { kind: 'text', text, thought: false, signature: null, more: {} };
+}
+
+function readPromptText(value: Json, path: string): string {
   const expected = `a string of 1 to ${PROMPT_LENGTH} characters`;
   if (value instanceof LongString && value.byteLength > PROMPT_LENGTH * BYTES_PER_CHARACTER)
     throw invalidValue(path, expected);
@@ -80,31 +149,4 @@ function readName(value: Json, path: string): string {
   const name = readString(value, path);
   if (name === '') throw invalidValue(path, 'the name of a model, or absent for the default one');
   return name;
-}
-
-/** Each of n pictures has a seed of its own: s, s + 1, s + 2, … */
-function checkSeeds({ seed }: Pick<NativeConfig, 'seed'>, count: number): void {
-  if (seed !== null && seed + count - 1 > INT32.max)
-    throw invalidValue('seed', `at most ${INT32.max - count + 1} when n is ${count}`);
-}
-
-function refuseWhatIsNotThere(own: Fields): void {
-  const background = take(own, 'background', (value, path) =>
-    readOneOf(value, path, ['transparent', 'opaque', 'auto']),
-  );
-  if (background?.value === 'transparent') {
-    throw unsupportedField(
-      background.path,
-      'Gemini draws no transparent background; send opaque or auto.',
-      'unsupported_value',
-    );
-  }
-  const stream = take(own, 'stream', readBoolean);
-  if (stream?.value === true) {
-    throw unsupportedField(stream.path, 'this version answers whole; leave it out or send false.', 'unsupported_value');
-  }
-  const partial = take(own, 'partial_images', (value, path) => readInteger(value, path, { min: 0, max: 3 }));
-  if (partial !== null && partial.value > 0) {
-    throw unsupportedField(partial.path, 'this version answers whole; leave it out or send 0.', 'unsupported_value');
-  }
 }

@@ -5,6 +5,7 @@ import { GatewayError } from '../../errors.ts';
 import { mistaken } from '../../tenants/settings.ts';
 import type { JsonMap } from '../../tenants/settings.ts';
 import { timeOf } from '../../tenants/registry-view.ts';
+import type { Roll } from '../../tenants/roll.ts';
 import { bodyOf } from './body.ts';
 import { noMore } from './keys.ts';
 import { readQuery } from './query.ts';
@@ -37,7 +38,10 @@ export function cacheRoutes({ registry, cache }: RouteParts): readonly AdminRout
           let purged: Purged = { entries: 0, bytes: 0 };
           try {
             selection = readSelection(bodyOf(body));
-            purged = await answered(cache.purge(selection));
+            for (const each of [selection, ...namesakes(selection, registry.roll)]) {
+              const { entries, bytes } = await answered(cache.purge(each));
+              purged = { entries: purged.entries + entries, bytes: purged.bytes + bytes };
+            }
           } catch (error) {
             return registry.change(who, 'cache.purge', 'cache', () => {
               throw error;
@@ -74,6 +78,12 @@ function readSelection(body: JsonMap): Selection {
   };
   if ((Object.keys(selection).length === 0) === all) return selection;
   throw mistaken('all', 'must be true to remove everything, and must not stand beside key, scope, model or before');
+}
+
+/** With a scope goes what its tenants keep beside it: links, and the answers to tasks and to Idempotency-Keys. */
+function namesakes(selection: Selection, roll: Roll): readonly Selection[] {
+  if (selection.scope === undefined || selection.name !== undefined) return [];
+  return roll.namesIn(selection.scope).map((name) => ({ ...selection, scope: name }));
 }
 
 function asMap({ before, name, ...selection }: Selection): JsonMap {

@@ -41,7 +41,7 @@ const NAMES = {
   imageConfig: IMAGE_CONFIG,
 } as const satisfies Record<Place, Message>;
 
-export const INT32 = { min: -2_147_483_648, max: 2_147_483_647 };
+const INT32 = { min: -2_147_483_648, max: 2_147_483_647 };
 
 export function noFields(): Places {
   return { request: new Map(), generationConfig: new Map(), imageConfig: new Map(), warnings: [] };
@@ -121,6 +121,12 @@ export function readConfig({ request, generationConfig, imageConfig }: Places): 
       imageConfig: takeRest(imageConfig),
     },
   };
+}
+
+/** Each of n pictures has a seed of its own: s, s + 1, s + 2, … */
+export function checkSeeds({ seed }: Pick<NativeConfig, 'seed'>, count: number): void {
+  if (seed !== null && seed + count - 1 > INT32.max)
+    throw invalidValue('seed', `at most ${INT32.max - count + 1} when n is ${count}`);
 }
 
 /** `priority` costs 1.8 times the price that budgets reckon with: https://ai.google.dev/gemini-api/docs/pricing */

@@ -106,7 +106,8 @@ function checkedName(name: string, path: string, own: readonly string[]): string
 
 const MOST_LISTED = 10;
 
-function listed(paths: readonly string[]): string {
+/** Names for a warning: the first of them, fit for a response header. */
+export function listed(paths: readonly string[]): string {
   const more = paths.length > MOST_LISTED ? ` and ${paths.length - MOST_LISTED} more` : '';
   return paths.slice(0, MOST_LISTED).map(printable).join(', ') + more;
 }

@@ -17,6 +17,14 @@ export interface FaultSpec {
   readonly reply?: (reply: Reply, asked: Asked, studio: Studio) => Reply | Promise<Reply>;
   /** Changes how it is written down; the bill stays. */
   readonly words?: (words: JsonObject) => JsonObject;
+  /** Of a stream alone: changes the pieces of it; the bill stays. */
+  readonly pieces?: (pieces: readonly JsonObject[]) => readonly JsonObject[];
+  /** Of a stream of events alone: the bytes of one more frame behind the last. */
+  readonly ending?: string;
+  /** Of a stream alone: breaks the connection off behind what was shown half way. */
+  readonly breaksOff?: true;
+  /** Of a stream alone: answers instead of drawing. */
+  readonly insteadOfStream?: (asked: Asked) => VendorError | Payload;
   /** Spoils the JSON text: in a stream that of the last event. */
   readonly text?: (json: readonly Uint8Array[]) => readonly Uint8Array[];
   /** Spoils the sending. It decides by itself how long to hold, so a rule's delay is its `hold`, not a wait before it. */

@@ -1,6 +1,6 @@
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
-import { errorInfo, invalidKey, invalidToken, unknownModel, VendorError } from '../errors.ts';
+import { errorInfo, invalidArgument, invalidKey, invalidToken, unknownModel, VendorError } from '../errors.ts';
 import type { ErrorDetail } from '../errors.ts';
 import { JSON_HEADERS } from '../exchange.ts';
 import { errorPayload, htmlPayload, jsonPayload } from '../payload.ts';
@@ -55,6 +55,9 @@ export const REFUSALS = {
       new VendorError('RESOURCE_EXHAUSTED', 'No capacity is left for this model. Please try again later.', [
         errorInfo('MODEL_CAPACITY_EXHAUSTED', { model: asked.name }),
       ]),
+  ),
+  'signature-refused': refuse('400, a thought signature that is not taken any more', () =>
+    invalidArgument('Thought signature is not valid.'),
   ),
   overloaded: refuse('503, the model is overloaded', overloaded),
   internal: refuse(

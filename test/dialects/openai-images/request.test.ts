@@ -37,7 +37,16 @@ describe('what the SDKs send', () => {
       safety: [],
       more: { request: {}, generationConfig: {}, imageConfig: {} },
       count: 2,
-      delivery: { format: 'png', compression: null, asLink: false, stream: null, safetyIdentifier: null, warnings: [] },
+      delivery: {
+        format: 'png',
+        compression: null,
+        exact: null,
+        masked: null,
+        asLink: false,
+        stream: null,
+        safetyIdentifier: null,
+        warnings: [],
+      },
       user: 'u1',
     });
   });

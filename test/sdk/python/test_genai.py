@@ -47,6 +47,19 @@ class Pictures(unittest.TestCase):
         self.assertEqual(reply.candidates[0].finish_reason, types.FinishReason.STOP)
         self.assertGreater(reply.usage_metadata.total_token_count, 1120)
 
+    def test_a_stream_is_thoughts_drafts_words_and_the_picture(self):
+        config = types.GenerateContentConfig(thinking_config=types.ThinkingConfig(include_thoughts=True))
+        chunks = list(AI.models.generate_content_stream(model=FLASH, contents="a stream", config=config))
+        parts = [part for chunk in chunks for part in chunk.candidates[0].content.parts]
+        drafts = [part for part in parts if part.thought and part.inline_data]
+        self.assertEqual([size_of(part.inline_data.data) for part in drafts], ["1024x1024"] * 2)
+        answered = [part for part in parts if not part.thought]
+        pictures = [part.inline_data.data for part in answered if part.inline_data]
+        self.assertEqual([size_of(picture) for picture in pictures], ["1024x1024"])
+        self.assertTrue(all(part.thought_signature for part in answered))
+        self.assertEqual(chunks[-1].candidates[0].finish_reason, types.FinishReason.STOP)
+        self.assertGreater(chunks[-1].usage_metadata.total_token_count, 1120)
+
     def test_every_tier_is_reached(self):
         for tier, side in [("512", 512), ("1K", 1024), ("2K", 2048), ("4K", 4096)]:
             with self.subTest(tier):
@@ -183,7 +196,6 @@ class Errors(unittest.TestCase):
 
     def test_what_is_not_served_yet_is_a_404(self):
         for call in [
-            lambda: list(AI.models.generate_content_stream(model=FLASH, contents="x")),
             lambda: AI.models.count_tokens(model=FLASH, contents="x"),
             lambda: list(AI.files.list()),
         ]:

@@ -8,7 +8,7 @@ from unittest import mock
 
 import openai
 
-from support import FLASH, FLASH_KEY, KEY, POOR_KEY, PRO, URL, behave, misbehave, size_of, upstream_calls
+from support import FLASH, FLASH_KEY, KEY, PNG, POOR_KEY, PRO, URL, behave, misbehave, size_of, upstream_calls
 
 
 def client(**options):
@@ -65,6 +65,23 @@ class Pictures(unittest.TestCase):
                 self.assertEqual(reply.output_format, output_format)
                 self.assertTrue(drawn(reply)[0].startswith(start))
 
+    def test_a_stream_is_drafts_and_the_picture(self):
+        ask = {"prompt": "a stream", "size": "512x512", "stream": True, "partial_images": 2}
+        events = list(client().images.generate(**ask))
+        partial, completed = "image_generation.partial_image", "image_generation.completed"
+        self.assertEqual([event.type for event in events], [partial, partial, completed])
+        for event in events:
+            self.assertEqual(size_of(base64.b64decode(event.b64_json, validate=True)), "512x512")
+        self.assertEqual(events[-1].output_format, "jpeg")
+        self.assertGreater(events[-1].usage.total_tokens, 747)
+
+    def test_a_stream_that_breaks_raises(self):
+        misbehave("stream-error", times=1)
+        with self.assertRaises(openai.APIError) as caught:
+            for event in client().images.generate(prompt="breaks", stream=True, partial_images=2):
+                self.assertEqual(event.type, "image_generation.partial_image")
+        self.assertIn("broke off", str(caught.exception))
+
     def test_three_pictures_are_three_and_come_again_by_their_seed(self):
         ask = {"prompt": "three", "n": 3, "size": "512x512", "extra_body": {"seed": 5}}
         before = upstream_calls()
@@ -101,6 +118,40 @@ class Pictures(unittest.TestCase):
 
         for reply in asyncio.run(both()):
             self.assertEqual(size_of(drawn(reply)[0]), "512x512")
+
+
+class Conversations(unittest.TestCase):
+    def said(self, messages, **params):
+        return client().chat.completions.create(model="nano-banana-2", messages=messages, **params)
+
+    def size_in(self, url):
+        return size_of(base64.b64decode(url.partition(",")[2], validate=True))
+
+    def test_an_answer_has_its_picture_beside_its_text(self):
+        reply = self.said([{"role": "user", "content": "a fox"}], extra_body={"image_config": {"aspect_ratio": "16:9"}})
+        message = reply.choices[0].message
+        self.assertIn("a fox", message.content)
+        self.assertEqual([self.size_in(one["image_url"]["url"]) for one in message.images], ["1376x768"])
+        self.assertEqual(reply.usage.total_tokens, reply.usage.prompt_tokens + reply.usage.completion_tokens)
+
+    def test_a_picture_of_the_user_is_seen(self):
+        url = "data:image/png;base64," + base64.b64encode(PNG).decode()
+        content = [{"type": "text", "text": "bluer"}, {"type": "image_url", "image_url": {"url": url}}]
+        reply = self.said([{"role": "user", "content": content}])
+        self.assertGreater(reply.usage.prompt_tokens, 200)
+
+    def test_a_refusal_is_an_answer(self):
+        misbehave("image-safety")
+        self.addCleanup(behave)
+        choice = self.said([{"role": "user", "content": "refused"}]).choices[0]
+        self.assertEqual(choice.finish_reason, "content_filter")
+        self.assertIn("blocked", choice.message.refusal)
+
+    def test_an_address_of_a_picture_is_a_bad_request_that_names_it(self):
+        content = [{"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}]
+        with self.assertRaises(openai.BadRequestError) as caught:
+            self.said([{"role": "user", "content": content}])
+        self.assertEqual(caught.exception.param, "messages[0].content[0].image_url.url")
 
 
 class BaseUrls(unittest.TestCase):
@@ -167,7 +218,6 @@ class Errors(unittest.TestCase):
         for call in [
             lambda: client().images.edit(prompt="x", image=b"no picture"),
             lambda: client().images.create_variation(image=b"no picture"),
-            lambda: client().chat.completions.create(model="m", messages=[{"role": "user", "content": "draw"}]),
         ]:
             with self.assertRaises(openai.NotFoundError) as caught:
                 call()

@@ -36,7 +36,7 @@ export const GENAI_PYTHON: readonly Recorded[] = [
     line: flash(NATIVE_STREAM, '/v1beta'),
     headers: genaiPython(),
     body: '{"contents": [{"parts": [{"text": "x"}], "role": "user"}]}',
-    expected: noMethod,
+    expected: pictures('gemini', '1024x1024'),
   },
   {
     name: 'genai Python batches.create',
@@ -62,6 +62,6 @@ export const GENAI_PYTHON: readonly Recorded[] = [
     name: 'genai Python models.list',
     line: 'GET /v1beta/models',
     headers: genaiPython(),
-    expected: listed('gemini', 2),
+    expected: listed('gemini', 3),
   },
 ];

@@ -1,5 +1,5 @@
 import { KEY } from '../../support/gateway.ts';
-import { JSON_TYPE, form, pictures, refused, notServed, GENERATIONS, EDITS, VARIATIONS, CHAT } from './request.ts';
+import { JSON_TYPE, form, pictures, refused, GENERATIONS, EDITS, VARIATIONS, CHAT } from './request.ts';
 import type { Recorded, Headers } from './request.ts';
 
 function openaiPython(type: Headers[number] = JSON_TYPE): Headers {
@@ -45,27 +45,27 @@ export const OPENAI_PYTHON: readonly Recorded[] = [
     line: GENERATIONS,
     headers: openaiPython(),
     body: '{"prompt":"otter","model":"gpt-image-1","partial_images":1,"stream":true}',
-    expected: refused('openai', /stream/),
+    expected: pictures('openai', '1024x1024'),
   },
   {
     name: 'openai-python images.edit',
     line: EDITS,
     headers: openaiPython(pythonForm.type),
     body: pythonForm.body,
-    expected: notServed('openai'),
+    expected: refused('openai', /^mask/),
   },
   {
     name: 'openai-python images.create_variation of raw bytes',
     line: VARIATIONS,
     headers: openaiPython(pythonFormRaw.type),
     body: pythonFormRaw.body,
-    expected: notServed('openai'),
+    expected: pictures('openai', '1024x1024'),
   },
   {
     name: 'openai-python chat with extra_body',
     line: CHAT,
     headers: openaiPython(),
-    body: '{"messages":[{"role":"user","content":"draw"}],"model":"m","modalities":["image","text"],"image_config":{"aspect_ratio":"16:9"},"extra_body":{"google":{"thinking_config":{"include_thoughts":true}}}}',
-    expected: notServed('openai'),
+    body: '{"messages":[{"role":"user","content":"draw"}],"model":"nano-banana-2","modalities":["image","text"],"image_config":{"aspect_ratio":"16:9"},"extra_body":{"google":{"thinking_config":{"include_thoughts":true}}}}',
+    expected: pictures('openai', '1376x768'),
   },
 ];

@@ -16,9 +16,10 @@ export interface Recorded {
 export type Expected =
   | { readonly status: 200; readonly dialect: Dialect; readonly pictures: readonly string[] }
   | { readonly status: 200; readonly dialect: Dialect; readonly models: number }
+  | { readonly status: 200; readonly dialect: 'gemini' | 'claude'; readonly tokens: number }
   | { readonly status: 400 | 404; readonly dialect: Dialect; readonly says: RegExp };
 
-export type Dialect = 'openai' | 'gemini';
+export type Dialect = 'openai' | 'gemini' | 'claude';
 export type Headers = Recorded['headers'];
 
 export const JSON_TYPE = ['content-type', 'application/json'] as const;
@@ -57,12 +58,14 @@ export const pictures = (dialect: Dialect, ...sizes: readonly string[]): Expecte
   pictures: sizes,
 });
 export const listed = (dialect: Dialect, models: number): Expected => ({ status: 200, dialect, models });
+export const counted = (dialect: 'gemini', tokens: number): Expected => ({ status: 200, dialect, tokens });
 export const refused = (dialect: Dialect, says: RegExp): Expected => ({ status: 400, dialect, says });
 export const absent = (dialect: Dialect, says: RegExp): Expected => ({ status: 404, dialect, says });
 export const notHere = (dialect: Dialect): Expected => absent(dialect, /nothing at this path/);
 export const notServed = (dialect: Dialect): Expected => absent(dialect, /^This version does not serve \//);
 export const noMethod = absent('gemini', /method of a model is not served/);
 export const noModel = absent('openai', /The model "m" does not exist here/);
+export const tokens = (count: number): Expected => ({ status: 200, dialect: 'claude', tokens: count });
 
 export const GENERATIONS = 'POST /v1/images/generations';
 export const EDITS = 'POST /v1/images/edits';

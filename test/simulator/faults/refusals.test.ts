@@ -23,6 +23,7 @@ describe('a fault that is an answer', () => {
     ['daily-quota', 429, 'RESOURCE_EXHAUSTED'],
     ['limit-zero', 429, 'RESOURCE_EXHAUSTED'],
     ['capacity-429', 429, 'RESOURCE_EXHAUSTED'],
+    ['signature-refused', 400, 'INVALID_ARGUMENT'],
     ['overloaded', 503, 'UNAVAILABLE'],
     ['internal', 500, 'INTERNAL'],
     ['deadline', 504, 'DEADLINE_EXCEEDED'],

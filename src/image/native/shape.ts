@@ -1,10 +1,10 @@
-import { conflictingFields, invalidValue, readOneOf, readString } from '../../image/fields.ts';
-import type { NativeConfig } from '../../image/native/config.ts';
-import { take } from '../../image/native/spelling.ts';
-import type { Fields } from '../../image/native/spelling.ts';
-import type { AskedShape } from '../../image/request.ts';
-import { ASPECT_RATIOS, parsePixels, parseRatio, parseTier, resolveShape, TIERS } from '../../image/size.ts';
-import type { Pixels, Quality } from '../../image/size.ts';
+import { conflictingFields, invalidValue, readOneOf, readString } from '../fields.ts';
+import type { NativeConfig } from './config.ts';
+import { take } from './spelling.ts';
+import type { Fields } from './spelling.ts';
+import type { AskedShape } from '../request.ts';
+import { ASPECT_RATIOS, parsePixels, parseRatio, parseTier, resolveShape, TIERS } from '../size.ts';
+import type { Pixels, Quality } from '../size.ts';
 import type { Json } from '../../wire/json.ts';
 
 const QUALITIES = {

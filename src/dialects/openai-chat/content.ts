@@ -1,0 +1,144 @@
+import { textPart } from '../../image/conversation.ts';
+import type { PassOver, Placed } from '../../image/conversation.ts';
+import { isDataUrl, readDataUrl } from '../../image/data-url.ts';
+import { invalidValue, missingField, readObject, readString, unsupportedField } from '../../image/fields.ts';
+import { readMarkdown } from '../../image/markdown.ts';
+import type { Part, PicturePart } from '../../image/request.ts';
+import { isObject } from '../../wire/json.ts';
+import type { Json, JsonObject } from '../../wire/json.ts';
+import { LongString } from '../../wire/long-string.ts';
+
+// What a message says: https://platform.openai.com/docs/api-reference/chat/create#chat-create-messages
+
+const KINDS = {
+  text: 'text',
+  input_text: 'text',
+  output_text: 'text',
+  image_url: 'picture',
+  input_image: 'picture',
+  image: 'picture',
+  refusal: 'refusal',
+  file: 'file',
+  input_file: 'file',
+  // Of an answer that is sent back: what a model thought is no part of the conversation.
+  thinking: 'thought',
+  reasoning: 'thought',
+} as const;
+
+const ALLOWED = 'text, image_url, file or refusal';
+
+/** A string, or a list of parts. What is empty says nothing. */
+export function parseContent(value: Json, path: string, passOver: PassOver): readonly Placed[] {
+  if (value === null) return [];
+  if (typeof value === 'string' || value instanceof LongString) return placed(readText(value, path), path);
+  if (!Array.isArray(value)) throw invalidValue(path, 'a string, a list of content parts, or null');
+  return value.flatMap((item, index) => {
+    const at = `${path}[${index}]`;
+    return placed(parsePart(item, at, passOver), at);
+  });
+}
+
+/** The pictures of an answer that is sent back: as this path writes them, and flatter. */
+export function parseImages(value: Json, path: string, passOver: PassOver): readonly Placed[] {
+  if (value === null) return [];
+  if (!Array.isArray(value))
+    throw invalidValue(path, 'a list such as [{"type":"image_url","image_url":{"url":"data:…"}}]');
+  return value.map((item, index) => {
+    const at = `${path}[${index}]`;
+    return { part: isObject(item) ? parsePicture(item, at, passOver) : readPicture(item, at), path: at };
+  });
+}
+
+function placed(parts: readonly Part[], path: string): readonly Placed[] {
+  return parts.map((part) => ({ part, path }));
+}
+
+function parsePart(value: Json, path: string, passOver: PassOver): readonly Part[] {
+  if (typeof value === 'string' || value instanceof LongString) return readText(value, path);
+  const part = readObject(value, path);
+  const kind = kindOf(part, path);
+  if (kind === 'text') return readText(readField(part, 'text', path), `${path}.text`);
+  if (kind === 'refusal') return readText(readField(part, 'refusal', path), `${path}.refusal`);
+  if (kind === 'file') return [parseFile(part, path)];
+  return kind === 'picture' ? [parsePicture(part, path, passOver)] : [];
+}
+
+function kindOf(part: JsonObject, path: string): (typeof KINDS)[keyof typeof KINDS] {
+  const { type = null } = part;
+  if (type === null) return part.image_url === undefined ? 'text' : 'picture';
+  const word = readString(type, `${path}.type`);
+  if (Object.hasOwn(KINDS, word)) return KINDS[word as keyof typeof KINDS];
+  if (/audio|video/.test(word))
+    throw unsupportedField(
+      `${path}.type`,
+      `the models here see and do not hear. Allowed: ${ALLOWED}.`,
+      'unsupported_value',
+    );
+  throw invalidValue(`${path}.type`, ALLOWED);
+}
+
+function readField(part: JsonObject, name: string, path: string): LongString | string {
+  const value = part[name] ?? null;
+  if (value === null) throw missingField(`${path}.${name}`, 'a string');
+  return value instanceof LongString ? value : readString(value, `${path}.${name}`);
+}
+
+function readText(value: LongString | string, path: string): readonly Part[] {
+  return readMarkdown(value, path).map((piece) => (typeof piece === 'string' ? textPart(piece) : piece));
+}
+
+function parsePicture(part: JsonObject, path: string, passOver: PassOver): PicturePart {
+  const { image_url: given = null, b64_json: bare = null, url = null } = part;
+  if (given === null && bare !== null) return readPicture(asDataUrl(bare, `${path}.b64_json`), `${path}.b64_json`);
+  if ((part.file_id ?? null) !== null) throw notHere(`${path}.file_id`);
+  if (!isObject(given)) {
+    if ((part.detail ?? 'auto') !== 'auto') passOver(`${path}.detail`);
+    const name = given === null && url !== null ? 'url' : 'image_url';
+    if (given === null && url === null)
+      throw missingField(`${path}.image_url`, 'an object {"url":"data:image/png;base64,…"}');
+    return readPicture(given ?? url, `${path}.${name}`);
+  }
+  if ((given.detail ?? 'auto') !== 'auto') passOver(`${path}.image_url.detail`);
+  if ((given.url ?? null) === null) throw missingField(`${path}.image_url.url`, 'a data URL');
+  return readPicture(given.url!, `${path}.image_url.url`);
+}
+
+/** A document, such as a PDF. */
+function parseFile(part: JsonObject, path: string): PicturePart {
+  const inside = isObject(part.file) ? 'file' : null;
+  const file = inside === null ? part : readObject(part.file!, `${path}.file`);
+  const at = inside === null ? path : `${path}.file`;
+  if ((file.file_id ?? null) !== null) throw notHere(`${at}.file_id`);
+  if ((file.file_url ?? null) !== null) return readPicture(file.file_url!, `${at}.file_url`);
+  if ((file.file_data ?? null) === null) throw missingField(`${at}.file_data`, 'a data URL');
+  return readPicture(file.file_data!, `${at}.file_data`);
+}
+
+function notHere(path: string) {
+  return unsupportedField(path, 'no files are kept here; send the bytes as a data URL.', 'unsupported_value');
+}
+
+function asDataUrl(bare: Json, path: string): LongString {
+  const base64 = bare instanceof LongString ? bare : readString(bare, path);
+  return LongString.join(['data:;base64,', base64]);
+}
+
+/** Bytes inside the request, as a view on them. What lies elsewhere is not fetched. */
+function readPicture(value: Json, path: string): PicturePart {
+  const isText = typeof value === 'string' || value instanceof LongString;
+  if (
+    isText &&
+    !isDataUrl(value) &&
+    /^\s*[a-z][a-z0-9+.-]*:/i.test(value instanceof LongString ? value.beginning(64) : value)
+  )
+    throw unsupportedField(
+      path,
+      'remote URLs are off here; send the picture itself as a data URL, data:image/png;base64,…',
+      'unsupported_value',
+    );
+  const picture = readDataUrl(value, path);
+  const { data } = picture;
+  if ((typeof data === 'string' ? data.length : data.byteLength) === 0)
+    throw invalidValue(path, 'a data URL that is not empty');
+  return picture;
+}

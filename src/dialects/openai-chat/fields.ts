@@ -1,0 +1,63 @@
+import type { OwnFields } from '../../image/native/extras.ts';
+
+/** OpenAI's parameters, and those of OpenRouter that clients send: https://platform.openai.com/docs/api-reference/chat/create */
+const NAMES = [
+  'messages',
+  'model',
+  'n',
+  'size',
+  'quality',
+  'background',
+  'moderation',
+  'output_format',
+  'output_compression',
+  'images_in',
+  'response_format',
+  'stream',
+  'stream_options',
+  'usage',
+  'max_tokens',
+  'max_completion_tokens',
+  'stop',
+  'presence_penalty',
+  'frequency_penalty',
+  'tools',
+  'tool_choice',
+  'parallel_tool_calls',
+  'functions',
+  'function_call',
+  'web_search_options',
+  'plugins',
+  'reasoning_effort',
+  'reasoning',
+  'include_reasoning',
+  'service_tier',
+  'store',
+  'metadata',
+  'logprobs',
+  'top_logprobs',
+  'logit_bias',
+  'user',
+  'safety_identifier',
+] as const;
+
+export type OwnName = (typeof NAMES)[number];
+
+const IN_MESSAGES =
+  'this path takes it in messages, as a content part {"type":"image_url","image_url":{"url":"data:…"}}.';
+
+/** What would change the picture so much that leaving it out is no option. */
+const REFUSED: ReadonlyMap<string, string> = new Map([
+  ['prompt', 'this path takes messages: [{"role":"user","content":"…"}]. Send a prompt to /v1/images/generations.'],
+  ['input', 'this path takes messages: [{"role":"user","content":"…"}].'],
+  ...['image', 'images', 'image_url', 'input_references', 'reference_images'].map(
+    (name) => [name, IN_MESSAGES] as const,
+  ),
+  ...['mask', 'markup'].map((name) => [name, 'this path knows no masks; say in a message what to change.'] as const),
+  ...['contents', 'systemInstruction', 'system_instruction'].map(
+    (name) => [name, 'this path takes messages. Send contents to :generateContent.'] as const,
+  ),
+  ['audio', 'no model here speaks; leave it out.'],
+]);
+
+export const COMPLETIONS = { names: NAMES, refused: REFUSED } as const satisfies OwnFields<OwnName>;

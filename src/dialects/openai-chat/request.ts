@@ -1,0 +1,74 @@
+import {
+  invalidValue,
+  missingField,
+  readInteger,
+  readOneOf,
+  readString,
+  unsupportedField,
+} from '../../image/fields.ts';
+import { checkSeeds, readConfig } from '../../image/native/config.ts';
+import { gatherBody } from '../../image/native/extras.ts';
+import { refuseTransparency } from '../../image/native/format.ts';
+import { readShape } from '../../image/native/shape.ts';
+import { take } from '../../image/native/spelling.ts';
+import type { ImageRequest } from '../../image/request.ts';
+import { LEAST_SAFETY } from '../../image/safety.ts';
+import type { Json, JsonObject } from '../../wire/json.ts';
+import { readDelivery } from './delivery.ts';
+import { COMPLETIONS } from './fields.ts';
+import type { OwnName } from './fields.ts';
+import { parseMessages, passedOverWarning } from './messages.ts';
+import { gatherSettings } from './settings.ts';
+import { gatherThinking } from './thinking.ts';
+import { gatherTools } from './tools.ts';
+
+// https://platform.openai.com/docs/api-reference/chat/create
+
+export function parseRequest(body: JsonObject): ImageRequest {
+  const { own, places } = gatherBody(body, COMPLETIONS);
+  const { warnings } = places;
+  const read = <T>(name: OwnName, reader: (value: Json, path: string) => T) => take(own, name, reader);
+
+  const messages = read('messages', parseMessages);
+  if (messages === null) throw missingField('messages', 'a list such as [{"role":"user","content":"a fox in snow"}]');
+  const { turns, system, passedOver, places: named } = messages.value;
+  if (passedOver.length > 0) warnings.push(passedOverWarning(passedOver));
+  const model = read('model', readName)?.value ?? null;
+  const count = read('n', (value, path) => readInteger(value, path, { min: 1, max: 10 }))?.value ?? 1;
+  const moderation = read('moderation', (value, path) => readOneOf(value, path, ['low', 'auto']));
+  refuseTransparency(own);
+  gatherTools(own, places);
+  gatherThinking(own, places);
+  gatherSettings(own, places);
+
+  const { modalities, ratio, tier, ...config } = readConfig(places);
+  if (modalities !== null && !modalities.value.includes('IMAGE'))
+    throw unsupportedField(
+      modalities.path,
+      'every answer here is a picture; send ["image","text"] or ["image"].',
+      'unsupported_value',
+    );
+  checkSeeds(config, count);
+  const user = read('user', readString)?.value ?? '';
+  const shape = readShape(own, { ratio, tier }, warnings);
+  const delivery = readDelivery(own, warnings);
+  return {
+    ...config,
+    model,
+    turns,
+    system,
+    places: named,
+    modalities: modalities?.value ?? ['IMAGE', 'TEXT'],
+    shape,
+    safety: config.safety.length === 0 && moderation?.value === 'low' ? LEAST_SAFETY : config.safety,
+    count,
+    delivery,
+    user: delivery.safetyIdentifier ?? (user === '' ? null : user),
+  };
+}
+
+function readName(value: Json, path: string): string {
+  const name = readString(value, path);
+  if (name === '') throw invalidValue(path, 'the name of a model, or absent for the default one');
+  return name;
+}

@@ -1,0 +1,68 @@
+import { readBoolean, readInteger, readObject, readOneOf } from '../../image/fields.ts';
+import type { Places } from '../../image/native/config.ts';
+import { take } from '../../image/native/spelling.ts';
+import type { Fields } from '../../image/native/spelling.ts';
+import { mergeThinking } from '../../image/native/thinking.ts';
+import type { Json, JsonObject } from '../../wire/json.ts';
+
+// `reasoning_effort` of OpenAI (https://platform.openai.com/docs/api-reference/chat/create), `reasoning` of OpenRouter
+// (https://openrouter.ai/docs/use-cases/reasoning-tokens).
+
+const EFFORTS = ['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max'] as const;
+type Effort = (typeof EFFORTS)[number];
+
+/** Models that draw know the least, which is what they do unasked, and the most. */
+const LEVELS = {
+  none: null,
+  minimal: null,
+  low: null,
+  medium: null,
+  high: 'HIGH',
+  xhigh: 'HIGH',
+  max: 'HIGH',
+} as const satisfies Record<Effort, string | null>;
+const EXACT: readonly Effort[] = ['minimal', 'high'];
+
+interface Wish {
+  readonly effort: { readonly value: Effort; readonly path: string } | null;
+  readonly config: JsonObject;
+}
+
+/** Puts what is asked for where Gemini has it. What its own `thinking_config` says as well must be the same. */
+export function gatherThinking(own: Fields, places: Places): void {
+  const effort = take(own, 'reasoning_effort', readEffort);
+  const reasoning = take(own, 'reasoning', readReasoning);
+  const shown = take(own, 'include_reasoning', readBoolean);
+  for (const one of [effort, reasoning?.value.effort ?? null])
+    if (one !== null && !EXACT.includes(one.value))
+      places.warnings.push(`${one.path} ${one.value} was taken for ${LEVELS[one.value]?.toLowerCase() ?? 'minimal'}.`);
+  if (shown !== null) mergeThinking(places, { includeThoughts: shown.value }, shown.path);
+  if (effort !== null) mergeThinking(places, levelOf(effort.value), effort.path);
+  if (reasoning !== null) mergeThinking(places, reasoning.value.config, reasoning.path);
+}
+
+function levelOf(effort: Effort): JsonObject {
+  const level = LEVELS[effort];
+  return level === null ? {} : { thinkingLevel: level };
+}
+
+function readEffort(value: Json, path: string): Effort {
+  return readOneOf(value, path, EFFORTS);
+}
+
+/** Who asks for reasoning wants to see it, unless it says otherwise. */
+function readReasoning(value: Json, path: string): Wish {
+  const { effort = null, max_tokens: budget = null, exclude = null, enabled = null } = readObject(value, path);
+  const isOn = enabled === null || readBoolean(enabled, `${path}.enabled`);
+  const isHidden = exclude !== null && readBoolean(exclude, `${path}.exclude`);
+  const level = effort === null ? null : { value: readEffort(effort, `${path}.effort`), path: `${path}.effort` };
+  const tokens = budget === null ? null : readInteger(budget, `${path}.max_tokens`, { min: 0, max: 32_768 });
+  return {
+    effort: level,
+    config: {
+      ...(level !== null && levelOf(level.value)),
+      ...(tokens !== null && { thinkingBudget: tokens }),
+      ...(isOn && !isHidden && { includeThoughts: true }),
+    },
+  };
+}

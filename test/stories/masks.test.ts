@@ -1,0 +1,145 @@
+import sharp from 'sharp';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { drawing } from '../image/samples.ts';
+import { pngOf } from '../support/big-picture.ts';
+import { KEY, startGateway } from '../support/gateway.ts';
+import type { TestGateway } from '../support/gateway.ts';
+
+const EDITS = '/v1/images/edits';
+const WIDTH = 300;
+const HEIGHT = 200;
+
+let gateway: TestGateway;
+let picture: Buffer;
+let mask: Buffer;
+beforeAll(async () => {
+  gateway = await startGateway();
+  picture = await drawing(3, WIDTH, HEIGHT).png().toBuffer();
+  mask = await leftHalf(WIDTH, HEIGHT);
+});
+afterAll(() => gateway.close());
+
+/** Transparent in its left half. */
+async function leftHalf(width: number, height: number): Promise<Buffer> {
+  const data = Buffer.alloc(width * height * 4, 255);
+  for (let pixel = 0; pixel < width * height; pixel += 1) if (pixel % width < width / 2) data[pixel * 4 + 3] = 0;
+  return sharp(data, { raw: { width, height, channels: 4 } })
+    .png()
+    .toBuffer();
+}
+
+async function edit(fields: Readonly<Record<string, string | Buffer>>, headers: Record<string, string> = {}) {
+  const form = new FormData();
+  for (const [name, value] of Object.entries(fields))
+    form.append(name, typeof value === 'string' ? value : new Blob([new Uint8Array(value)]));
+  return fetch(gateway.url + EDITS, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${KEY}`, ...headers },
+    body: form,
+  });
+}
+
+async function bytesOf(reply: Response): Promise<Buffer> {
+  const body = (await reply.json()) as { data?: { b64_json: string }[]; error?: unknown };
+  expect(body.error).toBeUndefined();
+  return Buffer.from(body.data![0]!.b64_json, 'base64');
+}
+
+const rgb = (bytes: Buffer) => sharp(bytes).removeAlpha().raw().toBuffer();
+
+/** How many pixels of each half are not those of the picture. */
+async function changed(bytes: Buffer): Promise<{ readonly left: number; readonly right: number }> {
+  const [before, after] = [await rgb(picture), await rgb(bytes)];
+  expect(after.length).toBe(before.length);
+  const counts = { left: 0, right: 0 };
+  for (let at = 0; at < before.length; at += 3)
+    if (!before.subarray(at, at + 3).equals(after.subarray(at, at + 3)))
+      counts[(at / 3) % WIDTH < WIDTH / 2 ? 'left' : 'right'] += 1;
+  return counts;
+}
+
+describe('a masked edit', () => {
+  test('has the pixels of its picture, and changes none outside the mask', async () => {
+    const reply = await edit({ prompt: 'a hat', image: picture, mask });
+    expect(reply.headers.get('x-plantain-size')).toBe(`${WIDTH}x${HEIGHT}`);
+    expect(reply.headers.get('x-plantain-warning')).toBeNull();
+    const bytes = await bytesOf(reply);
+    expect(await sharp(bytes).metadata()).toMatchObject({ format: 'png', width: WIDTH, height: HEIGHT });
+    const { left, right } = await changed(bytes);
+    expect(right).toBe(0);
+    expect(left).toBeGreaterThan((WIDTH * HEIGHT) / 4);
+  });
+
+  test('is cached like any other, and its composition with it', async () => {
+    const fields = { prompt: 'a hat again', image: picture, mask, seed: '5' };
+    const before = gateway.simulator.calls.length;
+    const first = await bytesOf(await edit(fields));
+    const again = await edit(fields);
+    expect(again.headers.get('cache-status')).toMatch(/; hit/);
+    expect((await bytesOf(again)).equals(first)).toBe(true);
+    // Another mask is another draw: the model has seen it.
+    const other = await sharp(mask).flop().png().toBuffer();
+    expect(await changed(await bytesOf(await edit({ ...fields, mask: other })))).toMatchObject({ left: 0 });
+    expect(gateway.simulator.calls.length - before).toBe(2);
+  });
+
+  test('that many ask for at once is drawn once', async () => {
+    const fields = { prompt: 'a hat for many', image: picture, mask, seed: '6' };
+    const before = gateway.simulator.calls.length;
+    const all = await Promise.all([1, 2, 3, 4].map(async () => bytesOf(await edit(fields))));
+    expect(gateway.simulator.calls.length - before).toBe(1);
+    for (const bytes of all) expect(bytes.equals(all[0]!)).toBe(true);
+  });
+
+  test('in a format that loses something is given with a warning', async () => {
+    for (const [fields, headers] of [
+      [{ output_format: 'jpeg' }, {}],
+      [{}, { accept: 'image/jpeg' }],
+    ] as const) {
+      const reply = await edit({ prompt: 'a lossy hat', image: picture, mask, ...fields }, headers);
+      expect(reply.headers.get('x-plantain-warning')).toMatch(/As jpeg the pixels outside the mask/);
+      await reply.arrayBuffer();
+    }
+  });
+
+  test('bare is a PNG where no type is named', async () => {
+    const reply = await edit({ prompt: 'a bare hat', image: picture, mask }, { accept: 'image/*' });
+    expect(reply.headers.get('content-type')).toBe('image/png');
+    expect(await changed(Buffer.from(await reply.arrayBuffer()))).toMatchObject({ right: 0 });
+  });
+
+  test('may be asked for in JSON', async () => {
+    const url = (bytes: Buffer) => ({ image_url: `data:image/png;base64,${bytes.toString('base64')}` });
+    const reply = await gateway.post(EDITS, {
+      prompt: 'a hat of JSON',
+      images: [url(picture)],
+      mask: url(mask),
+      size: '2K',
+    });
+    expect(await changed(await bytesOf(reply))).toMatchObject({ right: 0 });
+  });
+});
+
+test.each<[string, () => Promise<Buffer>, RegExp]>([
+  ['of another size', () => leftHalf(WIDTH, HEIGHT + 1), /300x200, is 300x201/],
+  ['that is opaque everywhere', async () => picture, /opaque everywhere/],
+  ['that is a JPEG', () => sharp(picture).jpeg().toBuffer(), /PNG with transparent pixels/],
+  ['that is cut off', async () => mask.subarray(0, -30), /whole picture/],
+  ['that is no picture', async () => Buffer.from('mask'), /no picture/],
+])('a mask %s is a 400 naming it, before anything is drawn', async (_what, make, words) => {
+  const before = gateway.simulator.calls.length;
+  const reply = await edit({ prompt: 'x', image: picture, mask: await make() });
+  const { error } = (await reply.json()) as { error: { message: string; param: string } };
+  expect([reply.status, error.param, error.message]).toEqual([400, 'mask', expect.stringMatching(words)]);
+  expect(gateway.simulator.calls).toHaveLength(before);
+});
+
+test.each<[string, () => Buffer]>([
+  ['is cut off', () => picture.subarray(0, -30)],
+  ['is whole and cannot be decoded', () => pngOf(5000)],
+])('a picture that %s is a 400 naming it, before anything is drawn', async (_what, make) => {
+  const before = gateway.simulator.calls.length;
+  const reply = await edit({ prompt: 'x', image: make(), mask });
+  expect([reply.status, await reply.json()]).toMatchObject([400, { error: { param: 'image' } }]);
+  expect(gateway.simulator.calls).toHaveLength(before);
+});

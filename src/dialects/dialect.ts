@@ -34,7 +34,7 @@ export interface Dialect {
   renderModel(model: Model): JsonObject;
 }
 
-export type DialectName = 'openai-images' | 'openai-chat' | 'claude' | 'gemini';
+export type DialectName = 'openai-images' | 'openai-chat' | 'claude' | 'gemini' | 'openrouter';
 
 export interface Route {
   /** `{model}:method` at its end may hold any model string. */

@@ -271,7 +271,7 @@ describe('what a base URL too many makes of a path', () => {
         const failed = await send(path, { method, headers: AUTHORIZED });
         expect(failed.status).toBe(404);
         expect(expectEnvelope(failed, dialect)).toBe(
-          `This version does not serve ${named}. It serves POST /v1/chat/completions, POST /v1/images/edits, ` +
+          `This version does not serve ${named}. It serves POST /api/v1/images, POST /v1/chat/completions, POST /v1/images/edits, ` +
             'POST /v1/images/generations, POST /v1/images/variations, POST /v1/messages, POST /v1/messages/count_tokens, ' +
             'POST /v1beta/models/{model}:countTokens, ' +
             'POST /v1beta/models/{model}:generateContent, POST /v1beta/models/{model}:streamGenerateContent, GET /v1/models.',

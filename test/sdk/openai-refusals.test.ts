@@ -113,7 +113,7 @@ describe('what the caller can mend', () => {
       expect(error, path).toBeInstanceOf(OpenAI.NotFoundError);
       expect(error).toMatchObject({ code: 'not_served', type: 'invalid_request_error' });
       expect(error).toMatchObject({
-        message: expect.stringContaining(`does not serve ${path}. It serves POST /v1/chat`),
+        message: expect.stringContaining(`does not serve ${path}. It serves POST /api/v1/images`),
       });
     }
   });

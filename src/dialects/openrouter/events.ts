@@ -1,0 +1,41 @@
+import type { GatewayError } from '../../errors.ts';
+import type { ImageRequest } from '../../image/request.ts';
+import type { JsonObject } from '../../wire/json.ts';
+import type { Call, Delivered, Events, StreamEvent } from '../dialect.ts';
+import { renderPicture, renderUsage } from './answer.ts';
+
+/** The names are OpenAI's; the end is told by a word of its own. What all pictures cost stands in the last. */
+export function renderEvents(_request: ImageRequest, _call: Call): Events {
+  let drafts = 0;
+  return {
+    begin: () => [],
+    draft({ data }) {
+      drafts += 1;
+      return [event('image_generation.partial_image', { b64_json: data, partial_image_index: drafts - 1 })];
+    },
+    finish: (delivered, costNanos) => [
+      ...delivered.map((each, index) => completed(each, index === delivered.length - 1 ? costNanos : null)),
+      DONE,
+    ],
+    fail(error: GatewayError) {
+      const { code = null, param = null } = error.detail;
+      const said = { code: code ?? error.failure, message: error.message, param, type: error.failure };
+      return [event('error', { error: said }), DONE];
+    },
+  };
+}
+
+const DONE: StreamEvent = { name: null, data: '[DONE]' };
+
+function completed(delivered: Delivered, costNanos: number | null): StreamEvent {
+  return event('image_generation.completed', {
+    ...renderPicture(delivered),
+    created: Math.floor(delivered.drawn.drawnAt / 1000),
+    usage: renderUsage([delivered], costNanos),
+  });
+}
+
+/** The name stands in the data too. */
+function event(name: string, data: JsonObject): StreamEvent {
+  return { name, data: { type: name, ...data } };
+}

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { parseRequest } from '../../../src/dialects/openrouter/request.ts';
 import { ASPECT_RATIOS, TIERS } from '../../../src/image/size.ts';
-import type { Json, JsonObject } from '../../../src/wire/json.ts';
+import type { JsonObject } from '../../../src/wire/json.ts';
 
 const parse = (fields: JsonObject) => parseRequest({ prompt: 'x', ...fields });
 const URL = { url: 'data:image/png;base64,iVBORw0KGgo=' };
@@ -44,7 +44,10 @@ describe('a request on OpenRouter’s path', () => {
       { input_references: [{ type: 'image_url', image_url: { url: 'data:image/png;base64,AAAA' } }] },
       'input_references[0].image_url.url',
     ],
-    [{ input_references: Array<Json>(17).fill({ type: 'image_url', image_url: URL }) }, 'input_references'],
+    [
+      { input_references: Array.from({ length: 17 }, () => ({ type: 'image_url', image_url: URL })) },
+      'input_references',
+    ],
     [{ image: 'x' }, 'image'],
     [{ mask: 'x' }, 'mask'],
     [{ modalities: ['text'] }, 'modalities'],

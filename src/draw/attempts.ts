@@ -98,8 +98,10 @@ export class Attempts {
       const restMs = remedy === 'rest' ? usualMs : (error.detail.retryAfterSeconds ?? usualMs / 1000) * 1000;
       const model = remedy === 'rest' ? null : target.model;
       keys.rest(key, { model, since: now(), until: now() + restMs, refusal: error });
-      if (keys.resting(target.model, now()) === null && this.#mayRepeat(upstream)) onEvent('other_key', target);
-      else if (remedy === 'rest' || !this.#mayWait(target, restMs)) return this.#goElsewhere(target);
+      if (keys.resting(target.model, now()) === null) {
+        if (!this.#mayRepeat(upstream)) return this.#goElsewhere(target);
+        onEvent('other_key', target);
+      } else if (remedy === 'rest' || !this.#mayWait(target, restMs)) return this.#goElsewhere(target);
       return true;
     }
     if (remedy === 'elsewhere') return this.#goElsewhere(target);

@@ -115,6 +115,21 @@ describe('attempts', () => {
     expect(upstreams.get('a')!.health.keys.pick('pro', performance.now())).not.toBeNull();
   });
 
+  test('go through no more keys than they may be repeated', async () => {
+    const { begin, events } = house(['a', 'b'], { a: ['a1', 'a2', 'a3', 'a4', 'a5'] });
+    const soon = failed('http_429', 'upstream_busy', { code: 'upstream_busy', retryAfterSeconds: 20 });
+    const attempts = begin();
+    const asked: string[] = [];
+    for (let calls = 0; calls < 3; calls += 1) {
+      const attempt = await attempts.next();
+      asked.push(attempt.key);
+      await attempts.mayFollow(attempt, soon);
+    }
+    expect(asked).toEqual(['a1', 'a2', 'a3']);
+    expect((await attempts.next()).key).toBe('b-key');
+    expect(events).toEqual(['a other_key', 'a other_key', 'a other_target']);
+  });
+
   test('wait for a key that rests for less than their caller waits, where nobody else could be asked', async () => {
     let now = 0;
     const { begin, events } = house(['a']);

@@ -40,6 +40,7 @@ function house(targets: readonly string[], keys: Record<string, readonly [string
       upstreams,
       withinMs: () => 30_000,
       givenUp: new AbortController().signal,
+      namesOthers: false,
       onEvent: (event, { upstream }) => void events.push(`${upstream} ${event}`),
       now: () => performance.now(),
       random: () => 0,
@@ -151,6 +152,13 @@ describe('attempts', () => {
     expect([first.key, await attempts.mayFollow(first, REVOKED)]).toEqual(['revoked', true]);
     expect((await attempts.next()).key).toBe('good');
     expect(upstreams.get('a')!.health.keys.pick('pro', performance.now())).toBe('good');
+  });
+
+  test('that name a file a key may not read let no key rest, for whoever comes next', async () => {
+    const { begin, upstreams } = house(['a'], { a: ['a1', 'a2'] });
+    expect((await allOf(begin({ namesOthers: true }), REVOKED)).asked).toEqual(['a1']);
+    expect(upstreams.get('a')!.health.keys.restingKeys(performance.now())).toBe(0);
+    expect((await begin().next()).key).toBe('a2');
   });
 
   test('on an empty account tell so, at once to those who come later too', async () => {

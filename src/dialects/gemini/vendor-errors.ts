@@ -90,9 +90,7 @@ function busy(said: Said, retryAfterSeconds: number | undefined, vendor: Failure
 
 /** A file or a cached content that the caller named: one that is gone, not ready, or another's. */
 function isCallersFile(status: number, { message, envelope }: Said): boolean {
-  return (
-    [400, 403, 404].includes(status) && envelope !== null && /\b(?:the File|files\/|CachedContent)/i.test(message)
-  );
+  return [400, 403, 404].includes(status) && envelope !== null && /\b(?:the File|files\/|CachedContent)/i.test(message);
 }
 
 function isLocation(status: number, { message }: Said): boolean {

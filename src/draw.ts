@@ -15,7 +15,7 @@ import type { Judged } from './draw/judge.ts';
 import { keep } from './draw/keep.ts';
 import { isRefusedSignature } from './draw/signatures.ts';
 import { Thoughts } from './draw/thoughts.ts';
-import { weigh, weighAnswer } from './draw/weigh.ts';
+import { namesOthers, weigh, weighAnswer } from './draw/weigh.ts';
 import type { Drawn, Thought } from './image/answer.ts';
 import type { Model, Target } from './image/model.ts';
 import { costNanos, worstCaseNanos } from './image/price.ts';
@@ -135,6 +135,7 @@ function attemptsOf(parts: DrawParts, { model, draw, givenUp }: DrawJob): Attemp
       return Math.min(answerWithinMs(draw.tier), abandonAfterMs(draw.tier));
     },
     givenUp,
+    namesOthers: namesOthers(draw),
     onEvent: (event, target) => parts.metrics.attempt(event, target.upstream, model.id),
     now: () => performance.now(),
     random: Math.random,

@@ -132,8 +132,9 @@ export async function servePlanned(parts: GatewayParts, incoming: Incoming, plan
   const failure: unknown = landed.find((each) => each.status === 'rejected')?.reason;
   const lostNanos = crew.lostNanos();
   const again = planned.withoutSignatures;
-  if (again !== null && isRefusedSignature(failure) && flown.every(({ how }) => how === 'hit'))
-    return servePlanned(parts, incoming, await again());
+  // Only where nothing of it was drawn, or may have been.
+  const isFree = lostNanos === 0 && flown.every(({ how }) => how === 'hit');
+  if (again !== null && isRefusedSignature(failure) && isFree) return servePlanned(parts, incoming, await again());
   if (flown.length === 0) throw failure instanceof GatewayError ? failure.costing(lostNanos) : failure;
   for (const each of flown) if (each.how !== 'drawn') noteSaving(parts, incoming, planned, each);
   const paidNanos = flown.reduce((sum, { how, flown: { drawn } }) => sum + (how === 'drawn' ? drawn.costNanos : 0), 0);

@@ -161,10 +161,18 @@ export class Shelf {
     return most;
   }
 
-  /** Gives up what is gone from the last tier, or was replaced there: another instance did it, which shares that tier. */
+  /**
+   * Gives up what is gone from the last tier, or was replaced there: another instance did it, which shares that tier. Never
+   * rejects: nobody here has asked for it.
+   */
   async forget(selection: Selection): Promise<void> {
     this.#removals += 1;
-    for (const { store } of this.#tiers.slice(0, -1)) await store.purge(selection);
+    for (const { store } of this.#tiers.slice(0, -1))
+      try {
+        await store.purge(selection);
+      } catch (error) {
+        this.#options.onTrouble('store_failed', error);
+      }
   }
 
   /** Of the last tier, which has what the others have. Rejects with StoreDown. */

@@ -23,6 +23,8 @@ export interface AttemptsOptions {
   /** How long after its beginning something may still be tried again: longer nobody waits. */
   readonly withinMs: (target: Target) => number;
   readonly givenUp: AbortSignal;
+  /** Whether a refusal may be of what the request names, and not of the key: then no key rests for it. */
+  readonly namesOthers: boolean;
   readonly onEvent: (event: AttemptEvent, target: Target) => void;
   /** Milliseconds of a clock that is never set. */
   readonly now: () => number;
@@ -89,7 +91,7 @@ export class Attempts {
     const isWell = healthOf(judged);
     if (isWell !== null) upstream.health.breaker(target.model).tell(isWell, now());
     if (judged.error === null) keys.wake(key, target.model);
-    const remedy = applied(remedyFor(judged), upstream);
+    const remedy = applied(remedyFor(judged), upstream, this.#options);
     if (judged.error === null || remedy === 'none') return false;
     const { error } = judged;
     this.#failure = error;
@@ -98,8 +100,10 @@ export class Attempts {
       const restMs = remedy === 'rest' ? usualMs : (error.detail.retryAfterSeconds ?? usualMs / 1000) * 1000;
       const model = remedy === 'rest' ? null : target.model;
       keys.rest(key, { model, since: now(), until: now() + restMs, refusal: error });
-      if (keys.resting(target.model, now()) === null && this.#mayRepeat(upstream)) onEvent('other_key', target);
-      else if (remedy === 'rest' || !this.#mayWait(target, restMs)) return this.#goElsewhere(target);
+      if (keys.resting(target.model, now()) === null) {
+        if (!this.#mayRepeat(upstream)) return this.#goElsewhere(target);
+        onEvent('other_key', target);
+      } else if (remedy === 'rest' || !this.#mayWait(target, restMs)) return this.#goElsewhere(target);
       return true;
     }
     if (remedy === 'elsewhere') return this.#goElsewhere(target);
@@ -163,8 +167,16 @@ export class Attempts {
   }
 }
 
-/** Where keys never rest, what one of them was refused for a while is a passing trouble of the target. */
-function applied(remedy: Remedy, { health }: DrawUpstream): Remedy {
+/**
+ * Where keys never rest, what one of them was refused for a while is a passing trouble of the target. A refused key rests
+ * for all who come: no caller may bring that about by naming what the key must not read.
+ */
+function applied(
+  remedy: Remedy,
+  { health }: DrawUpstream,
+  { namesOthers }: Pick<AttemptsOptions, 'namesOthers'>,
+): Remedy {
+  if (remedy === 'rest' && namesOthers) return 'elsewhere';
   if (health.spares) return remedy;
   return remedy === 'rest_for_model' ? 'repeat' : remedy === 'rest' ? 'elsewhere' : remedy;
 }

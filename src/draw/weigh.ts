@@ -54,6 +54,16 @@ export function weigh(draw: Draw): DrawFacts {
   };
 }
 
+/** Whether it names what lies with the vendor or elsewhere, and needs a right of its own: files, cached contents, stores of tools. */
+export function namesOthers({ turns, system, tools, more }: Draw): boolean {
+  const all = system === null ? turns : [...turns, system];
+  return (
+    tools.length > 0 ||
+    more.request.cachedContent !== undefined ||
+    all.some(({ parts }) => parts.some(({ kind }) => kind === 'other'))
+  );
+}
+
 /** A whole number, or its digits as proto3's JSON allows; -1 leaves it to the vendor. What is neither the vendor refuses. */
 function readBudget(budget: Json | undefined): number {
   const tokens = typeof budget === 'number' || typeof budget === 'string' ? Math.ceil(Number(budget)) : 0;

@@ -203,10 +203,12 @@ export class Tasks {
     if (until.aborted || live.task.status !== 'in_progress') return;
     const { promise, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, ms).unref();
-    until.addEventListener('abort', () => resolve(), { once: true });
+    const giveUp = (): void => resolve();
+    until.addEventListener('abort', giveUp, { once: true });
     await Promise.race([live.ended.promise, promise]);
     clearTimeout(timer);
-    resolve();
+    // A signal made of several lives for as long as somebody listens to it.
+    until.removeEventListener('abort', giveUp);
   }
 
   /** What came of one that has ended. */

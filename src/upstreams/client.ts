@@ -71,6 +71,8 @@ const STREAMLESS_MS = 600_000;
 
 interface Sending {
   readonly signal: AbortSignal;
+  /** To be called when there is a connection, and the request goes over it: from then on it may cost something. */
+  readonly leaves: () => void;
   /** To be called when the answer has begun: from then on nobody can give it up. */
   readonly heard: () => void;
   readonly onPiece: ((piece: Json) => void) | null;
@@ -103,18 +105,21 @@ export function createUpstream({ id, baseUrl, auth, keys, replyBytes }: Upstream
     const signal = AbortSignal.any([timeout, unwanted.signal]);
     const heard = (): void => options.givenUp?.removeEventListener('abort', giveUp);
     const { onPiece = null } = options;
+    let hasLeft = false;
+    const leaves = (): void => void (hasLeft = true);
     try {
       const streams = onPiece !== null && (streamless.get(model) ?? 0) < performance.now();
-      const sent = await send(model, body, options, { signal, heard, onPiece: streams ? onPiece : null });
+      const sent = await send(model, body, options, { signal, leaves, heard, onPiece: streams ? onPiece : null });
       if (!streams || !refusesStreams(sent) || options.givenUp?.aborted === true) return sent;
       // What was refused cost nothing.
       options.givenUp?.addEventListener('abort', giveUp, { once: true });
-      const whole = await send(model, body, options, { signal, heard, onPiece: null });
+      hasLeft = false;
+      const whole = await send(model, body, options, { signal, leaves, heard, onPiece: null });
       if (whole.status === 200) streamless.set(model, performance.now() + STREAMLESS_MS);
       return whole;
     } catch (error) {
       if (unwanted.signal.aborted && !timeout.aborted) return cancelled(id, error);
-      return classify(error, id, timeout.aborted);
+      return classify(error, id, { timedOut: timeout.aborted, hasLeft });
     } finally {
       heard();
     }
@@ -124,7 +129,7 @@ export function createUpstream({ id, baseUrl, auth, keys, replyBytes }: Upstream
     model: string,
     body: Spliced,
     { admit, keep, key }: SendOptions,
-    { signal, heard, onPiece }: Sending,
+    { signal, leaves, heard, onPiece }: Sending,
   ): Promise<Reply> {
     let release: (() => void) | undefined;
     try {
@@ -139,7 +144,7 @@ export function createUpstream({ id, baseUrl, auth, keys, replyBytes }: Upstream
           accept: onPiece === null ? 'application/json' : 'text/event-stream, application/json',
           'accept-encoding': 'identity',
         },
-        body: body.chunks.length === 1 ? body.chunks[0]! : Readable.from(body.chunks, { objectMode: false }),
+        body: Readable.from(telling(body.chunks, leaves), { objectMode: false }),
         // Between a draft and the picture a stream is silent for as long as the picture takes.
         ...(onPiece !== null && { bodyTimeout: 0 }),
         signal,
@@ -179,6 +184,12 @@ export function createUpstream({ id, baseUrl, auth, keys, replyBytes }: Upstream
   return { id, generate, close: () => agent.close() };
 }
 
+/** A body is asked for when there is a connection to write it to. */
+function* telling(chunks: readonly Uint8Array[], begins: () => void): Generator<Uint8Array> {
+  begins();
+  yield* chunks;
+}
+
 /** Whether it is the method that is refused and not the request: for free, since nothing was begun. */
 function refusesStreams({ status, words }: Reply): boolean {
   if (status === 404 || status === 405 || status === 501) return true;
@@ -216,10 +227,14 @@ function cancelled(upstream: string, cause: unknown): Sent {
 }
 
 /** undici's errors by their codes, as measured; some carry only a name. */
-function classify(error: unknown, upstream: string, timedOut: boolean): Sent {
+function classify(
+  error: unknown,
+  upstream: string,
+  { timedOut, hasLeft }: { readonly timedOut: boolean; readonly hasLeft: boolean },
+): Sent {
   const name = error instanceof Error ? error.name : '';
   const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : name;
-  if (!timedOut && (NEVER_CONNECTED.has(code) || isTlsError(code))) {
+  if (!timedOut && !hasLeft && (NEVER_CONNECTED.has(code) || isTlsError(code))) {
     const message = `The upstream "${upstream}" cannot be reached right now. Nothing was drawn and nothing was paid.`;
     return { kind: 'not_sent', error: new GatewayError('unavailable', message, { retryAfterSeconds: 5 }, error) };
   }

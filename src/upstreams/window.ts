@@ -12,22 +12,32 @@ export class Window<Name extends string> {
   add(name: Name, nowMs: number): void {
     const index = this.#indexAt(nowMs);
     let slice = this.#slices.get(index);
-    if (slice === undefined) this.#slices.set(index, (slice = this.#nothing()));
+    if (slice === undefined) {
+      // Here too: there are windows that are hardly ever asked for their sums.
+      this.#forget(index);
+      this.#slices.set(index, (slice = this.#nothing()));
+    }
     slice[name] += 1;
   }
 
   sums(nowMs: number): Readonly<Record<Name, number>> {
-    const first = this.#indexAt(nowMs) - SLICES;
+    this.#forget(this.#indexAt(nowMs));
     const sums = this.#nothing();
-    for (const [index, slice] of this.#slices) {
-      if (index <= first) this.#slices.delete(index);
-      else for (const name of this.#names) sums[name] += slice[name];
-    }
+    for (const slice of this.#slices.values()) for (const name of this.#names) sums[name] += slice[name];
     return sums;
   }
 
   clear(): void {
     this.#slices.clear();
+  }
+
+  /** Slices that are held. */
+  get size(): number {
+    return this.#slices.size;
+  }
+
+  #forget(now: number): void {
+    for (const index of this.#slices.keys()) if (index <= now - SLICES) this.#slices.delete(index);
   }
 
   #indexAt(nowMs: number): number {

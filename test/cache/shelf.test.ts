@@ -25,6 +25,18 @@ function shelfOf(lowerVerbs: (lower: EntryStore) => Partial<EntryStore> = () => 
 
 const ANY_AGE = { maxAgeSeconds: null };
 
+test('what another instance purged is forgotten by every store that can, and one that is down harms nobody', async () => {
+  const [upper, middle, last] = [memoryStore().store, memoryStore().store, memoryStore().store];
+  const troubles: unknown[] = [];
+  const down = changed(upper, { purge: () => Promise.reject(new StoreDown('it hangs')) });
+  const onTrouble = (trouble: unknown): void => void troubles.push(trouble);
+  const shelf = new Shelf({ tiers: [down, middle, last], now: () => START, onTrouble });
+  await shelf.put('a', entryOf(), { everywhere: true });
+  await expect(shelf.forget({ name: 'a' })).resolves.toBeUndefined();
+  expect(troubles).toEqual(['store_failed']);
+  expect([await has(middle, 'a'), await has(last, 'a')]).toEqual([false, true]);
+});
+
 describe('two stores, one over the other', () => {
   test('both keep what is put, and what only the lower has is brought up, once', async () => {
     const { shelf, upper, lower } = shelfOf();

@@ -40,6 +40,7 @@ function house(targets: readonly string[], keys: Record<string, readonly [string
       upstreams,
       withinMs: () => 30_000,
       givenUp: new AbortController().signal,
+      namesOthers: false,
       onEvent: (event, { upstream }) => void events.push(`${upstream} ${event}`),
       now: () => performance.now(),
       random: () => 0,
@@ -115,6 +116,21 @@ describe('attempts', () => {
     expect(upstreams.get('a')!.health.keys.pick('pro', performance.now())).not.toBeNull();
   });
 
+  test('go through no more keys than they may be repeated', async () => {
+    const { begin, events } = house(['a', 'b'], { a: ['a1', 'a2', 'a3', 'a4', 'a5'] });
+    const soon = failed('http_429', 'upstream_busy', { code: 'upstream_busy', retryAfterSeconds: 20 });
+    const attempts = begin();
+    const asked: string[] = [];
+    for (let calls = 0; calls < 3; calls += 1) {
+      const attempt = await attempts.next();
+      asked.push(attempt.key);
+      await attempts.mayFollow(attempt, soon);
+    }
+    expect(asked).toEqual(['a1', 'a2', 'a3']);
+    expect((await attempts.next()).key).toBe('b-key');
+    expect(events).toEqual(['a other_key', 'a other_key', 'a other_target']);
+  });
+
   test('wait for a key that rests for less than their caller waits, where nobody else could be asked', async () => {
     let now = 0;
     const { begin, events } = house(['a']);
@@ -136,6 +152,13 @@ describe('attempts', () => {
     expect([first.key, await attempts.mayFollow(first, REVOKED)]).toEqual(['revoked', true]);
     expect((await attempts.next()).key).toBe('good');
     expect(upstreams.get('a')!.health.keys.pick('pro', performance.now())).toBe('good');
+  });
+
+  test('that name a file a key may not read let no key rest, for whoever comes next', async () => {
+    const { begin, upstreams } = house(['a'], { a: ['a1', 'a2'] });
+    expect((await allOf(begin({ namesOthers: true }), REVOKED)).asked).toEqual(['a1']);
+    expect(upstreams.get('a')!.health.keys.restingKeys(performance.now())).toBe(0);
+    expect((await begin().next()).key).toBe('a2');
   });
 
   test('on an empty account tell so, at once to those who come later too', async () => {

@@ -348,6 +348,26 @@ describe('a vendor that refuses a signature', () => {
     expect(gateway.simulator.calls).toHaveLength(3);
   });
 
+  test('is not asked again where another picture of the request may have been paid for', async () => {
+    const gateway = await start();
+    const picture = await imageOf(gateway, {});
+    const url = `data:image/jpeg;base64,${picture}`;
+    gateway.simulator.rule({ fault: 'signature-refused', times: 1 });
+    gateway.simulator.rule({ fault: 'reset', times: 1 });
+    const reply = await gateway.post('/v1/chat/completions', {
+      model: FLASH,
+      n: 2,
+      messages: [
+        { role: 'user', content: 'a fox' },
+        { role: 'assistant', content: [{ type: 'image_url', image_url: { url } }] },
+        { role: 'user', content: 'in snow' },
+      ],
+    });
+    expect(reply.status).toBeGreaterThanOrEqual(400);
+    expect(Number(reply.headers.get('x-plantain-cost-usd'))).toBeGreaterThan(0);
+    expect(gateway.simulator.calls).toHaveLength(3);
+  });
+
   test('is not asked again for a caller who carries signatures: they are its own', async () => {
     const gateway = await start();
     const told = await bodyOf<NativeReply>(await gateway.post(nativeOf(FLASH), native([[{ text: 'a fox' }]], 7)));

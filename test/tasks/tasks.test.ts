@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { renderError } from '../../src/dialects/openai-images/errors.ts';
 import type { Row } from '../../src/tasks/ports.ts';
@@ -63,6 +64,18 @@ async function begun(tasks: Tasks, tenant = 'acme', over: Partial<Task> = {}): P
 }
 
 describe('a task', () => {
+  it('leaves nothing with the signal of one who waited for it', async () => {
+    const { tasks } = house();
+    const task = await begun(tasks);
+    const until = new AbortController();
+    const listeners = (): number => getEventListeners(until.signal, 'abort').length;
+    const waiting = tasks.wait(task, 60_000, until.signal);
+    expect(listeners()).toBe(1);
+    await tasks.finish(task, good());
+    await waiting;
+    expect(listeners()).toBe(0);
+  });
+
   it('is kept for an hour from its end, and then there is none', async () => {
     const { clock, tasks } = house();
     const { id } = await begun(tasks);

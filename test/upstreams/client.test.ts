@@ -1,7 +1,8 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { createServer } from 'node:http';
 import type { IncomingHttpHeaders, Server, ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { afterEach, expect, test } from 'vitest';
+import type { AddressInfo, Socket } from 'node:net';
+import { afterEach, expect, onTestFinished, test } from 'vitest';
 import { createUpstream } from '../../src/upstreams/client.ts';
 import type { Sent, Upstream, UpstreamOptions } from '../../src/upstreams/client.ts';
 import { splice } from '../../src/wire/json.ts';
@@ -114,6 +115,22 @@ test('what never left is told from what was lost on the way', async () => {
   );
   expect(await ask(upstream(unfinished.url))).toMatchObject({ kind: 'lost', reason: 'not_json' });
 });
+
+test.each(['EHOSTUNREACH', 'ENETUNREACH', 'EPROTO', 'ERR_SSL_BAD_RECORD_TYPE'])(
+  'a connection that ends by %s when the request has been sent may have cost something',
+  async (code) => {
+    const sockets: Socket[] = [];
+    const onConnected = (message: unknown): void => void sockets.push((message as { socket: Socket }).socket);
+    subscribe('undici:client:connected', onConnected);
+    onTestFinished(() => void unsubscribe('undici:client:connected', onConnected));
+    const { url, received } = await vendor(() => {
+      // What the system says of a line that broke, which no test can break so.
+      for (const socket of sockets) socket.destroy(Object.assign(new Error(`read ${code}`), { code, syscall: 'read' }));
+    });
+    expect(await ask(upstream(url))).toMatchObject({ kind: 'lost', error: { detail: { retry: false } } });
+    expect(received).toHaveLength(1);
+  },
+);
 
 test('an error page that is no JSON is a refusal all the same', async () => {
   const { url } = await vendor((response) => response.writeHead(502, { 'retry-after': '7' }).end('<html>'));

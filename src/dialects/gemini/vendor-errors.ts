@@ -88,11 +88,9 @@ function busy(said: Said, retryAfterSeconds: number | undefined, vendor: Failure
   return failed('upstream_busy', message, { code, retryAfterSeconds, vendor });
 }
 
-/** A file or a cached content that the caller named: one that is gone, or another's. */
+/** A file or a cached content that the caller named: one that is gone, not ready, or another's. */
 function isCallersFile(status: number, { message, envelope }: Said): boolean {
-  return (
-    (status === 403 || status === 404) && envelope !== null && /\b(?:the File|files\/|CachedContent)/i.test(message)
-  );
+  return [400, 403, 404].includes(status) && envelope !== null && /\b(?:the File|files\/|CachedContent)/i.test(message);
 }
 
 function isLocation(status: number, { message }: Said): boolean {
@@ -102,12 +100,12 @@ function isLocation(status: number, { message }: Said): boolean {
   );
 }
 
-/** Google answers 400 to a key it does not know. `Unknown name "api key"` is a field of the caller's, not a key. */
+/** Google answers 400 to a key it does not know. An `api key` among names and values of the caller's is none. */
 function isCredential(status: number, { message, tokens }: Said): boolean {
   if (status === 401 || (status === 403 && !tokens.some(isQuotaWord))) return true;
   if (status !== 400) return false;
   if (tokens.includes('FAILED_PRECONDITION') || tokens.some((token) => token.startsWith('API_KEY_'))) return true;
-  return /\bAPI key\b/i.test(message) && !message.startsWith('Invalid JSON payload');
+  return /\bAPI key\b/i.test(message) && !/^Invalid (?:JSON payload|value at) /.test(message);
 }
 
 /** A day's quota, or a model that is not in the plan at all: waiting a minute does not help. */

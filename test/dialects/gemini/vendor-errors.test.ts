@@ -29,6 +29,12 @@ describe('about the request', () => {
       'INVALID_ARGUMENT',
       `Invalid JSON payload received. Unknown name "api key" at 'generation_config': Cannot find field.`,
     ),
+    google(
+      400,
+      'INVALID_ARGUMENT',
+      `Invalid value at 'safety_settings[0].category' (type.googleapis.com/HarmCategory), "API key"`,
+    ),
+    google(400, 'FAILED_PRECONDITION', 'The File abc is not in an ACTIVE state and usage is not allowed.'),
   ])('a 400 is the caller’s, in the vendor’s words: %j', (words) => {
     const error = parseError(400, words);
     expect(error).toMatchObject({

@@ -36,10 +36,10 @@ export function readMarkdown(value: LongString | string, path: string): readonly
     if (count === MOST_ADDRESSES) throw invalidValue(path, `a text with at most ${MOST_ADDRESSES} pictures`);
     const start = at + 2;
     const close = whole.indexOf(')', start);
-    const mark = markBefore(whole, done, at);
     if (close < 0) break;
     const address = whole.slice(start, close);
-    if (mark >= 0 && PICTURE_URL.test(address.beginning(LONGEST_HEADER))) {
+    const mark = PICTURE_URL.test(address.beginning(LONGEST_HEADER)) ? markBefore(whole, done, at) : -1;
+    if (mark >= 0) {
       take(mark);
       const title = address.indexOf(' ');
       const url = title < 0 ? address : address.slice(0, title);

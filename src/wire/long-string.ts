@@ -80,7 +80,7 @@ export class LongString {
         continue;
       }
       const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length);
-      const seam = Buffer.concat([tail, bytes.subarray(0, reach)]);
+      const seam = tail.length === 0 ? tail : Buffer.concat([tail, bytes.subarray(0, reach)]);
       const across = seam.indexOf(ascii, Math.max(0, from - base + tail.length), 'latin1');
       if (across >= 0) return base - tail.length + across;
       const within = bytes.indexOf(ascii, Math.max(0, from - base), 'latin1');

@@ -452,3 +452,14 @@ test('a body that is no conversation is told what one is', () => {
     /^messages is missing: it must be a list such as/,
   );
 });
+
+test('what stands beside a search or in reasoning and is not read is told', () => {
+  const { delivery } = ask({
+    tools: [{ type: 'google_search', google_search: {}, filters: { allowed_domains: ['a.example'] } }],
+    reasoning: { effort: 'high', summary: 'auto' },
+  });
+  expect(delivery.warnings).toEqual([
+    "Google's search has no such setting: tools[0].filters.",
+    'Of reasoning only effort, max_tokens, exclude and enabled are read.',
+  ]);
+});

@@ -1,6 +1,6 @@
 import { LongString } from '../wire/long-string.ts';
 import { readDataUrl } from './data-url.ts';
-import { readString } from './fields.ts';
+import { invalidValue, readString } from './fields.ts';
 import type { PicturePart } from './request.ts';
 
 // Clients that know of text alone keep pictures in it: `![a fox](data:image/png;base64,iVBORw0…)`.
@@ -12,10 +12,12 @@ const ADDRESS = '](data:';
 /** As sent: some writers escape the slash. */
 const PICTURE_URL = /^data:image\\?\/[^;,]*(?:;[^;,]*)*;base64,/i;
 const LONGEST_HEADER = 512;
+/** A model takes some; reading more takes time that others wait for. */
+const MOST_ADDRESSES = 4096;
 
 /**
  * A text with the pictures inside it taken out, in their order, as views. A text that is empty is left out. Throws
- * GatewayError where what remains is no text, or too long for one.
+ * GatewayError where what remains is no text, or too long for one, and where there are more than 4096 addresses of data.
  */
 export function readMarkdown(value: LongString | string, path: string): readonly (string | PicturePart)[] {
   if (typeof value === 'string' && !value.includes(ADDRESS)) return value === '' ? [] : [readString(value, path)];
@@ -27,16 +29,17 @@ export function readMarkdown(value: LongString | string, path: string): readonly
     const text = readString(whole.slice(done, end), path);
     // Blank lines between a text and a picture are Markdown's, not the text's.
     const isWhole = done === 0 && end === whole.byteLength;
-    const bare = isWhole ? text : text.replace(done === 0 ? /\s+$/ : /^\s+|\s+$/g, '');
+    const bare = isWhole ? text : done === 0 ? text.trimEnd() : text.trim();
     if (bare !== '') found.push(bare);
   };
-  while (at >= 0) {
+  for (let count = 0; at >= 0; count += 1) {
+    if (count === MOST_ADDRESSES) throw invalidValue(path, `a text with at most ${MOST_ADDRESSES} pictures`);
     const start = at + 2;
     const close = whole.indexOf(')', start);
-    const mark = markBefore(whole, done, at);
     if (close < 0) break;
     const address = whole.slice(start, close);
-    if (mark >= 0 && PICTURE_URL.test(address.beginning(LONGEST_HEADER))) {
+    const mark = PICTURE_URL.test(address.beginning(LONGEST_HEADER)) ? markBefore(whole, done, at) : -1;
+    if (mark >= 0) {
       take(mark);
       const title = address.indexOf(' ');
       const url = title < 0 ? address : address.slice(0, title);

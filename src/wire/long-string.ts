@@ -61,8 +61,9 @@ export class LongString {
     let at = 0;
     const views: Uint8Array[] = [];
     for (const chunk of this.chunks) {
-      const view = chunk.subarray(Math.max(0, from - at), Math.max(0, to - at));
-      if (view.length > 0) views.push(view);
+      if (at >= to) break;
+      // Those before it are stepped over: many pieces are cut from a text of many chunks.
+      if (at + chunk.length > from) views.push(chunk.subarray(Math.max(0, from - at), to - at));
       at += chunk.length;
     }
     return new LongString(views, this.escaped && views.some((view) => view.includes(BACKSLASH)));
@@ -74,8 +75,12 @@ export class LongString {
     let base = 0;
     let tail: Buffer = Buffer.alloc(0); // what may begin a text that ends in the next chunk
     for (const chunk of this.chunks) {
+      if (base + chunk.length <= from) {
+        base += chunk.length;
+        continue;
+      }
       const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length);
-      const seam = Buffer.concat([tail, bytes.subarray(0, reach)]);
+      const seam = tail.length === 0 ? tail : Buffer.concat([tail, bytes.subarray(0, reach)]);
       const across = seam.indexOf(ascii, Math.max(0, from - base + tail.length), 'latin1');
       if (across >= 0) return base - tail.length + across;
       const within = bytes.indexOf(ascii, Math.max(0, from - base), 'latin1');

@@ -138,3 +138,13 @@ test('what fails when a stream has begun is an APIError out of it', async () => 
     await slow.close();
   }
 });
+
+test('of several pictures of which one fails, the SDK puts the others together', async () => {
+  gateway.simulator.rule({ fault: 'image-safety', times: 1 });
+  const { stream: _stream, ...body } = ask('three foxes', { n: 3 });
+  const { choices } = await client().chat.completions.stream(body).finalChatCompletion();
+  expect(choices.map(({ index, finish_reason: reason }) => [index, reason])).toEqual([
+    [0, 'stop'],
+    [1, 'stop'],
+  ]);
+});

@@ -21,7 +21,7 @@ const ALLOWED = 'text, image, document, search_result or tool_result';
 
 const KINDS: ReadonlyMap<string, Kind> = new Map<string, Kind>([
   ['text', { fields: ['text', 'citations'], read: parseText }],
-  ['image', { fields: ['source'], read: (block, path) => [parseImage(block, path)] }],
+  ['image', { fields: ['source'], read: (block, path, passOver) => [parseImage(block, path, passOver)] }],
   ['document', { fields: ['source'], read: parseDocument }],
   ['search_result', { fields: ['content'], read: parseResult }],
   ['tool_result', { fields: ['content', 'tool_use_id'], read: parseResult }],
@@ -81,8 +81,8 @@ function parseResult(block: JsonObject, path: string, passOver: PassOver): reado
   return content === null ? [] : parseContent(content, `${path}.content`, passOver).map(({ part }) => part);
 }
 
-function parseImage(block: JsonObject, path: string): PicturePart {
-  const { source, at } = readSource(block, path, '{"type":"base64","media_type":"image/png","data":"…"}');
+function parseImage(block: JsonObject, path: string, passOver: PassOver): PicturePart {
+  const { source, at } = readSource(block, path, passOver, '{"type":"base64","media_type":"image/png","data":"…"}');
   const type = readOneOf(source.type ?? null, `${at}.type`, ['base64', 'url', 'file']);
   if (type === 'url') return readUrl(source, at);
   if (type === 'file') throw notHere(at);
@@ -90,7 +90,8 @@ function parseImage(block: JsonObject, path: string): PicturePart {
 }
 
 function parseDocument(block: JsonObject, path: string, passOver: PassOver): readonly Part[] {
-  const { source, at } = readSource(block, path, '{"type":"base64","media_type":"application/pdf","data":"…"}');
+  const example = '{"type":"base64","media_type":"application/pdf","data":"…"}';
+  const { source, at } = readSource(block, path, passOver, example);
   const type = readOneOf(source.type ?? null, `${at}.type`, ['base64', 'text', 'content', 'url', 'file']);
   if (type === 'url') return [readUrl(source, at)];
   if (type === 'file') throw notHere(at);
@@ -123,10 +124,15 @@ function readUrl(source: JsonObject, at: string): PicturePart {
   );
 }
 
-function readSource(block: JsonObject, path: string, example: string) {
+const OF_SOURCES = ['type', 'media_type', 'data', 'url', 'file_id', 'content'];
+
+function readSource(block: JsonObject, path: string, passOver: PassOver, example: string) {
   const at = `${path}.source`;
   if ((block.source ?? null) === null) throw missingField(at, `an object such as ${example}`);
-  return { source: readObject(block.source!, at), at };
+  const source = readObject(block.source!, at);
+  for (const [name, field] of Object.entries(source))
+    if (!OF_SOURCES.includes(name) && !saysNothing(field)) passOver(`${at}.${name}`);
+  return { source, at };
 }
 
 function notHere(path: string) {

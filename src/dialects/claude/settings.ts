@@ -60,7 +60,8 @@ export function readUser(own: Fields, warnings: string[]): string | null {
 
 /** Who asks for thinking wants to see it, unless it says otherwise. https://docs.claude.com/en/docs/build-with-claude/extended-thinking */
 function readThinking(value: Json, path: string, warnings: string[]): JsonObject {
-  const { type = null, budget_tokens: budget = null, display = null } = readObject(value, path);
+  const { type = null, budget_tokens: budget = null, display = null, ...others } = readObject(value, path);
+  if (isFilled(others)) warnings.push(`Of ${path} only type, budget_tokens and display are read.`);
   const word = readOneOf(type, `${path}.type`, ['enabled', 'adaptive', 'disabled', 'between_tools']);
   if (word === 'disabled' || word === 'between_tools') {
     warnings.push(

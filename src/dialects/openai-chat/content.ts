@@ -1,7 +1,14 @@
 import { textPart } from '../../image/conversation.ts';
 import type { PassOver, Placed } from '../../image/conversation.ts';
 import { isDataUrl, readDataUrl } from '../../image/data-url.ts';
-import { invalidValue, missingField, readObject, readString, unsupportedField } from '../../image/fields.ts';
+import {
+  conflictingFields,
+  invalidValue,
+  missingField,
+  readObject,
+  readString,
+  unsupportedField,
+} from '../../image/fields.ts';
 import { readMarkdown } from '../../image/markdown.ts';
 import type { Part, PicturePart } from '../../image/request.ts';
 import { isObject } from '../../wire/json.ts';
@@ -24,6 +31,17 @@ const KINDS = {
   thinking: 'thought',
   reasoning: 'thought',
 } as const;
+
+/** Of each kind, what is read, and what changes nothing of a picture. */
+const FIELDS: Readonly<Record<(typeof KINDS)[keyof typeof KINDS], readonly string[] | null>> = {
+  text: ['text'],
+  picture: ['image_url', 'url', 'b64_json', 'detail', 'file_id', 'index'],
+  refusal: ['refusal'],
+  file: ['file', 'file_data', 'file_url', 'file_id', 'filename'],
+  thought: null,
+};
+/** `cache_control` is about the price of input at others, and there is none of it here. */
+const OF_ALL = ['type', 'cache_control'];
 
 const ALLOWED = 'text, image_url, file or refusal';
 
@@ -57,10 +75,19 @@ function parsePart(value: Json, path: string, passOver: PassOver): readonly Part
   if (typeof value === 'string' || value instanceof LongString) return readText(value, path);
   const part = readObject(value, path);
   const kind = kindOf(part, path);
+  const fields = FIELDS[kind];
+  if (fields !== null) passOverOthers(part, [...OF_ALL, ...fields], path, passOver);
   if (kind === 'text') return readText(readField(part, 'text', path), `${path}.text`);
   if (kind === 'refusal') return readText(readField(part, 'refusal', path), `${path}.refusal`);
   if (kind === 'file') return [parseFile(part, path)];
   return kind === 'picture' ? [parsePicture(part, path, passOver)] : [];
+}
+
+function passOverOthers(object: JsonObject, known: readonly string[], path: string, passOver: PassOver): void {
+  for (const [name, field] of Object.entries(object)) {
+    const isEmpty = field === null || (Array.isArray(field) && field.length === 0);
+    if (!isEmpty && !known.includes(name)) passOver(`${path}.${name}`);
+  }
 }
 
 function kindOf(part: JsonObject, path: string): (typeof KINDS)[keyof typeof KINDS] {
@@ -89,6 +116,8 @@ function readText(value: LongString | string, path: string): readonly Part[] {
 
 function parsePicture(part: JsonObject, path: string, passOver: PassOver): PicturePart {
   const { image_url: given = null, b64_json: bare = null, url = null } = part;
+  const [first, second] = (['image_url', 'b64_json', 'url'] as const).filter((name) => (part[name] ?? null) !== null);
+  if (second !== undefined) throw conflictingFields(`${path}.${first!}`, `${path}.${second}`);
   if (given === null && bare !== null) return readPicture(asDataUrl(bare, `${path}.b64_json`), `${path}.b64_json`);
   if ((part.file_id ?? null) !== null) throw notHere(`${path}.file_id`);
   if (!isObject(given)) {
@@ -98,6 +127,7 @@ function parsePicture(part: JsonObject, path: string, passOver: PassOver): Pictu
       throw missingField(`${path}.image_url`, 'an object {"url":"data:image/png;base64,…"}');
     return readPicture(given ?? url, `${path}.${name}`);
   }
+  passOverOthers(given, ['url', 'detail'], `${path}.image_url`, passOver);
   if ((given.detail ?? 'auto') !== 'auto') passOver(`${path}.image_url.detail`);
   if ((given.url ?? null) === null) throw missingField(`${path}.image_url.url`, 'a data URL');
   return readPicture(given.url!, `${path}.image_url.url`);

@@ -30,6 +30,9 @@ export function renderEvents({ model, count, delivery }: ImageRequest, call: Cal
       choices: [{ index, delta, logprobs: null, finish_reason: reason }],
       ...(tellsUsage && { usage: null }),
     });
+  const open = (index: number): StreamEvent => choice(index, { role: 'assistant', content: '', refusal: null });
+  /** The first is open from the beginning; of the others it is not known before whether they come. */
+  const openLater = (index: number): readonly StreamEvent[] => (index === 0 ? [] : [open(index)]);
   const end = (usage: Json): readonly StreamEvent[] => [...(tellsUsage ? [chunk({ choices: [], usage })] : []), DONE];
 
   /** The order within an answer is that of its chunks; what keeps two of them apart is said with the later one. */
@@ -44,6 +47,7 @@ export function renderEvents({ model, count, delivery }: ImageRequest, call: Cal
       return choice(index, { content: typeof words === 'string' ? before + words : LongString.join([before, words]) });
     });
     return [
+      ...openLater(index),
       ...(reasoning === undefined ? [] : [choice(index, { reasoning, reasoning_content: reasoning_content! })]),
       ...said,
       ...(Object.keys(background).length > 0 ? [choice(index, background)] : []),
@@ -52,8 +56,7 @@ export function renderEvents({ model, count, delivery }: ImageRequest, call: Cal
   };
 
   return {
-    begin: () =>
-      Array.from({ length: count }, (_, index) => choice(index, { role: 'assistant', content: '', refusal: null })),
+    begin: () => [open(0)],
     // Nothing here asks for drafts: clients take every picture for an answer.
     draft: () => [],
     finish(delivered, costNanos) {
@@ -64,6 +67,7 @@ export function renderEvents({ model, count, delivery }: ImageRequest, call: Cal
       if (!isRefusal(error)) return [{ name: null, data: renderError(error, call).body }, DONE];
       const { message } = error;
       const said = Array.from({ length: count }, (_, index) => [
+        ...openLater(index),
         choice(index, { content: message, refusal: message }),
         choice(index, {}, 'content_filter'),
       ]);

@@ -31,7 +31,7 @@ interface Wish {
 /** Puts what is asked for where Gemini has it. What its own `thinking_config` says as well must be the same. */
 export function gatherThinking(own: Fields, places: Places): void {
   const effort = take(own, 'reasoning_effort', readEffort);
-  const reasoning = take(own, 'reasoning', readReasoning);
+  const reasoning = take(own, 'reasoning', (value, path) => readReasoning(value, path, places.warnings));
   const shown = take(own, 'include_reasoning', readBoolean);
   for (const one of [effort, reasoning?.value.effort ?? null])
     if (one !== null && !EXACT.includes(one.value))
@@ -51,8 +51,11 @@ function readEffort(value: Json, path: string): Effort {
 }
 
 /** Who asks for reasoning wants to see it, unless it says otherwise. */
-function readReasoning(value: Json, path: string): Wish {
-  const { effort = null, max_tokens: budget = null, exclude = null, enabled = null } = readObject(value, path);
+function readReasoning(value: Json, path: string, warnings: string[]): Wish {
+  const reasoning = readObject(value, path);
+  const { effort = null, max_tokens: budget = null, exclude = null, enabled = null, ...others } = reasoning;
+  if (Object.values(others).some((field) => field !== null))
+    warnings.push(`Of ${path} only effort, max_tokens, exclude and enabled are read.`);
   const isOn = enabled === null || readBoolean(enabled, `${path}.enabled`);
   const isHidden = exclude !== null && readBoolean(exclude, `${path}.exclude`);
   const level = effort === null ? null : { value: readEffort(effort, `${path}.effort`), path: `${path}.effort` };

@@ -66,7 +66,11 @@ function readTool(tool: JsonObject, path: string): Asked {
   if (type === null) return { ...NOTHING, native: [canonicalTool(tool, path)] };
   const word = readString(type, `${path}.type`);
   const own = Object.entries(rest).filter(([name]) => known(REQUEST.tools, name) !== undefined);
-  if (own.length > 0) return { ...NOTHING, native: [canonicalTool(Object.fromEntries(own), path)] };
+  if (own.length > 0) {
+    const others = Object.keys(rest).filter((name) => rest[name] !== null && !own.some(([one]) => one === name));
+    const settings = others.map((name) => `${path}.${name}`);
+    return { ...NOTHING, native: [canonicalTool(Object.fromEntries(own), path)], settings };
+  }
   if (SEARCH_TYPE.test(word)) return searchWith(rest, path);
   const name = isObject(tool.function) ? tool.function.name : tool.name;
   return typeof name === 'string' && SEARCH_FUNCTIONS.has(name)

@@ -296,3 +296,15 @@ describe('settings', () => {
     expect(parse({ output_config: { effort: 'low' } }).delivery.warnings).toEqual([]);
   });
 });
+
+test('what a source or thinking has that is not read is told', () => {
+  const source = { type: 'base64', media_type: 'image/png', data: 'AAAA', crop: 'left', url: null };
+  const { delivery } = parse({
+    messages: [{ role: 'user', content: [{ type: 'image', source }] }],
+    thinking: { type: 'adaptive', depth: 3 },
+  });
+  expect(delivery.warnings).toEqual([
+    'Not passed on to the model: messages[0].content[0].source.crop.',
+    'Of thinking only type, budget_tokens and display are read.',
+  ]);
+});

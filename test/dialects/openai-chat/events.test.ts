@@ -92,17 +92,32 @@ test('who asks is told at the end what was used, and that it is not known before
 
 test('several pictures are told under their choices, each to its end', () => {
   const events = eventsOf({ n: 2 });
-  expect(deltas(events.begin()).flat()).toMatchObject([
-    [0, { role: 'assistant' }],
-    [1, { role: 'assistant' }],
-  ]);
+  expect(deltas(events.begin()).flat()).toMatchObject([[0, { role: 'assistant' }]]);
   expect(deltas(events.finish([delivered([picture]), delivered([picture])], 1))).toEqual([
     [[0, image]],
     [[0, 'stop']],
+    [[1, { role: 'assistant', content: '', refusal: null }]],
     [[1, image]],
     [[1, 'stop']],
     '[DONE]',
   ]);
+});
+
+test('a picture that did not come has no choice, and a refusal is told to each', () => {
+  const events = eventsOf({ n: 2 });
+  const told = [...events.begin(), ...events.finish([delivered([picture])], 1)];
+  expect(deltas(told).flat()).not.toContainEqual([1, expect.anything()]);
+  const refused = [...events.begin(), ...events.fail(new GatewayError('blocked_prompt', 'No.'))];
+  for (const index of [0, 1])
+    expect(
+      deltas(refused)
+        .flat()
+        .filter(([at]) => at === index),
+    ).toEqual([
+      [index, { role: 'assistant', content: '', refusal: null }],
+      [index, { content: 'No.', refusal: 'No.' }],
+      [index, 'content_filter'],
+    ]);
 });
 
 test('thoughts come first, sources after the words they belong to', () => {

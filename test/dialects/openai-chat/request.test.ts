@@ -189,6 +189,20 @@ describe('a conversation', () => {
     ]);
   });
 
+  test('says which fields of a part are not passed on', () => {
+    const url = 'data:image/png;base64,iVBORw0KGgo=';
+    const parts = [
+      { type: 'text', text: 'a fox', annotations: [], weight: 2 },
+      { type: 'image_url', index: 0, image_url: { url, strength: 0.5 }, caption: 'mine' },
+    ];
+    expect(talk({ role: 'user', content: parts }).delivery.warnings).toEqual([
+      'Not passed on to the model: messages[0].content[0].weight, messages[0].content[1].caption, messages[0].content[1].image_url.strength.',
+    ]);
+    expect(() =>
+      talk({ role: 'user', content: [{ type: 'image_url', image_url: { url }, b64_json: 'AAAA' }] }),
+    ).toThrow('messages[0].content[0].image_url and messages[0].content[0].b64_json say different things.');
+  });
+
   test('has a refusal as the words it was told in', () => {
     expect(turnsOf(user('a'), { role: 'assistant', content: null, refusal: 'No.' }, user('b'))[1]).toEqual([
       'model',
@@ -437,4 +451,15 @@ test('a body that is no conversation is told what one is', () => {
   expect(refusalOf(() => parseRequest({ model: 'm' })).message).toMatch(
     /^messages is missing: it must be a list such as/,
   );
+});
+
+test('what stands beside a search or in reasoning and is not read is told', () => {
+  const { delivery } = ask({
+    tools: [{ type: 'google_search', google_search: {}, filters: { allowed_domains: ['a.example'] } }],
+    reasoning: { effort: 'high', summary: 'auto' },
+  });
+  expect(delivery.warnings).toEqual([
+    "Google's search has no such setting: tools[0].filters.",
+    'Of reasoning only effort, max_tokens, exclude and enabled are read.',
+  ]);
 });

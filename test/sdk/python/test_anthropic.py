@@ -26,7 +26,7 @@ class Messages(unittest.TestCase):
         behave()
 
     def test_models_are_listed_and_found(self):
-        self.assertEqual([model.id for model in client().models.list(limit=1)], [FLASH, PRO])
+        self.assertEqual([model.id for model in client().models.list(limit=1)], [FLASH, PRO, "auto"])
         self.assertEqual(client().models.retrieve("google/gemini-3-pro-image-preview").id, PRO)
 
     def test_a_message_holds_text_and_a_picture(self):

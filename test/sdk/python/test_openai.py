@@ -36,7 +36,7 @@ def sizes(**params):
 
 class Pictures(unittest.TestCase):
     def test_models_are_listed_and_found(self):
-        self.assertEqual([model.id for model in client().models.list()], [FLASH, PRO])
+        self.assertEqual([model.id for model in client().models.list()], [FLASH, PRO, "auto"])
         self.assertEqual(client().models.retrieve("google/gemini-3-pro-image-preview").id, PRO)
 
     def test_a_prompt_alone_is_a_whole_reply(self):
@@ -159,7 +159,7 @@ class BaseUrls(unittest.TestCase):
         for path in ["", "/", "/v1", "/v1/", "/v1beta/openai", "/v1beta/openai/"]:
             with self.subTest(path):
                 there = client(base_url=URL + path)
-                self.assertEqual(len(there.models.list().data), 2)
+                self.assertEqual(len(there.models.list().data), 3)
                 self.assertEqual(len(there.images.generate(prompt="where", size="512x512").data), 1)
 
     def test_one_too_long_is_a_not_found_error_that_prints_the_right_one(self):
@@ -173,7 +173,7 @@ class BaseUrls(unittest.TestCase):
     def test_one_good_key_of_two_is_enough(self):
         for key, headers in [(KEY, {"x-goog-api-key": "not-a-key"}), ("not-needed", {"x-api-key": KEY})]:
             with self.subTest(headers):
-                self.assertEqual(len(client(api_key=key, default_headers=headers).models.list().data), 2)
+                self.assertEqual(len(client(api_key=key, default_headers=headers).models.list().data), 3)
 
 
 class Errors(unittest.TestCase):
@@ -216,8 +216,8 @@ class Errors(unittest.TestCase):
 
     def test_what_is_not_served_yet_is_a_not_found_error(self):
         for call in [
-            lambda: client().images.edit(prompt="x", image=b"no picture"),
-            lambda: client().images.create_variation(image=b"no picture"),
+            lambda: client().responses.create(model="m", input="x"),
+            lambda: client().files.list(),
         ]:
             with self.assertRaises(openai.NotFoundError) as caught:
                 call()

@@ -141,7 +141,7 @@ export async function servePlanned(parts: GatewayParts, incoming: Incoming, plan
   const costNanos = paidNanos + lostNanos;
   try {
     const dressed = await Promise.all(flown.map((each) => dress(parts, each, format, request)));
-    await recordSignatures(parts, incoming, dressed);
+    await recordSignatures(parts, incoming, request, dressed);
     const pictures = asLink ? await linkAll(parts, incoming, dressed) : dressed;
     const missing = failure === undefined ? null : asGatewayError(failure);
     return { request, model, shape, pictures, missing, costNanos, delivered: crew.leave };
@@ -182,8 +182,11 @@ async function dress(
 async function recordSignatures(
   { signatures, upstreams, log }: GatewayParts,
   { caller: { tenant } }: Incoming,
+  { delivery }: ImageRequest,
   pictures: readonly ServedPicture[],
 ): Promise<void> {
+  // What was laid into the original is another picture than the vendor signed.
+  if (delivery.masked !== null) return;
   for (const { drawn, picture, decision } of pictures) {
     const family = upstreams.get(drawn.upstream)?.family;
     if (family === undefined || decision.bypass === 'no-store') continue;

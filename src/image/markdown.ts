@@ -12,12 +12,12 @@ const ADDRESS = '](data:';
 /** As sent: some writers escape the slash. */
 const PICTURE_URL = /^data:image\\?\/[^;,]*(?:;[^;,]*)*;base64,/i;
 const LONGEST_HEADER = 512;
-/** A model takes some; reading more takes time that others wait for. */
-const MOST_ADDRESSES = 4096;
+/** Far more than a model takes; finding more takes time that others wait for, in each of a thousand messages. */
+const MOST_ADDRESSES = 64;
 
 /**
  * A text with the pictures inside it taken out, in their order, as views. A text that is empty is left out. Throws
- * GatewayError where what remains is no text, or too long for one, and where there are more than 4096 addresses of data.
+ * GatewayError where what remains is no text, or too long for one, and where there are more than 64 addresses of data.
  */
 export function readMarkdown(value: LongString | string, path: string): readonly (string | PicturePart)[] {
   if (typeof value === 'string' && !value.includes(ADDRESS)) return value === '' ? [] : [readString(value, path)];

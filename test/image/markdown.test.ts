@@ -29,7 +29,7 @@ describe('a text with pictures in it', () => {
   test('of millions of addresses is refused before they are read', () => {
     for (const address of ['](data:)', '![](data:image/png;base64,)'])
       expect(() => readMarkdown(inChunks(address.repeat(1_000_000), 1 << 14), 'messages[0].content')).toThrow(
-        'messages[0].content must be a text with at most 4096 pictures.',
+        'messages[0].content must be a text with at most 64 pictures.',
       );
   });
 

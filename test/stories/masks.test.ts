@@ -59,6 +59,21 @@ async function changed(bytes: Buffer): Promise<{ readonly left: number; readonly
 }
 
 describe('a masked edit', () => {
+  test('that is sent back in a chat is what its caller saw, and not what the vendor drew', async () => {
+    const composed = (await bytesOf(await edit({ prompt: 'a hat', image: picture, mask }))).toString('base64');
+    const url = `data:image/png;base64,${composed}`;
+    const reply = await gateway.post('/v1/chat/completions', {
+      model: 'nano-banana-2',
+      image_size: '512',
+      messages: [
+        { role: 'user', content: 'a hat' },
+        { role: 'assistant', content: '', images: [{ type: 'image_url', image_url: { url } }] },
+        { role: 'user', content: 'a red one' },
+      ],
+    });
+    expect([reply.status, reply.headers.get('x-plantain-warning')]).toEqual([200, expect.stringMatching(/reference/)]);
+  });
+
   test('has the pixels of its picture, and changes none outside the mask', async () => {
     const reply = await edit({ prompt: 'a hat', image: picture, mask });
     expect(reply.headers.get('x-plantain-size')).toBe(`${WIDTH}x${HEIGHT}`);

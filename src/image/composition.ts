@@ -59,15 +59,17 @@ export async function compose(
     const picture = await inThreeColours(sent);
     const original = await opened(picture).autoOrient().toColourspace('srgb').ensureAlpha().raw().toBuffer(WHOLE);
     const { width, height, hasAlpha } = { ...original.info, hasAlpha: await isTransparent(picture) };
-    const weights = softened(await alphaOf(mask), { width, height });
-    const patch = await opened(drawn)
-      .autoOrient()
-      .resize(width, height, { fit: 'fill' })
-      .toColourspace('srgb')
-      .removeAlpha()
-      .raw()
-      .toBuffer();
-    const { colours, alpha } = await blend(original.data, patch, await weights);
+    const [weights, patch] = await Promise.all([
+      softened(await alphaOf(mask), { width, height }),
+      opened(drawn)
+        .autoOrient()
+        .resize(width, height, { fit: 'fill' })
+        .toColourspace('srgb')
+        .removeAlpha()
+        .raw()
+        .toBuffer(),
+    ]);
+    const { colours, alpha } = await blend(original.data, patch, weights);
     // The pixels of the picture itself are laid over by those put together: so its profile and marks stay what they were.
     const opaque = opened(picture)
       .autoOrient()

@@ -79,6 +79,8 @@ test(
       ],
       // So little that entries make room for others all the time.
       cache: { diskBytes: 3_000_000, memoryBytes: 1 },
+      // All of it is for pictures.
+      retention: { signatureDays: 0 },
       tenants: [{ id: 'acme', keys: [{ key: KEY }] }],
     });
     /** What was drawn for a seed: the simulator draws it the same way each time. */

@@ -1,11 +1,18 @@
 import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
+const STORIES = 'stories/**/*.test.ts';
+
 export default defineConfig({
   test: {
+    projects: [
+      // Whole processes, with a Redis and a disk that others use too: where many run at once one of them may be late. It
+      // is tried once more then, and the report says so. What fails twice has failed; nothing else is tried twice.
+      { extends: true, test: { name: 'stories', include: [STORIES], retry: process.env['CI'] === undefined ? 0 : 1 } },
+      { extends: true, test: { name: 'parts', include: ['**/*.test.ts'], exclude: [STORIES] } },
+    ],
     root: import.meta.dirname,
     cache: false,
-    include: ['**/*.test.ts'],
     testTimeout: 60_000,
     hookTimeout: 60_000,
     // Of what is waited for, not of how long it may take: vitest's own second is too short for a busy machine.

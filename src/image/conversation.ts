@@ -1,5 +1,6 @@
-import { invalidValue } from './fields.ts';
-import type { ImageRequest, Part, Turn } from './request.ts';
+import { invalidValue, unsupportedField } from './fields.ts';
+import type { NativeConfig } from './native/config.ts';
+import type { ImageRequest, Modality, Part, Turn } from './request.ts';
 import type { JsonObject } from '../wire/json.ts';
 
 /** Where the names go of what is in a message and not passed on. */
@@ -59,4 +60,30 @@ export function converse(
 
 export function textPart(text: string): Part {
   return { kind: 'text', text, thought: false, signature: null, more: {} };
+}
+
+/** What may come back in a conversation where nothing is said: words too. Throws where no picture may. */
+export function modalitiesOf(asked: NativeConfig['modalities']): readonly Modality[] {
+  if (asked === null) return ['IMAGE', 'TEXT'];
+  if (asked.value.includes('IMAGE')) return asked.value;
+  throw unsupportedField(
+    asked.path,
+    'every answer here is a picture; send ["image","text"] or ["image"].',
+    'unsupported_value',
+  );
+}
+
+/** Fields of other paths that would change the picture so much that leaving them out is no option. `inMessages`: how a picture is sent here. */
+export function refusedOf(inMessages: string): ReadonlyMap<string, string> {
+  return new Map([
+    ['prompt', 'this path takes messages: [{"role":"user","content":"…"}]. Send a prompt to /v1/images/generations.'],
+    ['input', 'this path takes messages: [{"role":"user","content":"…"}].'],
+    ...['image', 'images', 'image_url', 'input_references', 'reference_images'].map(
+      (name) => [name, inMessages] as const,
+    ),
+    ...['mask', 'markup'].map((name) => [name, 'this path knows no masks; say in a message what to change.'] as const),
+    ...['contents', 'systemInstruction', 'system_instruction'].map(
+      (name) => [name, 'this path takes messages. Send contents to :generateContent.'] as const,
+    ),
+  ]);
 }

@@ -112,3 +112,10 @@ export function readNativeNumber(value: Json, path: string, { min, max }: Range)
 function unsigned(value: number): number {
   return value === 0 ? 0 : value;
 }
+
+/** `model`: which names there are is the router's business. */
+export function readModelName(value: Json, path: string): string {
+  const name = readString(value, path);
+  if (name === '') throw invalidValue(path, 'the name of a model, or absent for the default one');
+  return name;
+}

@@ -1,4 +1,5 @@
-import { invalidValue, readBoolean, readString, unsupportedField } from '../../image/fields.ts';
+import { modalitiesOf } from '../../image/conversation.ts';
+import { readBoolean, readModelName } from '../../image/fields.ts';
 import { readConfig } from '../../image/native/config.ts';
 import { gatherBody } from '../../image/native/extras.ts';
 import { readFormat, refuseTransparency } from '../../image/native/format.ts';
@@ -6,7 +7,7 @@ import { readShape } from '../../image/native/shape.ts';
 import { take } from '../../image/native/spelling.ts';
 import { WHOLE } from '../../image/request.ts';
 import type { ImageRequest } from '../../image/request.ts';
-import type { Json, JsonObject } from '../../wire/json.ts';
+import type { JsonObject } from '../../wire/json.ts';
 import { MESSAGES } from './fields.ts';
 import { readConversation } from './messages.ts';
 import { gatherSettings, readUser } from './settings.ts';
@@ -18,34 +19,23 @@ export function parseRequest(body: JsonObject): ImageRequest {
   const { own, places } = gatherBody(body, MESSAGES);
   const { warnings } = places;
   const conversation = readConversation(own, warnings);
-  const model = take(own, 'model', readName)?.value ?? null;
+  const model = take(own, 'model', readModelName)?.value ?? null;
   const user = readUser(own, warnings);
   refuseTransparency(own);
   gatherTools(own, places);
   gatherSettings(own, places);
-  const { modalities, ratio, tier, ...config } = readConfig(places);
-  if (modalities !== null && !modalities.value.includes('IMAGE'))
-    throw unsupportedField(
-      modalities.path,
-      'every answer here is a picture; send ["image","text"] or ["image"].',
-      'unsupported_value',
-    );
+  const { modalities: asked, ratio, tier, ...config } = readConfig(places);
+  const modalities = modalitiesOf(asked);
   const isStreamed = take(own, 'stream', readBoolean)?.value === true;
   return {
     ...config,
     ...conversation,
     model,
-    modalities: modalities?.value ?? ['IMAGE', 'TEXT'],
+    modalities,
     shape: readShape(own, { ratio, tier }, warnings),
     count: 1,
     // Claude has no events for drafts: its clients take every picture for an answer.
     delivery: { ...WHOLE, ...readFormat(own), stream: isStreamed ? { drafts: 0 } : null, warnings },
     user,
   };
-}
-
-function readName(value: Json, path: string): string {
-  const name = readString(value, path);
-  if (name === '') throw invalidValue(path, 'the name of a model, or absent for the default one');
-  return name;
 }

@@ -1,11 +1,5 @@
-import {
-  invalidValue,
-  missingField,
-  readInteger,
-  readOneOf,
-  readString,
-  unsupportedField,
-} from '../../image/fields.ts';
+import { modalitiesOf } from '../../image/conversation.ts';
+import { missingField, readInteger, readModelName, readOneOf, readString } from '../../image/fields.ts';
 import { checkSeeds, readConfig } from '../../image/native/config.ts';
 import { gatherBody } from '../../image/native/extras.ts';
 import { refuseTransparency } from '../../image/native/format.ts';
@@ -33,7 +27,7 @@ export function parseRequest(body: JsonObject): ImageRequest {
   if (messages === null) throw missingField('messages', 'a list such as [{"role":"user","content":"a fox in snow"}]');
   const { turns, system, passedOver, places: named } = messages.value;
   if (passedOver.length > 0) warnings.push(passedOverWarning(passedOver));
-  const model = read('model', readName)?.value ?? null;
+  const model = read('model', readModelName)?.value ?? null;
   const count = read('n', (value, path) => readInteger(value, path, { min: 1, max: 10 }))?.value ?? 1;
   const moderation = read('moderation', (value, path) => readOneOf(value, path, ['low', 'auto']));
   refuseTransparency(own);
@@ -41,13 +35,8 @@ export function parseRequest(body: JsonObject): ImageRequest {
   gatherThinking(own, places);
   gatherSettings(own, places);
 
-  const { modalities, ratio, tier, ...config } = readConfig(places);
-  if (modalities !== null && !modalities.value.includes('IMAGE'))
-    throw unsupportedField(
-      modalities.path,
-      'every answer here is a picture; send ["image","text"] or ["image"].',
-      'unsupported_value',
-    );
+  const { modalities: asked, ratio, tier, ...config } = readConfig(places);
+  const modalities = modalitiesOf(asked);
   checkSeeds(config, count);
   const user = read('user', readString)?.value ?? '';
   const shape = readShape(own, { ratio, tier }, warnings);
@@ -58,17 +47,11 @@ export function parseRequest(body: JsonObject): ImageRequest {
     turns,
     system,
     places: named,
-    modalities: modalities?.value ?? ['IMAGE', 'TEXT'],
+    modalities,
     shape,
     safety: config.safety.length === 0 && moderation?.value === 'low' ? LEAST_SAFETY : config.safety,
     count,
     delivery,
     user: delivery.safetyIdentifier ?? (user === '' ? null : user),
   };
-}
-
-function readName(value: Json, path: string): string {
-  const name = readString(value, path);
-  if (name === '') throw invalidValue(path, 'the name of a model, or absent for the default one');
-  return name;
 }

@@ -2,6 +2,7 @@ import {
   invalidValue,
   missingField,
   readInteger,
+  readModelName,
   readOneOf,
   readString,
   unsupportedField,
@@ -74,7 +75,7 @@ function readRequest(
   const read = <T>(name: OwnName, reader: (value: Json, path: string) => T) => take(own, name, reader);
 
   const { parts, masked = null } = readContent(own);
-  const model = read('model', readName)?.value ?? null;
+  const model = read('model', readModelName)?.value ?? null;
   const count = read('n', (value, path) => readInteger(value, path, { min: 1, max: MOST_PICTURES }))?.value ?? 1;
   const moderation = read('moderation', (value, path) => readOneOf(value, path, ['low', 'auto']));
   refuseTransparency(own);
@@ -143,10 +144,4 @@ function readPromptText(value: Json, path: string): string {
   const isLong = prompt.length > PROMPT_LENGTH && Array.from(prompt).length > PROMPT_LENGTH;
   if (prompt === '' || isLong) throw invalidValue(path, expected);
   return prompt;
-}
-
-function readName(value: Json, path: string): string {
-  const name = readString(value, path);
-  if (name === '') throw invalidValue(path, 'the name of a model, or absent for the default one');
-  return name;
 }

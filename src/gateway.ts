@@ -9,6 +9,7 @@ import type { Renditions } from './cache/renditions.ts';
 import type { Call, Delivered, Dialect, Route } from './dialects/dialect.ts';
 import type { DrawParts, Flown } from './draw.ts';
 import { GatewayError } from './errors.ts';
+import type { Failure } from './errors.ts';
 import { isRefusedSignature } from './draw/signatures.ts';
 import { board } from './gateway/board.ts';
 import type { Landed } from './gateway/board.ts';
@@ -35,7 +36,13 @@ export interface GatewayParts extends DrawParts, HistoryParts {
   readonly renditions: Renditions;
   readonly links: Links;
   readonly idempotencyKeys: IdempotencyKeys;
-  readonly cache: { readonly when: CacheWhen; readonly ttlSeconds: number; readonly onDisconnect: OnDisconnect };
+  readonly cache: {
+    readonly when: CacheWhen;
+    readonly ttlSeconds: number;
+    readonly onDisconnect: OnDisconnect;
+    /** How long past their time stored pictures stand in while nobody can draw; 0: not at all. */
+    readonly staleIfErrorSeconds: number;
+  };
   /** What callers of a translated dialect get who name no format; null: the vendor's own bytes. */
   readonly defaultFormat: PictureFormat | null;
   /** How long a caller waits for a picture of a tier before it is told to come back. */
@@ -108,6 +115,8 @@ export interface ServedPicture extends Delivered {
   readonly flown: Flown;
   readonly key: CacheKey;
   readonly decision: Decision;
+  /** It is past its time, and stands in for one that could not be drawn for this reason; null: it is none of those. */
+  readonly insteadOf: Failure | null;
 }
 
 /** The straight path of one request, from its plan on. Throws GatewayError when not a single picture came of it. */

@@ -80,6 +80,12 @@ export const CONFIG_SCHEMA = object({
     }),
     when: when({ default: 'repeatable' }),
     ttlSeconds: ttlSeconds({ default: 604_800 }),
+    staleIfErrorSeconds: integer(
+      0,
+      315_360_000,
+      'How long past its time a picture is kept, to be answered while nobody can draw it, and marked as such; 0: not at all. In seconds.',
+      { default: 0 },
+    ),
     onDisconnect: onDisconnect({ default: 'finish' }),
     memoryBytes: bytes(256 << 20, 'The most it holds in memory.'),
     diskBytes: bytes(10 * 2 ** 30, 'The most it holds on disk.'),

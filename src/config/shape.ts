@@ -29,6 +29,8 @@ export interface Config {
     readonly redis: { readonly url: string; readonly shown: string } | null;
     readonly when: CacheWhen;
     readonly ttlSeconds: number;
+    /** How long past their time pictures are kept, to stand in while nobody can draw; 0: not at all. */
+    readonly staleIfErrorSeconds: number;
     readonly onDisconnect: OnDisconnect;
     readonly memoryBytes: number;
     readonly diskBytes: number;

@@ -10,8 +10,9 @@ import { Reservation } from '../tenants/reservation.ts';
 import type { Ticket } from '../tenants/reservation.ts';
 import { collects, ownerKey } from './plan.ts';
 import type { PicturePlan, Planned } from './plan.ts';
+import { standIn } from './stand-in.ts';
 
-export type Landed = Pick<ServedPicture, 'how' | 'flown' | 'key' | 'decision'>;
+export type Landed = Pick<ServedPicture, 'how' | 'flown' | 'key' | 'decision' | 'insteadOf'>;
 
 /** Those of one request who wait for their pictures. */
 export interface Crew {
@@ -39,7 +40,7 @@ export function board(
     if (hit !== null) {
       countLookUp(parts, decision, 'hit', hit);
       watch?.landed();
-      return { how: 'hit', flown: hit, key, decision };
+      return { how: 'hit', flown: hit, key, decision, insteadOf: null };
     }
     const ticket = reservation.ticket();
     let hasLed = false;
@@ -78,13 +79,17 @@ export function board(
     try {
       const flown = await seat.wait(withinMs(target.upstream, draw.tier));
       watch?.landed();
-      if (flown.hit !== null) return { how: 'hit', flown, key, decision };
-      return { how: seat.role === 'leader' ? 'drawn' : 'joined', flown, key, decision };
+      if (flown.hit !== null) return { how: 'hit', flown, key, decision, insteadOf: null };
+      return { how: seat.role === 'leader' ? 'drawn' : 'joined', flown, key, decision, insteadOf: null };
     } catch (error) {
       leave(false);
       // Who joined pays for nothing, and the failure of a flight is told to all aboard.
       if (seat.role === 'leader' && error instanceof GatewayError) lostNanos += error.detail.costNanos ?? 0;
-      throw error;
+      const stale = await standIn(parts, planned, error);
+      if (stale === null) throw error;
+      watch?.landed();
+      const insteadOf = stale.hit?.isStale === true && error instanceof GatewayError ? error.failure : null;
+      return { how: 'hit', flown: stale, key, decision, insteadOf };
     }
   });
   reservation.seal();

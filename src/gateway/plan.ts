@@ -132,6 +132,7 @@ async function plan(parts: GatewayParts, { caller, directives }: Asking, model: 
     directives,
     when: cache.when ?? model.cache?.when ?? parts.cache.when,
     ttlSeconds: cache.ttlSeconds ?? model.cache?.ttlSeconds ?? parts.cache.ttlSeconds,
+    staleIfErrorSeconds: parts.cache.staleIfErrorSeconds,
   });
   return { draw, decision, key: await cacheKey(draw, cache.scope, { tier: DEFAULT_TIER }) };
 }

@@ -25,11 +25,11 @@ describe('a mistake', () => {
     ],
     [
       'cache: { pebbles: 1 }',
-      'my.yaml:1 cache.pebbles: unknown setting; known here: store, when, ttlSeconds, onDisconnect, memoryBytes, diskBytes, redisBytes, bytes, s3Bytes',
+      'my.yaml:1 cache.pebbles: unknown setting; known here: store, when, ttlSeconds, staleIfErrorSeconds, onDisconnect, memoryBytes, diskBytes, redisBytes, bytes, s3Bytes',
     ],
     [
       'cache: { __proto__: 1 }',
-      'my.yaml:1 cache.__proto__: unknown setting; known here: store, when, ttlSeconds, onDisconnect, memoryBytes, diskBytes, redisBytes, bytes, s3Bytes',
+      'my.yaml:1 cache.__proto__: unknown setting; known here: store, when, ttlSeconds, staleIfErrorSeconds, onDisconnect, memoryBytes, diskBytes, redisBytes, bytes, s3Bytes',
     ],
     [
       'cache: { store: floppy }',

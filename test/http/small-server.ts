@@ -110,7 +110,7 @@ export async function startSmallServer(
       }),
       signatures: new Signatures({ shelf, ttlSeconds: 60, isShared: false, now: Date.now }),
       restoredBytes: 1 << 20,
-      cache: { when: 'repeatable', ttlSeconds: 60, onDisconnect: 'finish' },
+      cache: { when: 'repeatable', ttlSeconds: 60, onDisconnect: 'finish', staleIfErrorSeconds: 0 },
       defaultFormat: null,
       answerWithinMs: () => 1000,
     },

@@ -62,6 +62,8 @@ export interface FailureDetail {
   readonly inPerson?: boolean | undefined;
   /** What the vendor itself said, for callers of the vendor's own dialect. Never about our credentials. */
   readonly vendor?: { readonly status: number; readonly words: unknown } | undefined;
+  /** A refusal that does not say that nothing was drawn: it is charged as unknown, and nobody asks again by itself. */
+  readonly mayHaveCost?: boolean | undefined;
   /**
    * Nobody who offers the model could draw it just now, whoever asked: an older picture may stand in for it. Whether it
    * cannot have cost anything, or may have. Absent: somebody could have, or the reason lies in the request.

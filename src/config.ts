@@ -193,6 +193,9 @@ function checkLeftOut(
       report.mistake(['images', 'defaultModel'], `${id} has ${nowhere}: name one, with its price, under models`);
     else report.warn(`The model ${id} is left out: it has ${nowhere}.`);
   }
+  for (const { id, fallback } of usable)
+    if (fallback !== undefined && !usable.some((model) => model.id === fallback.model))
+      report.warn(`The model ${id} falls over to nobody: ${fallback.model} has ${nowhere}.`);
 }
 
 function deepFreeze<T>(value: T): T {

@@ -14,6 +14,7 @@ import { isRefusedSignature } from './draw/signatures.ts';
 import { board } from './gateway/board.ts';
 import type { Landed } from './gateway/board.ts';
 import type { HistoryParts } from './gateway/history.ts';
+import { isFreeOutage, standsAlone, withReason } from './gateway/instead.ts';
 import { onDisconnectOf } from './gateway/on-disconnect.ts';
 import { ownerKey } from './gateway/plan.ts';
 import type { Planned } from './gateway/plan.ts';
@@ -115,12 +116,19 @@ export interface ServedPicture extends Delivered {
   readonly flown: Flown;
   readonly key: CacheKey;
   readonly decision: Decision;
+  /** Which of the pictures asked for it is, from 0. */
+  readonly place: number;
   /** It is past its time, and stands in for one that could not be drawn for this reason; null: it is none of those. */
   readonly insteadOf: Failure | null;
 }
 
 /** The straight path of one request, from its plan on. Throws GatewayError when not a single picture came of it. */
-export async function servePlanned(parts: GatewayParts, incoming: Incoming, planned: Planned): Promise<Served> {
+export async function servePlanned(
+  parts: GatewayParts,
+  incoming: Incoming,
+  planned: Planned,
+  startedAt = performance.now(),
+): Promise<Served> {
   const { trace, gone, watch } = incoming;
   const { request, format, model, target, shape, pictures: plans } = planned;
 
@@ -129,8 +137,7 @@ export async function servePlanned(parts: GatewayParts, incoming: Incoming, plan
 
   trace.upstream = target.upstream;
   await hearHangUps(parts, incoming, planned);
-  const startedAt = performance.now();
-  const crew = board(parts, incoming, planned);
+  const crew = board(parts, incoming, planned, performance.now() - startedAt);
   const leave = (onDisconnect: OnDisconnect): void => crew.leave(false, onDisconnect);
   whenAborted(gone, () => leave(onDisconnectOf(parts.cache, incoming.caller.tenant, model)));
   if (watch !== null) whenAborted(watch.cancelled, () => leave('cancel'));
@@ -138,13 +145,20 @@ export async function servePlanned(parts: GatewayParts, incoming: Incoming, plan
   if (plans.some(({ hit }) => hit === null)) trace.upstreamMs = performance.now() - startedAt;
 
   const flown = landed.filter((each) => each.status === 'fulfilled').map(({ value }) => value);
-  const failure: unknown = landed.find((each) => each.status === 'rejected')?.reason;
+  const failures = landed.filter((each) => each.status === 'rejected').map(({ reason }): unknown => reason);
+  const [failure] = failures;
   const lostNanos = crew.lostNanos();
   const again = planned.withoutSignatures;
   // Only where nothing of it was drawn, or may have been.
   const isFree = lostNanos === 0 && flown.every(({ how }) => how === 'hit');
-  if (again !== null && isRefusedSignature(failure) && isFree) return servePlanned(parts, incoming, await again());
-  if (flown.length === 0) throw failure instanceof GatewayError ? failure.costing(lostNanos) : failure;
+  if (again !== null && isRefusedSignature(failure) && isFree)
+    return servePlanned(parts, incoming, await again(), startedAt);
+  if (flown.length === 0) {
+    const served = lostNanos === 0 ? await serveInstead(parts, incoming, planned, failures, startedAt) : null;
+    if (served !== null) return served;
+    throw failure instanceof GatewayError ? failure.costing(lostNanos) : failure;
+  }
+
   for (const each of flown) if (each.how !== 'drawn') noteSaving(parts, incoming, planned, each);
   const paidNanos = flown.reduce((sum, { how, flown: { drawn } }) => sum + (how === 'drawn' ? drawn.costNanos : 0), 0);
   const costNanos = paidNanos + lostNanos;
@@ -158,6 +172,37 @@ export async function servePlanned(parts: GatewayParts, incoming: Incoming, plan
     // Drawn and paid for: whoever asks again collects it.
     crew.leave(false);
     throw error instanceof GatewayError && costNanos > 0 ? error.costing(costNanos) : error;
+  }
+}
+
+/** Served by the model that answers where nobody draws the one asked for; null: there is none, and the failure stands. */
+async function serveInstead(
+  parts: GatewayParts,
+  incoming: Incoming,
+  planned: Planned,
+  failures: readonly unknown[],
+  startedAt: number,
+): Promise<Served | null> {
+  const [failure] = failures;
+  const { trace, gone, watch } = incoming;
+  const isWanted = !gone.aborted && watch?.cancelled.aborted !== true;
+  if (planned.instead === null || !isWanted || !failures.every(isFreeOutage) || !isFreeOutage(failure)) return null;
+  const { model, target } = planned;
+  const other = await planned.instead();
+  if (other === null) {
+    parts.metrics.fellOver(model.id, 'not_possible');
+    return null;
+  }
+  trace.modelRouted = other.model.id;
+  try {
+    const served = await servePlanned(parts, incoming, withReason(other, model, failure), startedAt);
+    parts.metrics.fellOver(model.id, 'served');
+    return served;
+  } catch (error) {
+    parts.metrics.fellOver(model.id, 'failed');
+    if (!(error instanceof GatewayError) || standsAlone(error)) throw error;
+    Object.assign(trace, { modelRouted: model.id, upstream: target.upstream });
+    return null;
   }
 }
 

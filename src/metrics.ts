@@ -56,6 +56,8 @@ export interface Metrics extends UpstreamMetrics {
   bypass(reason: string): void;
   /** A picture past its time, in the place of one that could not be drawn. */
   stoodIn(model: string, failure: Failure): void;
+  /** A request for a model that was down, which falls over to another. */
+  fellOver(model: string, outcome: 'served' | 'failed' | 'not_possible'): void;
   /** A picture that another caller's request brought: of this instance, or of another. */
   joined(where: 'local' | 'instance'): void;
   leaseTakenOver(): void;
@@ -155,6 +157,12 @@ export function createMetrics({ version, simulator, store, gauges }: MetricsOpti
     'Pictures past their time that stood in for one nobody could draw, by why.',
     'model',
     'failure',
+  );
+  const fallbacks = counter(
+    'plantain_model_fallbacks_total',
+    'Requests whose model was down and falls over to another: served by it, failed with it too, or not_possible (too dear, not allowed, or more than it can do).',
+    'model',
+    'outcome',
   );
   const joins = counter(
     'plantain_joined_total',
@@ -274,6 +282,7 @@ export function createMetrics({ version, simulator, store, gauges }: MetricsOpti
     bytes: (direction, count) => bodies.observe({ direction }, count),
     cache: (result, tier = 'memory') => cache.inc({ tier, result }),
     bypass: (reason) => bypass.inc({ reason }),
+    fellOver: (model, outcome) => fallbacks.inc({ model, outcome }),
     stoodIn: (model, failure) => stale.inc({ model, failure }),
     joined: (where) => joins.inc({ where }),
     leaseTakenOver: () => takeOvers.inc(),

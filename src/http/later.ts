@@ -78,7 +78,10 @@ export async function serveLater(
     landed: () => tasks.landed(task),
     cancelled: tasks.cancelledOf(task),
   };
-  const work = servePlanned(gateway, { ...incoming, trace: own, gone: gone.signal, watch }, planned);
+  // It may be planned anew when a flight has failed.
+  const letGoOfBody = incoming.retainBody();
+  const asked = { ...incoming, trace: own, gone: gone.signal, watch };
+  const work = servePlanned(gateway, asked, planned).finally(letGoOfBody);
   try {
     if (incoming.gone.aborted) hangUp();
     if (await isDoneFirst(work, boarded.promise, waitMs(parts, waitSeconds, planned), incoming.gone)) {
@@ -171,7 +174,7 @@ async function conclude(
     outcome,
     tenant: task.tenant,
     key: caller.keyId,
-    modelRouted: task.model,
+    modelRouted: facts.modelRouted,
     upstream: facts.upstream,
     pictures: facts.pictures,
     cache: facts.cache,

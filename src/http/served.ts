@@ -45,11 +45,14 @@ export function pictureAnswer(served: Served, dialect: Dialect, call: Call, fact
 }
 
 /** What is known of an answer that has only begun. */
-export function earlyHeaders({ request, model, target }: Planned, { requestId }: Facts): Record<string, string> {
+export function earlyHeaders(
+  { request, model, target, instead }: Planned,
+  { requestId }: Facts,
+): Record<string, string> {
   return {
     ...commonHeaders(requestId),
-    'x-plantain-model': model.id,
-    'x-plantain-upstream': target.upstream,
+    // Where another model may answer yet, who did is told at the end.
+    ...(instead === null && { 'x-plantain-model': model.id, 'x-plantain-upstream': target.upstream }),
     ...warningHeader(request.delivery.warnings),
   };
 }

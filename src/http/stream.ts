@@ -25,6 +25,9 @@ const USUAL_PACE: StreamPace = { patienceMs: 10_000, silenceMs: 15_000 };
 /** Told in trailers where the 200 goes out before they are known. */
 const LATE = ['cache-status', 'age', 'server-timing', 'x-plantain-cost-usd', 'x-plantain-size', 'x-plantain-warning'];
 
+/** Told there too where another model than the one asked for may answer. */
+const LATE_WHO = ['x-plantain-model', 'x-plantain-upstream'];
+
 type End = Answer | { readonly error: unknown };
 
 interface Answer {
@@ -71,6 +74,7 @@ export async function serveStream(
   }
   begin();
 
+  const announced = planned.instead === null ? LATE : [...LATE, ...LATE_WHO];
   let late: Readonly<Record<string, string>> = {};
   const tellEnd = async (): Promise<void> => {
     try {
@@ -79,7 +83,7 @@ export async function serveStream(
         outbox.push(events.fail(noteFailure(end.error, facts, parts.gateway.log)));
         countDenied(facts, parts.gateway.metrics);
       }
-      late = lateHeaders(end, facts);
+      late = lateHeaders(end, facts, announced);
     } catch (error) {
       parts.gateway.log.fault('stream: its end could not be told', error);
     } finally {
@@ -90,7 +94,7 @@ export async function serveStream(
   // Where all of it is there, nobody is told that it is still being drawn.
   if (first !== null) await telling;
   const isKnown = first !== null && 'served' in first;
-  const early = isKnown ? first.headers : { ...earlyHeaders(planned, facts), trailer: LATE.join(', ') };
+  const early = isKnown ? first.headers : { ...earlyHeaders(planned, facts), trailer: announced.join(', ') };
   return {
     reply: {
       status: 200,
@@ -163,7 +167,7 @@ function toldTo(outbox: Outbox, events: Events, end: End): End {
 }
 
 /** What could not be told in headers. */
-function lateHeaders(end: End, { costUsd }: Facts): Record<string, string> {
+function lateHeaders(end: End, { costUsd }: Facts, announced: readonly string[]): Record<string, string> {
   if ('error' in end) return costUsd === null ? {} : { 'x-plantain-cost-usd': costUsd };
-  return Object.fromEntries(Object.entries(end.headers).filter(([name]) => LATE.includes(name)));
+  return Object.fromEntries(Object.entries(end.headers).filter(([name]) => announced.includes(name)));
 }

@@ -65,6 +65,8 @@ export interface Incoming {
   readonly wish: PictureWish | null;
   /** Aborted when the caller hangs up. */
   readonly gone: AbortSignal;
+  /** When it will, where its client says so. */
+  readonly patience: Patience;
   /** Keeps the bytes of the body counted, for work that outlives its caller, until the function is called. */
   readonly retainBody: () => () => void;
   /** Waits until so many bytes more may be held, and counts them for as long as those of the body. */
@@ -74,6 +76,13 @@ export interface Incoming {
   readonly watch: Watch | null;
   /** Set when the answer is told bit by bit: hears, for the picture of that place, what the vendor tells while it draws. */
   readonly follow: ((place: number, thought: Thought) => void) | null;
+}
+
+/** How long a client waits before it gives up, less what an answer needs to be with it. Infinite: it does not say. */
+export interface Patience {
+  readonly ms: number;
+  /** By the clock of `performance.now()`. */
+  readonly until: number;
 }
 
 /** Who follows a request that nobody waits for. */

@@ -30,7 +30,7 @@ export interface Crew {
  */
 export function board(
   parts: GatewayParts,
-  { caller, tags, retainBody, watch, follow }: Incoming,
+  { caller, tags, retainBody, watch, follow, patience }: Incoming,
   { request, model, target, pictures: plans, isNarrow }: Planned,
   waitedMs: number,
 ): Crew {
@@ -42,6 +42,7 @@ export function board(
   const lastsOn = watch !== null || follow !== null;
   const withinMs = (tier: Draw['tier']): number =>
     lastsOn ? Infinity : Math.max(0, parts.answerWithinMs(target.upstream, tier) - waitedMs);
+  const patienceMs = lastsOn ? Infinity : Math.max(0, patience.until - performance.now());
   const waiting = plans.map(async (planned, place): Promise<Landed> => {
     const { draw, decision, key, hit } = planned;
     if (hit !== null) {
@@ -85,8 +86,9 @@ export function board(
     };
     leaves.push(leave);
     if (follow !== null && wantsDrafts) seat.follow((thought) => follow(place, thought));
+    const waitsMs = withinMs(draw.tier);
     try {
-      const flown = await seat.wait(withinMs(draw.tier));
+      const flown = await seat.wait(Math.min(waitsMs, patienceMs));
       watch?.landed();
       if (flown.hit !== null) return { how: 'hit', flown, key, decision, place, insteadOf: null };
       return { how: seat.role === 'leader' ? 'drawn' : 'joined', flown, key, decision, place, insteadOf: null };
@@ -95,7 +97,7 @@ export function board(
       // Who joined pays for nothing, and the failure of a flight is told to all aboard.
       if (seat.role === 'leader' && error instanceof GatewayError) lostNanos += error.detail.costNanos ?? 0;
       const stale = await standIn(parts, planned, error);
-      if (stale === null) throw error;
+      if (stale === null) throw patienceMs < waitsMs ? atItsClientsWish(error) : error;
       watch?.landed();
       const insteadOf = stale.hit?.isStale === true && error instanceof GatewayError ? error.failure : null;
       return { how: 'hit', flown: stale, key, decision, place, insteadOf };
@@ -108,6 +110,14 @@ export function board(
     lostNanos: () => lostNanos,
     leave: (delivered, onDisconnect) => leaves.forEach((leave) => leave(delivered, onDisconnect)),
   };
+}
+
+/** An operator who reads of a 504 shall see that it was not the gateway's own time that was over. */
+function atItsClientsWish(error: unknown): unknown {
+  if (!(error instanceof GatewayError) || error.failure !== 'upstream_timeout' || error.detail.retry !== true)
+    return error;
+  const message = `${error.message} Your client waits no longer; with a longer timeout it would have the picture at once.`;
+  return new GatewayError(error.failure, message, { ...error.detail, code: 'client_timeout' }, error.cause);
 }
 
 /** Whoever else waits for it may ask targets that this one may not. */

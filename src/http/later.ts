@@ -84,7 +84,7 @@ export async function serveLater(
   const work = servePlanned(gateway, asked, planned).finally(letGoOfBody);
   try {
     if (incoming.gone.aborted) hangUp();
-    if (await isDoneFirst(work, boarded.promise, waitMs(parts, waitSeconds, planned), incoming.gone)) {
+    if (await isDoneFirst(work, boarded.promise, waitMs(parts, waitSeconds, planned, incoming), incoming.gone)) {
       tasks.discard(task);
       return await work;
     }
@@ -190,8 +190,13 @@ function collectable({ status, headers, body }: Answer): TaskAnswer {
   return { status, headers: Object.fromEntries(about), body };
 }
 
-function waitMs({ gateway }: RouteParts, seconds: number | null, { target, shape }: Planned): number {
-  return seconds === null
-    ? 0
-    : Math.min(seconds * 1000, gateway.answerWithinMs(target.upstream, shape.tier), 2 ** 31 - 1);
+function waitMs(
+  { gateway }: RouteParts,
+  seconds: number | null,
+  { target, shape }: Planned,
+  { patience }: Incoming,
+): number {
+  if (seconds === null) return 0;
+  const mostMs = Math.max(0, Math.min(patience.until - performance.now(), 2 ** 31 - 1));
+  return Math.min(seconds * 1000, gateway.answerWithinMs(target.upstream, shape.tier), mostMs);
 }

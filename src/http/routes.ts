@@ -18,6 +18,7 @@ import { commonHeaders } from './exchange.ts';
 import type { Answered, Facts } from './exchange.ts';
 import { checkLater, serveLater } from './later.ts';
 import { dialectOf, MODEL_PATHS, splitMethod, splitRoute, splitUrl } from './paths.ts';
+import { readPatience } from './patience.ts';
 import { readPrefer } from './prefer.ts';
 import type { RequestLimits } from './rate-limit.ts';
 import { notAllowed } from './refusals.ts';
@@ -70,6 +71,7 @@ export function registerRoutes(
 
 function drawHandler(parts: RouteParts, dialect: Dialect, route: Route): Handler {
   return async (request, facts, source) => {
+    const patience = readPatience(request.headers, performance.now());
     const call = callOf(facts, splitMethod(wildcard(request))?.model ?? null, altOf(request));
     facts.listsErrors = route.listsErrors?.(call) ?? false;
     await identify(parts, request, facts, dialect);
@@ -100,6 +102,7 @@ function drawHandler(parts: RouteParts, dialect: Dialect, route: Route): Handler
         tags,
         wish,
         gone: source.gone,
+        patience,
         retainBody: body.retain,
         holdMore: (bytes) => body.holdMore(bytes, parts.restoredBudget),
         trace: facts,

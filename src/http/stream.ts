@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Events, StreamEvent } from '../dialects/dialect.ts';
 import { GatewayError } from '../errors.ts';
 import { servePlanned } from '../gateway.ts';
-import type { Incoming, Served } from '../gateway.ts';
+import type { Incoming, Patience, Served } from '../gateway.ts';
 import type { Planned } from '../gateway/plan.ts';
 import { FRAMINGS } from '../wire/framing.ts';
 import { Drafts } from './drafts.ts';
@@ -48,8 +48,8 @@ export async function serveStream(
   facts: Facts,
   events: Events,
 ): Promise<Answered> {
-  const { dialect, call } = incoming;
-  const { patienceMs, silenceMs } = parts.pace ?? USUAL_PACE;
+  const { dialect, call, patience } = incoming;
+  const { patienceMs, silenceMs } = paceFor(patience, parts.pace ?? USUAL_PACE);
   const outbox = new Outbox(FRAMINGS[events.framing ?? 'lf']);
   const begun = Promise.withResolvers<void>();
   let hasBegun = false;
@@ -113,6 +113,16 @@ export async function serveStream(
     delivered: (ok) => void deliver(work, ok),
   };
 }
+
+/** A client that gives up sooner hears of it sooner: that its answer has begun, and then that it still comes. */
+function paceFor({ ms, until }: Patience, { patienceMs, silenceMs }: StreamPace): StreamPace {
+  return {
+    patienceMs: Math.min(patienceMs, Math.max(0, until - performance.now())),
+    silenceMs: Math.min(silenceMs, Math.max(LEAST_SILENCE_MS, ms / 2)),
+  };
+}
+
+const LEAST_SILENCE_MS = 250;
 
 /** The end of the work, or null when something was told before it, or nothing for so long. */
 async function earliest(work: Promise<End>, begun: Promise<void>, patienceMs: number): Promise<End | null> {

@@ -39,6 +39,7 @@ import { KeyPauses } from './tenants/pause.ts';
 import { Registry } from './tenants/registry.ts';
 import type { Payer } from './tenants/state.ts';
 import type { RegistryStore } from './tenants/registry-store.ts';
+import { Bulkhead } from './upstreams/bulkhead.ts';
 import { createUpstream } from './upstreams/client.ts';
 import { UpstreamHealth } from './upstreams/health.ts';
 import { createRouter } from './upstreams/router.ts';
@@ -114,6 +115,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       gauges: {
         cacheBytes: () => cache.held(),
         flights: () => flights.size,
+        queued: () => bulkhead.waiting,
         waiters: () => flights.waiting,
         detached: () => flights.detached,
         tasks: () => kept.tasks.inTheAir,
@@ -174,6 +176,14 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     const upstreams = new Map<string, DrawUpstream>();
     for (const upstream of config.upstreams) upstreams.set(upstream.id, await openUpstream(upstream, closers, metrics));
 
+    const { inTheAir, queue } = config.bounds;
+    const inTheAirOf = new Map(config.models.map((model) => [model.id, model.inTheAir ?? null]));
+    const bulkhead = new Bulkhead({
+      inTheAir,
+      inTheAirOf: (model) => inTheAirOf.get(model) ?? null,
+      queue,
+      onEvent: (event, model) => metrics.queue(event, model),
+    });
     const limited = opened.limited(watched.state, metrics);
     const gateway: GatewayParts = {
       entries: cache.entries,
@@ -184,6 +194,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       log,
       pauses,
       now,
+      bulkhead,
       regions: new Regions({ spareBytes: config.bounds.bytesInFlight }),
       admit: async (bytes, signal) => {
         const room = await replies.acquire(bytes, signal);
@@ -219,6 +230,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       corsOrigins: config.cors.origins,
       budget: bodies,
       bodyBytes: config.bounds.bodyBytes,
+      connections: config.bounds.connections,
       linkBudget: createByteBudget(config.bounds.bytesInFlight / 2),
       restoredBudget: restored,
       get publicUrl() {

@@ -6,7 +6,7 @@ import type { Lease } from './cache/leases.ts';
 import type { Decision } from './cache/policy.ts';
 import type { UpstreamDialect } from './dialects/dialect.ts';
 import { GatewayError } from './errors.ts';
-import type { Failure } from './errors.ts';
+import { chargeFor, NOT_SENT, settle, unknown } from './draw/charge.ts';
 import { alarmOfExcess, noteProhibited } from './draw/alarms.ts';
 import { Attempts } from './draw/attempts.ts';
 import type { Attempt } from './draw/attempts.ts';
@@ -16,17 +16,18 @@ import { keep } from './draw/keep.ts';
 import { isRefusedSignature } from './draw/signatures.ts';
 import { downOf } from './draw/remedy.ts';
 import { Thoughts } from './draw/thoughts.ts';
-import { namesOthers, weigh, weighAnswer } from './draw/weigh.ts';
+import { namesOthers, weigh } from './draw/weigh.ts';
 import type { Drawn, Thought } from './image/answer.ts';
-import type { Model, Target } from './image/model.ts';
-import { costNanos, worstCaseNanos } from './image/price.ts';
+import type { Model } from './image/model.ts';
+import { worstCaseNanos } from './image/price.ts';
 import type { Draw } from './image/request.ts';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
 import type { Caller } from './tenants/authenticate.ts';
 import type { KeyPauses } from './tenants/pause.ts';
 import { accountsFor } from './tenants/state.ts';
-import type { Hold, Made, SpendState, Tags } from './tenants/state.ts';
+import type { Hold, SpendState, Tags } from './tenants/state.ts';
+import type { Bulkhead, Entrant } from './upstreams/bulkhead.ts';
 import type { Sent, Upstream } from './upstreams/client.ts';
 import type { UpstreamHealth } from './upstreams/health.ts';
 import { splice } from './wire/json.ts';
@@ -46,6 +47,8 @@ export interface DrawParts {
   readonly admit: (bytes: number, signal: AbortSignal) => Promise<() => void>;
   /** Where replies are received. */
   readonly regions: Regions;
+  /** How many calls may be in the air. */
+  readonly bulkhead: Bulkhead;
 }
 
 export interface DrawUpstream {
@@ -70,6 +73,8 @@ export interface DrawJob {
   readonly tags: Tags;
   /** Takes the money for one attempt, or rejects with the caller's own refusal. */
   readonly reserve: (hold: Hold) => Promise<void>;
+  /** Nobody waits for it: it is a task. */
+  readonly isPatient: boolean;
   /** Aborted when nobody wants the picture any more. */
   readonly givenUp: AbortSignal;
   /** What other instances wait for; null where none does, or none can be asked. */
@@ -163,7 +168,6 @@ async function drawOnce(
   before: GatewayError | null,
 ): Promise<Once> {
   const { draw, model, caller, givenUp } = job;
-  const body = splice(parts.dialect.renderRequest(draw, upstream.sizeNames));
   const abandonAfterMs = upstream.abandonAfterMs(draw.tier);
   const hold: Hold = {
     id: randomUUID(),
@@ -180,17 +184,44 @@ async function drawOnce(
     accounts: accountsFor(caller.tenant, model.id, parts.now()),
   };
   if (givenUp.aborted) throw cancelled();
+  const entrant = { model: model.id, tenant: caller.tenant.id, isPatient: job.isPatient };
   try {
+    parts.bulkhead.check(entrant);
     await job.reserve(hold);
   } catch (error) {
     throw before ?? error;
   }
-  if (givenUp.aborted) {
-    // It counts as sent, and was not.
-    void settle(parts, hold, { nanos: 0, released: true, outcome: 'released', made: { pictures: 0, tokens: 0 } });
-    throw cancelled();
+  const leave = await enter(parts, hold, entrant, givenUp, before);
+  try {
+    return await send(parts, job, { target, upstream, key }, hold);
+  } finally {
+    leave();
   }
+}
 
+/**
+ * Waits for its place among the calls in the air, with its money set aside: the pictures of a request have that in one step,
+ * and some may have a place before others. Where it finds none it counts as sent, and was not.
+ */
+async function enter(
+  parts: DrawParts,
+  hold: Hold,
+  entrant: Entrant,
+  givenUp: AbortSignal,
+  before: GatewayError | null,
+): Promise<() => void> {
+  try {
+    return await parts.bulkhead.enter(entrant, givenUp);
+  } catch (error) {
+    void settle(parts, hold, NOT_SENT);
+    throw givenUp.aborted ? cancelled() : (before ?? error);
+  }
+}
+
+async function send(parts: DrawParts, job: DrawJob, { target, upstream, key }: Attempt, hold: Hold): Promise<Once> {
+  const { draw, model, caller, givenUp } = job;
+  const body = splice(parts.dialect.renderRequest(draw, upstream.sizeNames));
+  const abandonAfterMs = upstream.abandonAfterMs(draw.tier);
   const loan = parts.regions.lend();
   const startedAt = performance.now();
   const thoughts = job.tell === null ? null : new Thoughts(parts.dialect, parts.regions, job.tell);
@@ -250,38 +281,4 @@ async function readReply(
     void settle(parts, hold, unknown(hold, { pictures: 0, tokens: 0 }));
     throw error;
   }
-}
-
-interface Charge {
-  readonly nanos: number;
-  /** It cannot have cost anything: what was held is given back. */
-  readonly released: boolean;
-  readonly outcome: 'ok' | Failure | 'unknown' | 'released';
-  readonly made: Made;
-}
-
-/** It may have cost as much as was held. */
-function unknown({ worstNanos }: Hold, made: Made): Charge {
-  return { nanos: worstNanos, released: false, outcome: 'unknown', made };
-}
-
-function chargeFor({ charge, answer, error }: Judged, target: Target, { model, draw }: DrawJob, hold: Hold): Charge {
-  const outcome = error?.failure ?? 'ok';
-  const weight = answer === null ? null : weighAnswer(answer, draw);
-  const made = { pictures: error === null ? (weight?.pictures ?? 0) : 0, tokens: answer?.usage.total ?? 0 };
-  if (charge === 'nothing') return { nanos: 0, released: true, outcome, made };
-  const billed = 'perImageUsd' in target.price ? 'usage' : answer?.billed;
-  if (charge === 'worst' || weight === null || billed === 'unknown') return unknown(hold, made);
-  const nanos = billed === 'nothing' ? 0 : costNanos(target.price, model, weight);
-  return { nanos, released: false, outcome, made };
-}
-
-/** The answer does not wait for the ledger's disk: until the settlement is written the whole hold counts as spent. */
-function settle({ metrics, state, log }: DrawParts, { id, model, tenant }: Hold, charge: Charge): Promise<void> {
-  const { nanos, released, outcome, made } = charge;
-  if (nanos > 0) metrics.spent(model, tenant, nanos);
-  const written = released ? state.release(id, outcome) : state.settle(id, nanos, outcome, made);
-  return written.catch((error: unknown) =>
-    log.fault('ledger: settlement not written; the hold is charged in full', error, { hold: id }),
-  );
 }

@@ -24,6 +24,7 @@ export interface Gauges {
   /** Of the tiers there are. */
   cacheBytes(): readonly { readonly tier: string; readonly bytes: number }[];
   flights(): number;
+  queued(): number;
   waiters(): number;
   detached(): number;
   tasks(): number;
@@ -82,6 +83,8 @@ export interface Metrics extends UpstreamMetrics {
   taskEnded(outcome: TaskOutcome): void;
   /** A request that used a name its vendor gives up: one of those in the models' data. */
   retiredName(name: string, successor: string): void;
+  /** A connection of a caller's above those that may be. */
+  dropped(): void;
   readonly contentType: string;
   render(): Promise<string>;
 }
@@ -126,6 +129,7 @@ export function createMetrics({ version, simulator, store, gauges }: MetricsOpti
   gauge('plantain_simulator', '1 when the built-in simulator draws, 0 when a vendor does.').set(simulator ? 1 : 0);
   const cacheBytes = gauge('plantain_cache_bytes', 'Bytes of entries kept, by tier of the store.', 'tier');
   asked('plantain_singleflight_flights', 'Pictures being drawn right now.', gauges.flights);
+  asked('plantain_queue_waiting', 'Pictures that wait until fewer are in the air.', gauges.queued);
   asked('plantain_singleflight_waiters', 'Callers waiting for what somebody else asked for first.', gauges.waiters);
   asked('plantain_singleflight_detached', 'Pictures being drawn that nobody waits for any more.', gauges.detached);
   asked('plantain_tasks_in_the_air', 'Tasks being drawn: what respond-async began.', gauges.tasks);
@@ -151,6 +155,7 @@ export function createMetrics({ version, simulator, store, gauges }: MetricsOpti
   );
   const bodies = histogram('plantain_http_body_bytes', 'Body sizes, received and sent.', BYTES, 'direction');
   const cache = counter('plantain_cache_requests_total', 'Pictures looked up, by result.', 'tier', 'result');
+  const dropped = counter('plantain_connections_dropped_total', 'Connections closed since there were too many.');
   const bypass = counter('plantain_cache_bypass_total', 'Pictures not looked up, by reason.', 'reason');
   const stale = counter(
     'plantain_stale_served_total',
@@ -305,6 +310,7 @@ export function createMetrics({ version, simulator, store, gauges }: MetricsOpti
     ledgerResynced: () => resyncs.inc(),
     ledgerDrift: (nanos) => drift.set(nanos / 1e9),
     limited: (limiter, decision) => limits.inc({ limiter, decision }),
+    dropped: () => dropped.inc({}),
     retiredName: (name, successor) => retired.inc({ name, successor }),
     taskEnded: (outcome) => tasks.inc({ outcome }),
     admin: (route, method, status) => administered.inc({ route, method, status }),

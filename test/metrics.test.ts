@@ -9,6 +9,7 @@ test('tenants beyond the first two hundred share a series: a scrape stays bounde
     store: 'embedded',
     gauges: {
       cacheBytes: () => [],
+      queued: () => 0,
       flights: nothing,
       waiters: nothing,
       detached: () => 0,

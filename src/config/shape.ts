@@ -20,7 +20,14 @@ export interface Config {
   /** Absolute. */
   readonly dataDir: string;
   readonly logLevel: LogLevel;
-  readonly bounds: { readonly bodyBytes: number; readonly bytesInFlight: number; readonly detachedPerTenant: number };
+  readonly bounds: {
+    readonly bodyBytes: number;
+    readonly bytesInFlight: number;
+    readonly detachedPerTenant: number;
+    readonly connections: number;
+    readonly inTheAir: number;
+    readonly queue: { readonly length: number; readonly waitMs: number };
+  };
   /** `defaultModel` is the id of one of the models, or `auto`. */
   readonly images: { readonly defaultFormat: 'vendor' | 'png'; readonly defaultModel: string };
   readonly cache: {

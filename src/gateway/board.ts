@@ -57,7 +57,7 @@ export function board(
       const letGo = retainBody();
       try {
         const { user } = request;
-        const job = { ...planned, model, caller, user, tags, givenUp, lease };
+        const job = { ...planned, model, caller, user, tags, givenUp, lease, isPatient: watch !== null };
         const told = follow !== null && wantsDrafts ? tell : null;
         return await drawPicture(parts, { ...job, tell: told, reserve: ticket.take });
       } catch (error) {

@@ -41,6 +41,8 @@ export interface ServerParts {
   readonly corsOrigins: readonly string[];
   readonly budget: ByteBudget;
   readonly bodyBytes: number;
+  /** The most connections at one time. */
+  readonly connections: number;
   /** For linked pictures on their way: readers of links keep nobody else waiting. */
   readonly linkBudget: ByteBudget;
   /** For what is put back into requests: pictures as the vendor sent them, and their thought signatures. */
@@ -89,6 +91,9 @@ export function createServer(parts: ServerParts): FastifyInstance {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', (_request, _payload, done) => done(null));
   const connections = trackConnections(app.server);
+  // Descriptors are for work that has begun: a connection above is closed before anything is read of it.
+  app.server.maxConnections = parts.connections;
+  app.server.on('drop', () => metrics.dropped());
   const cors = createCors(parts.corsOrigins);
   const requestLimits = limitRequests(app, parts.limits);
   app.addHook('preClose', async () => connections.close());

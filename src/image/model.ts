@@ -39,6 +39,8 @@ export interface Model {
     readonly onDisconnect?: 'finish' | 'cancel';
   };
   readonly targets: readonly Target[];
+  /** Calls for it at one time; absent: as many as there may be of all models. */
+  readonly inTheAir?: number;
   /** Who is asked where all targets are down for nothing; absent: nobody. */
   readonly fallback?: Fallback;
 }

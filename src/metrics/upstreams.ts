@@ -24,6 +24,7 @@ export interface UpstreamMetrics {
   /** What was done instead of the first call, or beside it. */
   attempt(event: string, upstream: string, model: string): void;
   breaker(upstream: string, model: string, isOpen: boolean): void;
+  queue(event: string, model: string): void;
 }
 
 /** Pictures take from a second to minutes: `buckets` in seconds. */
@@ -54,6 +55,12 @@ export function upstreamMetrics({ counter, gauge, histogram }: Makers, buckets: 
     'upstream',
     'model',
   );
+  const queue = counter(
+    'plantain_queue_events_total',
+    'Pictures that found as many in the air as may be: queued; and what became of them: entered, full, late, made_way, left.',
+    'event',
+    'model',
+  );
   return {
     upstreamStarted: (model) => inflight.inc({ model }),
     upstreamEnded(model, outcome, took) {
@@ -62,6 +69,7 @@ export function upstreamMetrics({ counter, gauge, histogram }: Makers, buckets: 
       seconds.observe({ model }, took);
     },
     attempt: (event, upstream, model) => attempts.inc({ event, upstream, model }),
+    queue: (event, model) => queue.inc({ event, model }),
     breaker: (upstream, model, isOpen) => breakers.set({ upstream, model }, isOpen ? 1 : 0),
   };
 }

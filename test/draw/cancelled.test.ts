@@ -10,12 +10,14 @@ import { BUILT_IN_MODELS } from '../../src/image/model.ts';
 import { createLog } from '../../src/log.ts';
 import { createMetrics } from '../../src/metrics.ts';
 import { KeyPauses } from '../../src/tenants/pause.ts';
+import { Bulkhead } from '../../src/upstreams/bulkhead.ts';
 import { UpstreamHealth } from '../../src/upstreams/health.ts';
 import { Regions } from '../../src/wire/regions.ts';
 import { draw } from '../cache/samples.ts';
 import { idleBookkeeping } from '../support/idle-bookkeeping.ts';
 
 const none = (): undefined => undefined;
+const unbounded = (): null => null;
 
 /** Everything a flight needs, an upstream nobody may ask, and what was done to the ledger. */
 function parts(): { readonly parts: DrawParts; readonly done: string[] } {
@@ -23,7 +25,15 @@ function parts(): { readonly parts: DrawParts; readonly done: string[] } {
   const store = new MemoryStore({ maxBytes: 1 << 20, scopeBytes: 1 << 20, now: Date.now, onEvict: none });
   const shelf = new Shelf({ tiers: [store], now: Date.now, onTrouble: none });
   const zero = (): number => 0;
-  const gauges = { flights: zero, waiters: zero, detached: zero, tasks: zero, bytesInFlight: zero, keysPaused: zero };
+  const gauges = {
+    flights: zero,
+    queued: zero,
+    waiters: zero,
+    detached: zero,
+    tasks: zero,
+    bytesInFlight: zero,
+    keysPaused: zero,
+  };
   const rest = { cacheBytes: () => [], stateUp: () => true, untold: zero, budgets: async () => [] };
   return {
     done,
@@ -62,6 +72,7 @@ function parts(): { readonly parts: DrawParts; readonly done: string[] } {
       now: Date.now,
       admit: async () => none,
       regions: new Regions({ spareBytes: 0 }),
+      bulkhead: new Bulkhead({ inTheAir: 1, inTheAirOf: unbounded, queue: { length: 0, waitMs: 1 }, onEvent: none }),
     },
   };
 }
@@ -87,6 +98,7 @@ function job(reserve: () => Promise<void>, givenUp: AbortSignal): Parameters<typ
     user: null,
     tags: {},
     reserve,
+    isPatient: false,
     givenUp,
     lease: null,
     tell: null,

@@ -25,6 +25,7 @@ import { createKeyRing, keyDigest } from '../../src/tenants/authenticate.ts';
 import type { KeyEntry } from '../../src/tenants/authenticate.ts';
 import { KeyPauses } from '../../src/tenants/pause.ts';
 import { RateCounter } from '../../src/tenants/rate-counter.ts';
+import { Bulkhead } from '../../src/upstreams/bulkhead.ts';
 import { createRouter } from '../../src/upstreams/router.ts';
 import { idleBookkeeping } from '../support/idle-bookkeeping.ts';
 
@@ -40,7 +41,11 @@ export interface SmallServer {
 
 /** The API port alone, with nobody behind it who draws: for what never gets so far. */
 export async function startSmallServer(
-  options: { readonly dialects?: readonly Dialect[]; readonly closing?: AbortSignal } = {},
+  options: {
+    readonly dialects?: readonly Dialect[];
+    readonly closing?: AbortSignal;
+    readonly connections?: number;
+  } = {},
 ): Promise<SmallServer> {
   const none = (): number => 0;
   const metrics = createMetrics({
@@ -50,6 +55,7 @@ export async function startSmallServer(
     gauges: {
       cacheBytes: () => [],
       flights: none,
+      queued: none,
       waiters: none,
       detached: () => 0,
       tasks: () => 0,
@@ -88,6 +94,7 @@ export async function startSmallServer(
       },
       upstreams: new Map(),
       regions: new Regions({ spareBytes: 0 }),
+      bulkhead: new Bulkhead({ inTheAir: 1, inTheAirOf: () => null, queue: { length: 0, waitMs: 1 }, onEvent: none }),
       dialect: gemini,
       metrics,
       log: createLog('info', sink),
@@ -133,6 +140,7 @@ export async function startSmallServer(
     linkBudget: createByteBudget(1 << 20),
     restoredBudget: createByteBudget(1 << 20),
     bodyBytes: 1 << 20,
+    connections: options.connections ?? 1_000,
     publicUrl: 'http://gateway.example',
     health: { notReady: () => null },
     closing: options.closing ?? new AbortController().signal,

@@ -127,6 +127,7 @@ export const model = object({
       { description: 'How its pictures are kept; what a tenant or a key says wins.' },
     ),
   ),
+  inTheAir: Type.Optional(integer(1, 1_000_000, 'Calls for it at one time; absent: as many as bounds.inTheAir has.')),
   fallback: Type.Optional(
     object(
       {

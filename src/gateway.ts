@@ -13,6 +13,7 @@ import { isRefusedSignature } from './draw/signatures.ts';
 import { board } from './gateway/board.ts';
 import type { Landed } from './gateway/board.ts';
 import type { HistoryParts } from './gateway/history.ts';
+import { admitLinks, withLinks } from './gateway/links.ts';
 import { onDisconnectOf } from './gateway/on-disconnect.ts';
 import { ownerKey } from './gateway/plan.ts';
 import type { Planned } from './gateway/plan.ts';
@@ -115,9 +116,7 @@ export async function servePlanned(parts: GatewayParts, incoming: Incoming, plan
   const { trace, gone, watch } = incoming;
   const { request, format, model, target, shape, pictures: plans } = planned;
 
-  const { asLink } = request.delivery;
-  if (asLink && plans.some(({ hit }) => hit === null)) await parts.links.admit(incoming.caller.tenant.id);
-
+  await admitLinks(parts, incoming, planned);
   trace.upstream = target.upstream;
   await hearHangUps(parts, incoming, planned);
   const startedAt = performance.now();
@@ -142,9 +141,9 @@ export async function servePlanned(parts: GatewayParts, incoming: Incoming, plan
   try {
     const dressed = await Promise.all(flown.map((each) => dress(parts, each, format, request)));
     await recordSignatures(parts, incoming, request, dressed);
-    const pictures = asLink ? await linkAll(parts, incoming, dressed) : dressed;
+    const handedOver = await withLinks(parts, incoming, { request, pictures: dressed });
     const missing = failure === undefined ? null : asGatewayError(failure);
-    return { request, model, shape, pictures, missing, costNanos, delivered: crew.leave };
+    return { ...handedOver, model, shape, missing, costNanos, delivered: crew.leave };
   } catch (error) {
     // Drawn and paid for: whoever asks again collects it.
     crew.leave(false);
@@ -196,20 +195,6 @@ async function recordSignatures(
       log.fault('signatures: those of a picture were not kept; sent back, it will be a reference', error);
     }
   }
-}
-
-/** A link to each, one after the other: room for them is found once, and not raced for. */
-async function linkAll(
-  { links }: GatewayParts,
-  { caller: { tenant } }: Incoming,
-  pictures: readonly ServedPicture[],
-): Promise<readonly ServedPicture[]> {
-  const linked: ServedPicture[] = [];
-  for (const each of pictures) {
-    const url = await links.make(each.picture, { tenant: tenant.id, model: each.drawn.model });
-    linked.push({ ...each, url });
-  }
-  return linked;
 }
 
 /** Seconds: what is made of a picture is kept where that is, and no longer. */

@@ -75,13 +75,16 @@ export class Links {
     this.#options = options;
   }
 
+  /** Why no link could be given, whatever is drawn; null: it could. */
+  problemWith(directives: { readonly noStore: boolean }): string | null {
+    if (directives.noStore) return 'Cache-Control: no-store forbids to keep the picture, which a link leads to';
+    if (this.#options.base() !== null) return null;
+    return 'this gateway does not know the address it is reached at: its operator sets publicUrl, or PUBLIC_URL';
+  }
+
   /** Throws GatewayError where no link could be given: to be asked before anything is drawn. */
   check(directives: { readonly noStore: boolean }): void {
-    const problem = directives.noStore
-      ? 'Cache-Control: no-store forbids to keep the picture, which a link leads to'
-      : this.#options.base() === null
-        ? 'this gateway does not know the address it is reached at: its operator sets publicUrl, or PUBLIC_URL'
-        : null;
+    const problem = this.problemWith(directives);
     if (problem === null) return;
     this.#options.count('not_asked');
     const message = `response_format url cannot be had: ${problem}. Send b64_json.`;

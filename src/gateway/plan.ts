@@ -69,7 +69,7 @@ async function planParsed(
 ): Promise<Planned> {
   const { dialect, caller, trace } = asking;
   const named = dialect.native ? null : formatOf(parsed, asking.wish, parts.defaultFormat);
-  if (parsed.delivery.asLink) parts.links.check(asking.directives);
+  if (parsed.delivery.link === 'asked') parts.links.check(asking.directives);
   const { model, target } = parts.router.route(parsed, caller.tenant.models);
   trace.modelRouted = model.id;
   trace.retirement = retirementOf(model, parsed.model);

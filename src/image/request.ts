@@ -112,8 +112,7 @@ export interface Delivery {
   readonly exact: Pixels | null;
   /** What was drawn is laid into that picture, where the mask is transparent; null: it stands alone. */
   readonly masked: Masked | null;
-  /** A link to the picture instead of its bytes. */
-  readonly asLink: boolean;
+  readonly link: LinkWish;
   /** Told bit by bit, with so many drafts at most and, where the dialect leaves that open, with what was used; null: in one piece. */
   readonly stream: { readonly drafts: number; readonly tellsUsage?: boolean } | null;
   /** Pictures stand in the text, as Markdown, for who reads nothing else; absent: beside it. */
@@ -123,6 +122,12 @@ export interface Delivery {
   /** One sentence for each thing that could not be honoured: `x-plantain-warning`. */
   readonly warnings: readonly string[];
 }
+
+/**
+ * Links to the pictures instead of their bytes: `asked` is refused where there can be none, `by_default`, which no word of
+ * the request asks for, is answered with the bytes.
+ */
+export type LinkWish = 'no' | 'by_default' | 'asked';
 
 /** A picture of the request and the mask that came with it. */
 export interface Masked {
@@ -136,7 +141,7 @@ export const WHOLE: Delivery = {
   compression: null,
   exact: null,
   masked: null,
-  asLink: false,
+  link: 'no',
   stream: null,
   safetyIdentifier: null,
   warnings: [],

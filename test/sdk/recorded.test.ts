@@ -21,7 +21,7 @@ afterAll(() => gateway.close());
 
 /** The reply as far as any client reads it. */
 interface Reply {
-  readonly data?: readonly { readonly b64_json?: string }[];
+  readonly data?: readonly { readonly b64_json?: string; readonly url?: string }[];
   readonly choices?: readonly {
     readonly message: { readonly images?: readonly { readonly image_url: { readonly url: string } }[] };
   }[];
@@ -65,13 +65,19 @@ function gathered(text: string): Reply {
   return completed.length > 0 ? { data: completed } : { candidates: said };
 }
 
-function picturesIn({ data, choices, candidates, content }: Reply): readonly (string | undefined)[] {
+/** Each as base64; links are followed. */
+async function picturesIn({ data, choices, candidates, content }: Reply): Promise<readonly (string | undefined)[]> {
   if (content !== undefined) return content.flatMap(({ type, source }) => (type === 'image' ? [source?.data] : []));
   if (choices !== undefined)
     return choices.flatMap(({ message }) => message.images?.map(({ image_url }) => image_url.url.split(',')[1]));
-  if (data !== undefined) return data.map(({ b64_json }) => b64_json);
+  if (data !== undefined)
+    return Promise.all(data.map(async ({ b64_json, url }) => (url === undefined ? b64_json : fetched(url))));
   const parts = candidates?.flatMap(({ content }) => content.parts) ?? [];
   return parts.flatMap(({ thought, inlineData }) => (inlineData && thought !== true ? [inlineData.data] : []));
+}
+
+async function fetched(url: string): Promise<string> {
+  return Buffer.from(await (await fetch(url)).arrayBuffer()).toString('base64');
 }
 
 describe.each([
@@ -103,7 +109,7 @@ describe.each([
     } else {
       const answered = { openai: reply.data ?? reply.choices, gemini: reply.candidates, claude: reply.content };
       expect(answered[expected.dialect]).toBeDefined();
-      expect(await Promise.all(picturesIn(reply).map(sizeIn))).toEqual(expected.pictures);
+      expect(await Promise.all((await picturesIn(reply)).map(sizeIn))).toEqual(expected.pictures);
     }
   });
 });

@@ -15,7 +15,7 @@ export function readDelivery(own: Fields, warnings: readonly string[]): Delivery
     ...readFormat(own),
     exact: null,
     masked: null,
-    asLink: form?.value === 'url',
+    link: form?.value === 'url' ? 'asked' : 'no',
     inText: place?.value === 'content',
     stream: readStream(own),
     safetyIdentifier: safetyIdentifier === '' ? null : safetyIdentifier,

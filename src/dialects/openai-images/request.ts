@@ -30,6 +30,8 @@ const PROMPT_LENGTH = 32_000;
 /** JSON may spend twelve bytes on one character: `\ud83e\udd8a`. */
 const BYTES_PER_CHARACTER = 12;
 
+const DALL_E = /^dall-e-/;
+
 /** What a variation is asked for with: OpenAI's own takes no words. */
 const VARIATION =
   'Draw another version of this picture: the same subject, style and mood, with a different composition and details.';
@@ -88,7 +90,9 @@ function readRequest(
   checkSeeds(config, count);
   const user = read('user', readString)?.value ?? '';
   const asked = readShape(own, { ratio, tier }, places.warnings);
-  const whole = readDelivery(own, asked, places.warnings);
+  // OpenAI's own answer to these is a link, and there are clients of theirs that read nothing else.
+  const linkByDefault = model === null ? fields === VARIATIONS : DALL_E.test(model);
+  const whole = readDelivery(own, { shape: asked, linkByDefault }, places.warnings);
   const { shape, delivery } = masked === null ? { shape: asked, delivery: whole } : laidInto(masked, asked, whole);
   return {
     ...config,

@@ -65,7 +65,7 @@ describe('what the SDKs send', () => {
       delivery: {
         format: null,
         compression: null,
-        asLink: false,
+        link: 'no',
         exact: null,
         masked: null,
         inText: false,
@@ -438,12 +438,12 @@ describe('settings', () => {
     expect(delivery).toMatchObject({
       format: 'webp',
       compression: 50,
-      asLink: true,
+      link: 'asked',
       inText: true,
       safetyIdentifier: 's',
     });
     expect([who, count, safety.length]).toEqual(['s', 3, 4]);
-    expect(ask({ response_format: { type: 'url' } }).delivery.asLink).toBe(true);
+    expect(ask({ response_format: { type: 'url' } }).delivery.link).toBe('asked');
   });
 });
 

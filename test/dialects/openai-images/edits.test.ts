@@ -170,7 +170,7 @@ describe('an edit', () => {
       seed: 5,
       user: 's',
       shape: { pixels: { width: 1536, height: 1024 }, quality: 'high' },
-      delivery: { format: 'webp', compression: 50, asLink: true, warnings: ['input_fidelity is not honoured.'] },
+      delivery: { format: 'webp', compression: 50, link: 'asked', warnings: ['input_fidelity is not honoured.'] },
     });
     expect(refusalOf(() => parse({ image: png, background: 'transparent' }))).toMatchObject({
       detail: { param: 'background' },

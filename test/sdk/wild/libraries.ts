@@ -34,7 +34,7 @@ export const LANGCHAIN: readonly Sent[] = [
     GENERATIONS,
     OPENAI_PYTHON,
     { prompt: 'a fox', n: 1, size: '1024x1024', model: 'dall-e-2', quality: 'standard' },
-    { pictures: 1 },
+    { pictures: 1, as: 'link' },
   ),
   post(
     'JS ChatOpenAI with a picture, not streamed',

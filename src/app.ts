@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { adminParts } from './app/admin.ts';
 import { alerting, budgetReader } from './app/budgets.ts';
 import { openCache } from './app/cache.ts';
+import { openFiles } from './app/files.ts';
 import { baseOf } from './app/keys.ts';
 import { watchLedger } from './app/ledger.ts';
 import { keepLinkSecrets, linkSecrets } from './app/link-secret.ts';
@@ -106,6 +107,8 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     const replies = createByteBudget(config.bounds.bytesInFlight / 2);
     // Taken while a body is held, and never while a reply is: a third, so that none of them waits for itself.
     const restored = createByteBudget(config.bounds.bytesInFlight / 4);
+    // A fourth, taken before that: files that requests name.
+    const named = createByteBudget(config.bounds.bytesInFlight / 4);
     const pauses = new KeyPauses({ now });
     const metrics: Metrics = createMetrics({
       version,
@@ -117,7 +120,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
         waiters: () => flights.waiting,
         detached: () => flights.detached,
         tasks: () => kept.tasks.inTheAir,
-        bytesInFlight: () => bodies.held + replies.held + restored.held,
+        bytesInFlight: () => bodies.held + replies.held + restored.held + named.held,
         keysPaused: () => pauses.paused,
         stateUp: () => state.trouble() === null,
         untold: opened.untold,
@@ -150,6 +153,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     });
     closers.push(cache.close);
     const kept = await openTasks({ config: config.tasks, cache, now, log, metrics });
+    const files = openFiles(config.files, cache, { roll: registry.roll, now });
     registry.onForgotten((scope) => {
       kept.tasks.forget(scope);
       cache.admin
@@ -196,6 +200,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       links: cache.links,
       signatures: cache.signatures,
       restoredBytes: config.bounds.bodyBytes,
+      files: files.files,
       idempotencyKeys: cache.idempotencyKeys,
       cache: config.cache,
       defaultFormat: config.images.defaultFormat === 'vendor' ? null : config.images.defaultFormat,
@@ -214,16 +219,16 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       dialects: [claude, openrouter, gemini, openaiChat, openaiImages],
       keys: registry.roll.keys,
       tasks: kept.tasks,
+      files,
       limits: limitParts(limited, metrics),
       trustProxy: config.trustProxy,
       corsOrigins: config.cors.origins,
       budget: bodies,
       bodyBytes: config.bounds.bodyBytes,
       linkBudget: createByteBudget(config.bounds.bytesInFlight / 2),
+      fileBudget: named,
       restoredBudget: restored,
-      get publicUrl() {
-        return publicUrl;
-      },
+      publicUrl: () => publicUrl,
       health,
       closing: closing.signal,
       ...(options.pace !== undefined && { pace: options.pace }),

@@ -12,6 +12,7 @@ import { GatewayError } from './errors.ts';
 import { isRefusedSignature } from './draw/signatures.ts';
 import { board } from './gateway/board.ts';
 import type { Landed } from './gateway/board.ts';
+import type { FileParts } from './gateway/files.ts';
 import type { HistoryParts } from './gateway/history.ts';
 import { admitLinks, withLinks } from './gateway/links.ts';
 import { onDisconnectOf } from './gateway/on-disconnect.ts';
@@ -28,7 +29,7 @@ import type { Tags } from './tenants/state.ts';
 import type { Router } from './upstreams/router.ts';
 import type { JsonObject } from './wire/json.ts';
 
-export interface GatewayParts extends DrawParts, HistoryParts {
+export interface GatewayParts extends DrawParts, HistoryParts, FileParts {
   readonly router: Router;
   readonly flights: Flights<Flown, Thought>;
   /** Of the instances that share a store; null: this one is alone. */
@@ -42,6 +43,9 @@ export interface GatewayParts extends DrawParts, HistoryParts {
   /** How long a caller waits for a picture of a tier before it is told to come back. */
   readonly answerWithinMs: (upstream: string, tier: Draw['tier']) => number;
 }
+
+/** What is put into a request beside its body: files it names, and what its history is made of. Each has room of its own. */
+export type HoldMore = (bytes: number, what: 'files' | 'history') => Promise<void>;
 
 /** One request, after its key was checked and its body read. */
 export interface Incoming {
@@ -61,7 +65,7 @@ export interface Incoming {
   /** Keeps the bytes of the body counted, for work that outlives its caller, until the function is called. */
   readonly retainBody: () => () => void;
   /** Waits until so many bytes more may be held, and counts them for as long as those of the body. */
-  readonly holdMore: (bytes: number) => Promise<void>;
+  readonly holdMore: HoldMore;
   readonly trace: Trace;
   /** Set when it is a task, whose caller does not wait for it. */
   readonly watch: Watch | null;

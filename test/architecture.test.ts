@@ -27,14 +27,15 @@ const MAY_USE = {
   cache: ['image', 'wire', 'errors', 'redis', 'sqlite'],
   tenants: ['image', 'wire', 'errors', 'redis', 'sqlite'],
   tasks: ['wire', 'errors'],
+  files: ['image', 'wire', 'errors'],
   upstreams: ['image', 'wire', 'errors'],
   simulator: ['image', 'wire'],
   config: ['image', 'wire', 'errors', 'redis'],
   log: ['errors'],
   metrics: ['errors'],
   draw: ['dialects', 'cache', 'tenants', 'upstreams', 'image', 'wire', 'errors', 'log', 'metrics'],
-  gateway: ['draw', 'dialects', 'cache', 'tenants', 'upstreams', 'image', 'wire', 'errors', 'log', 'metrics'],
-  http: ['gateway', 'dialects', 'cache', 'tasks', 'tenants', 'image', 'wire', 'errors', 'log', 'metrics'],
+  gateway: ['draw', 'dialects', 'cache', 'files', 'tenants', 'upstreams', 'image', 'wire', 'errors', 'log', 'metrics'],
+  http: ['gateway', 'dialects', 'cache', 'tasks', 'files', 'tenants', 'image', 'wire', 'errors', 'log', 'metrics'],
 } as const satisfies Record<string, readonly string[]>;
 const PROCESS = ['app', 'banner', 'cli', 'launch', 'main', 'plantain', 'start'];
 

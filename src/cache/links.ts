@@ -125,7 +125,7 @@ export class Links {
       );
     }
     count('made');
-    return `${base() ?? ''}${LINKED_PATH}/${id}?expires=${expires}&signature=${signer.sign(id, expires)}`;
+    return `${base() ?? ''}${LINKED_PATH}/${id}?expires=${expires}&signature=${signer.sign('link', id, expires)}`;
   }
 
   /** The picture a link leads to. Throws `forbidden` (403), or `invalid_request` with 410 or 404. */
@@ -150,7 +150,8 @@ export class Links {
   /** Unix seconds: when the link expires. What is malformed and what is not signed are told apart for nobody. */
   #verify({ id, expires, signature }: AskedLink): number {
     const isWellFormed = ID.test(id) && EXPIRES.test(expires ?? '') && SIGNATURE.test(signature ?? '');
-    if (isWellFormed && this.#options.signer.isGenuine(id, Number(expires), signature ?? '')) return Number(expires);
+    if (isWellFormed && this.#options.signer.isGenuine('link', id, Number(expires), signature ?? ''))
+      return Number(expires);
     throw this.#refusal('bad_signature', 403, 'This is no link that was given here: use it whole, as it was given.');
   }
 

@@ -15,6 +15,7 @@ import { retirementOf } from '../image/retirement.ts';
 import { underFloor } from '../image/safety.ts';
 import { DEFAULT_TIER, resolveShape } from '../image/size.ts';
 import type { Caller } from '../tenants/authenticate.ts';
+import { withFiles } from './files.ts';
 import { withSignatures } from './history.ts';
 import type { SignaturesVerb } from './history.ts';
 import { withMask } from './mask.ts';
@@ -51,7 +52,8 @@ type KeyVerb = 'claim' | 'check' | 'claimed';
 
 /** Parses, routes, puts signatures back, checks, plans and looks up. Throws GatewayError. */
 export async function planRequest(parts: GatewayParts, asking: Asking, verb: 'claim' | 'check'): Promise<Planned> {
-  const parsed = withDrafts(asking.route.parseRequest(asking.body, asking.call));
+  const body = await withFiles(parts, asking);
+  const parsed = withDrafts(asking.route.parseRequest(body, asking.call));
   asking.trace.modelAsked = parsed.model;
   try {
     return await planParsed(parts, asking, parsed, verb);
@@ -81,7 +83,7 @@ async function planParsed(
   const whose = { scope: caller.tenant.cache.scope, model: model.id, family };
 
   const planWith = async (signatures: SignaturesVerb, keyVerb: KeyVerb): Promise<Planned> => {
-    const how = { model, verb: signatures, hold: asking.holdMore };
+    const how = { model, verb: signatures, hold: (bytes: number) => asking.holdMore(bytes, 'history') };
     const { request, restored } = await withSignatures(parts, whole, whose, how);
     const plans = await planAll(parts, asking, model, drawsOf(request, model.id, shape), keyVerb);
     const pictures = await Promise.all(plans.map(async (plan) => ({ ...plan, hit: await lookUp(parts, plan) })));

@@ -1,10 +1,11 @@
+import { withFiles } from '../gateway/files.ts';
 import { checkParts } from '../image/limits.ts';
 import { inWordsOf } from '../image/places.ts';
 import { retirementOf } from '../image/retirement.ts';
 import { estimateTokens } from '../image/tokens.ts';
 import { readBody, USUAL_PACE } from './body.ts';
 import { splitMethod } from './paths.ts';
-import { callOf, identify, json, wildcard } from './routes.ts';
+import { callOf, holdMoreOf, identify, json, wildcard } from './routes.ts';
 import type { RouteHandler } from './routes.ts';
 
 /**
@@ -19,7 +20,8 @@ export const countHandler: RouteHandler = (parts, dialect, route) => {
     facts.bytesIn = body.byteLength;
     const letGo = body.retain();
     try {
-      const asked = route.parseRequest(body.value, call);
+      const asking = { dialect, caller, body: body.value, holdMore: holdMoreOf(parts, body) };
+      const asked = route.parseRequest(await withFiles(parts.gateway, asking), call);
       facts.modelAsked = asked.model;
       const { model } = parts.gateway.router.route(asked, caller.tenant.models);
       facts.modelRouted = model.id;

@@ -4,7 +4,7 @@ import { parseCacheControl } from '../cache/policy.ts';
 import type { Call, Dialect, Route } from '../dialects/dialect.ts';
 import { GatewayError } from '../errors.ts';
 import { servePlanned } from '../gateway.ts';
-import type { Incoming, Served } from '../gateway.ts';
+import type { HoldMore, Incoming, Served } from '../gateway.ts';
 import { planRequest } from '../gateway/plan.ts';
 import { authenticate, readCredentials } from '../tenants/authenticate.ts';
 import type { Caller } from '../tenants/authenticate.ts';
@@ -14,6 +14,7 @@ import { splice } from '../wire/json.ts';
 import type { JsonObject } from '../wire/json.ts';
 import { pictureWish } from './accept.ts';
 import { readBody, USUAL_PACE } from './body.ts';
+import type { ReadBody } from './body.ts';
 import { commonHeaders } from './exchange.ts';
 import type { Answered, Facts } from './exchange.ts';
 import { checkLater, serveLater } from './later.ts';
@@ -101,7 +102,7 @@ function drawHandler(parts: RouteParts, dialect: Dialect, route: Route): Handler
         wish,
         gone: source.gone,
         retainBody: body.retain,
-        holdMore: (bytes) => body.holdMore(bytes, parts.restoredBudget),
+        holdMore: holdMoreOf(parts, body),
         trace: facts,
         watch: null,
         follow: null,
@@ -126,6 +127,11 @@ function drawHandler(parts: RouteParts, dialect: Dialect, route: Route): Handler
       letGo();
     }
   };
+}
+
+/** Room beside a body, of the budget that what it is for has. */
+export function holdMoreOf({ fileBudget, restoredBudget }: RouteParts, body: ReadBody): HoldMore {
+  return (bytes, what) => body.holdMore(bytes, what === 'files' ? fileBudget : restoredBudget);
 }
 
 /** In one piece, or bit by bit for who asks for that. */

@@ -90,6 +90,11 @@ export class Roll {
     }
   }
 
+  /** As it is now, whichever key asks; null: there is none, or its settings name what is not there. */
+  tenant(id: string): Tenant | null {
+    return this.#tenants.get(id) ?? null;
+  }
+
   /** Whether there is such a tenant, with all that its settings name. */
   works(tenant: string): boolean {
     return this.#tenants.has(tenant);

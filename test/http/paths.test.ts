@@ -157,7 +157,7 @@ describe('the path somebody meant', () => {
 });
 
 describe('a path of a vendor that this version does not serve', () => {
-  const NAMES = 'completions responses messages/batches embeddings files batches interactions';
+  const NAMES = 'completions responses messages/batches embeddings batches interactions';
   test.each(NAMES.split(' '))('%s is known under every base', (name) => {
     for (const base of ['/v1', '/v1beta', '/v1beta/openai', ''])
       for (const [before, after] of [
@@ -171,9 +171,7 @@ describe('a path of a vendor that this version does not serve', () => {
   });
 
   test.each([
-    ['/upload/v1beta/files', '/upload/v1beta/files'],
-    ['/upload/v1/files', '/upload/v1/files'],
-    ['/v1/files/abc-123:download', '/v1/files'],
+    ['/v1beta/batches/abc-123:cancel', '/v1beta/batches'],
     ['/v1/responses/resp_1/cancel', '/v1/responses'],
   ])('%s is %s', (path, unserved) => {
     expect(unservedPath(path)).toBe(unserved);

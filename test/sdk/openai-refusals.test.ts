@@ -106,7 +106,7 @@ describe('what the caller can mend', () => {
     const client = new OpenAI({ apiKey: KEY, baseURL: `${gateway.url}/v1` });
     const calls: Readonly<Record<string, () => PromiseLike<unknown>>> = {
       '/v1/responses': () => client.responses.create({ model: 'm', input: 'draw' }),
-      '/v1/files': () => client.files.list(),
+      '/v1/batches': () => client.batches.list(),
     };
     for (const [path, call] of Object.entries(calls)) {
       const error: unknown = await Promise.resolve(call()).catch((error: unknown) => error);

@@ -1,3 +1,4 @@
+import type { GatewayError } from '../../errors.ts';
 import { textPart } from '../../image/conversation.ts';
 import type { PassOver, Placed } from '../../image/conversation.ts';
 import { isDataUrl, readDataUrl } from '../../image/data-url.ts';
@@ -85,7 +86,7 @@ function parseImage(block: JsonObject, path: string, passOver: PassOver): Pictur
   const { source, at } = readSource(block, path, passOver, '{"type":"base64","media_type":"image/png","data":"…"}');
   const type = readOneOf(source.type ?? null, `${at}.type`, ['base64', 'url', 'file']);
   if (type === 'url') return readUrl(source, at);
-  if (type === 'file') throw notHere(at);
+  if (type === 'file') throw noName(at);
   return parseBytes(source, at, /^image\//, 'a type of pictures, such as image/png');
 }
 
@@ -94,7 +95,7 @@ function parseDocument(block: JsonObject, path: string, passOver: PassOver): rea
   const { source, at } = readSource(block, path, passOver, example);
   const type = readOneOf(source.type ?? null, `${at}.type`, ['base64', 'text', 'content', 'url', 'file']);
   if (type === 'url') return [readUrl(source, at)];
-  if (type === 'file') throw notHere(at);
+  if (type === 'file') throw noName(at);
   if (type === 'content') return parseResult(source, at, passOver);
   if (type === 'text') return readText(readField(source, 'data', at), `${at}.data`);
   return [parseBytes(source, at, /^application\/pdf$/, 'application/pdf')];
@@ -135,8 +136,9 @@ function readSource(block: JsonObject, path: string, passOver: PassOver, example
   return { source, at };
 }
 
-function notHere(path: string) {
-  return unsupportedField(path, 'no files are kept here; send the bytes with "type":"base64".', 'unsupported_value');
+/** An uploaded file is in the place of its name before this is read. */
+function noName(at: string): GatewayError {
+  return invalidValue(`${at}.file_id`, 'the id of a file, such as file_abc123');
 }
 
 function readField(object: JsonObject, name: string, path: string): LongString | string {

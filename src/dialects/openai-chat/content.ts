@@ -119,7 +119,7 @@ function parsePicture(part: JsonObject, path: string, passOver: PassOver): Pictu
   const [first, second] = (['image_url', 'b64_json', 'url'] as const).filter((name) => (part[name] ?? null) !== null);
   if (second !== undefined) throw conflictingFields(`${path}.${first!}`, `${path}.${second}`);
   if (given === null && bare !== null) return readPicture(asDataUrl(bare, `${path}.b64_json`), `${path}.b64_json`);
-  if ((part.file_id ?? null) !== null) throw notHere(`${path}.file_id`);
+  refuseFile(part, path, first);
   if (!isObject(given)) {
     if ((part.detail ?? 'auto') !== 'auto') passOver(`${path}.detail`);
     const name = given === null && url !== null ? 'url' : 'image_url';
@@ -138,14 +138,21 @@ function parseFile(part: JsonObject, path: string): PicturePart {
   const inside = isObject(part.file) ? 'file' : null;
   const file = inside === null ? part : readObject(part.file!, `${path}.file`);
   const at = inside === null ? path : `${path}.file`;
-  if ((file.file_id ?? null) !== null) throw notHere(`${at}.file_id`);
+  refuseFile(
+    file,
+    at,
+    (['file_url', 'file_data'] as const).find((name) => (file[name] ?? null) !== null),
+  );
   if ((file.file_url ?? null) !== null) return readPicture(file.file_url!, `${at}.file_url`);
   if ((file.file_data ?? null) === null) throw missingField(`${at}.file_data`, 'a data URL');
   return readPicture(file.file_data!, `${at}.file_data`);
 }
 
-function notHere(path: string) {
-  return unsupportedField(path, 'no files are kept here; send the bytes as a data URL.', 'unsupported_value');
+/** An uploaded file that is named alone is in the place of its name before this is read. */
+function refuseFile(part: JsonObject, path: string, beside: string | undefined): void {
+  if ((part.file_id ?? null) === null) return;
+  if (beside !== undefined) throw conflictingFields(`${path}.${beside}`, `${path}.file_id`);
+  throw invalidValue(`${path}.file_id`, 'the id of a file, such as file-abc123');
 }
 
 function asDataUrl(bare: Json, path: string): LongString {

@@ -50,11 +50,8 @@ function readOne(value: Json, path: string): PicturePart {
       throw invalidValue(`${path}.${name}`, 'left out: a picture is {"image_url": "data:..."}');
   const { image_url: url = null, file_id: file = null } = members;
   if (url !== null && file !== null) throw conflictingFields(`${path}.image_url`, `${path}.file_id`);
-  if (file !== null)
-    throw unsupportedField(
-      `${path}.file_id`,
-      'uploaded files are not served yet. Send the picture itself as image_url.',
-    );
+  // Those that are files are read before this.
+  if (file !== null) throw invalidValue(`${path}.file_id`, 'the id of a file, such as file-abc123');
   if (typeof url !== 'string' && !(url instanceof LongString))
     throw invalidValue(`${path}.image_url`, 'a data URL, such as data:image/png;base64,iVBORw0...');
   if (isBare(url)) throw invalidValue(`${path}.image_url`, 'a data URL, such as data:image/png;base64,iVBORw0...');

@@ -45,8 +45,8 @@ const cases: [JsonObject, string, string?][] = [
   [source({ type: 'url', url: 'https://example.org/x.png' }), SOURCE, 'unsupported_value'],
   [source({ type: 'url', url: 'http://169.254.169.254/' }, 'document'), SOURCE, 'unsupported_value'],
   [source({ type: 'url' }), `${SOURCE}.url`, 'missing_required_parameter'],
-  [source({ type: 'file', file_id: 'file_1' }), SOURCE, 'unsupported_value'],
-  [source({ type: 'file', file_id: 'file_1' }, 'document'), SOURCE, 'unsupported_value'],
+  [source({ type: 'file', file_id: 1 }), `${SOURCE}.file_id`],
+  [source({ type: 'file' }, 'document'), `${SOURCE}.file_id`],
   [source(bytes, 'document'), `${SOURCE}.media_type`],
   [
     block({

@@ -256,10 +256,16 @@ describe('what a conversation cannot hold', () => {
       'unsupported_value',
     ],
     [
-      'a file kept elsewhere',
-      part({ type: 'file', file: { file_id: 'file-1' } }),
+      'a file that is named by a number',
+      part({ type: 'file', file: { file_id: 1 } }),
       'messages[1].content[1].file.file_id',
-      'unsupported_value',
+      'invalid_value',
+    ],
+    [
+      'a file and a URL',
+      part({ type: 'input_image', file_id: 'file-1', image_url: 'data:image/png;base64,AAAA' }),
+      'messages[1].content[1].file_id',
+      'conflicting_parameters',
     ],
     [
       'a picture that is none',

@@ -81,7 +81,7 @@ describe('an edit', () => {
     ['a remote URL', { images: [{ image_url: 'https://x.example/a.png' }] }, 'images[0].image_url', /not fetched/],
     ['a remote URL alone', { image: 'HTTP://x.example/a.png' }, 'image', /not fetched/],
     ['a bucket', { image: 'gs://b/a.png' }, 'image', /not fetched/],
-    ['a file', { images: [{ file_id: 'file-1' }] }, 'images[0].file_id', /not served yet/],
+    ['a file that is named by a number', { images: [{ file_id: 1 }] }, 'images[0].file_id', /the id of a file/],
     ['a file and a URL', { images: [{ file_id: 'f', image_url: 'data:' }] }, 'images[0].file_id', /different things/],
     ['neither', { images: [{}] }, 'images[0].image_url', /data URL/],
     ['bare base64 as a URL', { images: [{ image_url: 'iVBORw0KGgo' }] }, 'images[0].image_url', /data URL/],

@@ -214,10 +214,24 @@ class Errors(unittest.TestCase):
         error = self.failure(openai.NotFoundError, status=404, code="model_not_found", model="gemini-3.1-flash-imag")
         self.assertIn(FLASH, error.message)
 
+    def test_a_file_is_sent_listed_used_and_deleted(self):
+        sent = client().files.create(file=("fox.png", PNG), purpose="vision")
+        self.assertEqual((sent.object, sent.bytes, sent.purpose, sent.filename), ("file", len(PNG), "vision", "fox.png"))
+        self.assertIn(sent.id, [file.id for file in client().files.list()])
+        self.assertEqual(client().files.retrieve(sent.id).id, sent.id)
+        self.assertEqual(client().files.content(sent.id).read(), PNG)
+        before = upstream_calls()
+        extra = {"images": [{"file_id": sent.id}], "prompt": "a hat", "seed": 7, "image_size": "512"}
+        edit = client().post("/images/edits", body=extra, cast_to=object)
+        self.assertEqual((len(edit["data"]), upstream_calls()), (1, before + 1))
+        self.assertTrue(client().files.delete(sent.id).deleted)
+        with self.assertRaises(openai.NotFoundError):
+            client().files.retrieve(sent.id)
+
     def test_what_is_not_served_yet_is_a_not_found_error(self):
         for call in [
             lambda: client().responses.create(model="m", input="x"),
-            lambda: client().files.list(),
+            lambda: client().batches.list(),
         ]:
             with self.assertRaises(openai.NotFoundError) as caught:
                 call()

@@ -52,7 +52,7 @@ describe('capabilities', () => {
     expect(told).toMatchObject({
       object: 'capabilities',
       default_format: 'vendor',
-      bounds: { body_bytes: 1_000_000, pictures_per_request: 10 },
+      bounds: { body_bytes: 1_000_000, file_bytes: 48 << 20, pictures_per_request: 10 },
     });
     expect(told.models.map(({ id }) => id)).toEqual([FLASH, PRO, 'auto']);
     const [flash, pro] = told.models;

@@ -156,8 +156,9 @@ export function notHere(path: string) {
 /** A picture as bare base64; a data URL is taken for what it is. */
 export function readBase64(bare: Json, path: string): PicturePart {
   if (isDataUrl(bare)) return readPicture(bare, path);
-  const base64 = bare instanceof LongString ? bare : readString(bare, path);
-  return readPicture(LongString.join(['data:;base64,', base64]), path);
+  const header = 'data:;base64,';
+  if (bare instanceof LongString) return readPicture(LongString.join([header, bare]), path);
+  return readPicture(header + readString(bare, path), path);
 }
 
 /** Bytes inside the request, as a view on them. What lies elsewhere is not fetched. */

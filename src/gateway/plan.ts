@@ -53,6 +53,7 @@ type KeyVerb = 'claim' | 'check' | 'claimed';
 export async function planRequest(parts: GatewayParts, asking: Asking, verb: 'claim' | 'check'): Promise<Planned> {
   const parsed = withDrafts(asking.route.parseRequest(asking.body, asking.call));
   asking.trace.modelAsked = parsed.model;
+  asking.trace.echo = parsed.delivery.echo ?? null;
   try {
     return await planParsed(parts, asking, parsed, verb);
   } catch (error) {
@@ -70,10 +71,15 @@ async function planParsed(
   const { dialect, caller, trace } = asking;
   const named = dialect.native ? null : formatOf(parsed, asking.wish, parts.defaultFormat);
   if (parsed.delivery.asLink) parts.links.check(asking.directives);
-  const { model, target } = parts.router.route(parsed, caller.tenant.models);
+  const { model, target, asked: name, warnings } = parts.router.route(parsed, caller.tenant.models);
+  trace.modelAsked = name;
   trace.modelRouted = model.id;
-  trace.retirement = retirementOf(model, parsed.model);
-  const asked = withFloor(parsed, caller, dialect.native ? 'safetySettings' : 'safety_settings');
+  trace.retirement = retirementOf(model, name);
+  const asked = withFloor(
+    withWarnings(parsed, warnings),
+    caller,
+    dialect.native ? 'safetySettings' : 'safety_settings',
+  );
   checkParts(asked, model);
   const shape = resolveShape(asked.shape, model);
   const { request: whole, format } = await withMask(asked, named);
@@ -105,8 +111,12 @@ type Plan = Omit<PicturePlan, 'hit'>;
 
 function withFloor(request: ImageRequest, { tenant }: Caller, field: string): ImageRequest {
   const { safety, warnings } = underFloor(request.safety, tenant.safetyFloor ?? null, field);
+  return { ...withWarnings(request, warnings), safety };
+}
+
+function withWarnings(request: ImageRequest, warnings: readonly string[]): ImageRequest {
   const { delivery } = request;
-  return { ...request, safety, delivery: { ...delivery, warnings: [...delivery.warnings, ...warnings] } };
+  return { ...request, delivery: { ...delivery, warnings: [...delivery.warnings, ...warnings] } };
 }
 
 async function planAll(

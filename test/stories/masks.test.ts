@@ -101,7 +101,10 @@ describe('a masked edit', () => {
     expect(gateway.simulator.calls).toHaveLength(calls);
     const before = { role: 'user', content: [{ type: 'input_image', image_url: dataUrl(picture) }] };
     const answer = { role: 'assistant', content: 'nice' };
+    const spoilt = body();
+    spoilt.input = [{ role: 'user', content: [{ type: 'input_image', image_url: dataUrl(picture.subarray(0, 900)) }] }];
     for (const [asked, param] of [
+      [spoilt, 'input[0].content[0]'],
       [body([before, answer]), 'tools[0].input_image_mask'],
       [{ ...body(), input: 'a cap' }, 'tools[0].input_image_mask'],
       [body([], { file_id: 'file-1' }), 'tools[0].input_image_mask.file_id'],

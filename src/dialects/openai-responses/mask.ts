@@ -15,18 +15,20 @@ import { laidInto, MASKED } from '../openai-masks.ts';
 export function withMask(request: ImageRequest, tool: Fields): ImageRequest {
   const given = take(tool, 'input_image_mask', readMask);
   if (given === null) return request;
-  const { turns } = request;
+  const { turns, places } = request;
   const last = turns.at(-1)!;
-  const pictures = turns.flatMap(({ parts }) => parts.filter((part) => part.kind === 'picture'));
-  const picture = last.parts.find((part): part is PicturePart => part.kind === 'picture');
-  if (last.role !== 'user' || picture === undefined || pictures[0] !== picture)
+  const at = last.parts.findIndex(({ kind }) => kind === 'picture');
+  const first = last.parts[at];
+  const hasEarlier = turns.slice(0, -1).some(({ parts }) => parts.some(({ kind }) => kind === 'picture'));
+  if (last.role !== 'user' || first?.kind !== 'picture' || hasEarlier)
     throw unsupportedField(
       given.path,
       'a mask is for a picture in the last message of the user, with none before it: send the two without the conversation.',
       'unsupported_value',
     );
   const { value: mask } = given;
-  const masked = { ...last, parts: [...last.parts, mask, textPart(MASKED)] };
+  const picture = { ...first, named: places?.get(`contents[${turns.length - 1}].parts[${at}]`) ?? 'input' };
+  const masked = { ...last, parts: [...last.parts.with(at, picture), mask, textPart(MASKED)] };
   const laid = laidInto({ picture, mask }, request.shape, request.delivery);
   return { ...request, ...laid, turns: [...turns.slice(0, -1), masked] };
 }

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import type { Part, Turn } from '../../../src/image/request.ts';
 import type { Json, JsonObject } from '../../../src/wire/json.ts';
 import { LongString } from '../../../src/wire/long-string.ts';
 import { received, refusalOf } from '../draws.ts';
+import { shown } from '../shown.ts';
 import { ask } from './samples.ts';
 
 const PNG = 'iVBORw0KGgo=';
@@ -17,15 +17,6 @@ const call = (fields: JsonObject = {}): JsonObject => ({
 });
 const tool = (fields: JsonObject = {}): JsonObject => ({ tools: [{ type: 'image_generation', ...fields }] });
 
-/** A turn as its role and what is in it: texts as they are, pictures as data URLs. */
-function shown({ role, parts }: Turn): readonly string[] {
-  const words = (part: Part): string => {
-    if (part.kind === 'text') return part.text;
-    if (part.kind === 'other') return JSON.stringify(part.fields);
-    return `data:${part.mimeType};base64,${typeof part.data === 'string' ? part.data : part.data.text()}`;
-  };
-  return [role, ...parts.map(words)];
-}
 const turnsOf = (...input: JsonObject[]) => ask({ input }).turns.map(shown);
 const warningsOf = (fields: JsonObject) => ask(fields).delivery.warnings;
 

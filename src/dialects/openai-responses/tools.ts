@@ -13,7 +13,6 @@ import { OF_PICTURES, TOOL } from './fields.ts';
 // https://platform.openai.com/docs/guides/tools-image-generation
 
 const DRAWS = 'image_generation';
-const isUseful = (type: string): boolean => type === DRAWS || isSearch(type);
 
 /**
  * Puts search where Gemini has it, and gives back what is said of the picture: by the tool that draws, and at the top. That
@@ -33,10 +32,12 @@ export function gatherTools(own: Fields, places: Places): Fields {
   };
   const tools = take(own, 'tools', (value, path) => readTools(value, path, read));
   const choice = take(own, 'tool_choice', readChoice);
-  if (choice !== null) checkChoice(choice.value, types, choice.path);
+  const asked = tools?.value ?? NOTHING;
+  const searches = asked.search || asked.native.length > 0;
+  if (choice !== null) checkChoice(choice.value, { draws: types.includes(DRAWS), searches }, choice.path);
   const { allowed = null } = choice?.value ?? {};
   const uses = allowed === null || allowed.some((type) => isSearch(type));
-  placeTools(tools?.value ?? NOTHING, tools?.path ?? 'tools', uses, places);
+  placeTools(asked, tools?.path ?? 'tools', uses, places);
   return picture;
 }
 
@@ -75,15 +76,22 @@ function readChoice(value: Json, path: string): Choice {
 }
 
 /** Whoever demands a call waits for it in vain, and whoever forbids to draw would pay for a picture. */
-function checkChoice({ allowed, demanded }: Choice, offered: readonly string[], path: string): void {
-  if (demanded !== undefined && !(demanded ?? offered).some(isUseful))
-    throw demandsCall(path, `auto, or {"type":"${DRAWS}"}`);
-  if (allowed !== null && !allowed.includes(DRAWS) && offered.includes(DRAWS))
+function checkChoice({ allowed, demanded }: Choice, offered: Offered, path: string): void {
+  const isMet = (type: string): boolean => type === DRAWS || (isSearch(type) && offered.searches);
+  const isInVain = demanded === null ? !offered.draws && !offered.searches : demanded?.some(isMet) === false;
+  if (isInVain) throw demandsCall(path, `auto, or {"type":"${DRAWS}"}`);
+  if (allowed !== null && !allowed.includes(DRAWS) && offered.draws)
     throw unsupportedField(
       path,
       `every answer here is a picture; send auto, or {"type":"${DRAWS}"}.`,
       'unsupported_value',
     );
+}
+
+/** What of the tools can be used. */
+interface Offered {
+  readonly draws: boolean;
+  readonly searches: boolean;
 }
 
 /** `action`: whether the model edits or draws anew is its own to decide; what it cannot do is refused. */

@@ -199,6 +199,10 @@ describe('tools', () => {
   test('a choice that a picture answers is none to be made', () => {
     for (const tool_choice of ['auto', 'required', { type: 'image_generation' }, { type: 'web_search' }])
       expect(ask({ tools: [drawing, { type: 'web_search' }], tool_choice }).tools).toEqual(search);
+    expect(ask({ tools: [{ google_search: {} }], tool_choice: 'required' }).tools).toEqual(search);
+    expect(refusalOf(() => ask({ tools: [drawing], tool_choice: { type: 'web_search' } })).detail.param).toBe(
+      'tool_choice',
+    );
     const allowed = { type: 'allowed_tools', mode: 'required', tools: [{ type: 'image_generation' }] };
     expect(ask({ tools: [drawing, { type: 'web_search' }], tool_choice: allowed }).tools).toEqual([]);
     expect(ask({ tools: [{ type: 'web_search' }], tool_choice: 'none' }).tools).toEqual([]);

@@ -96,7 +96,7 @@ function parseCall({ result = null, status = null }: JsonObject, path: string): 
 function refuseReference(_item: JsonObject, path: string): never {
   throw unsupportedField(
     path,
-    'no items are kept here to be referred to; send the item itself (store: false makes the AI SDK do so).',
+    'no items are kept here to be referred to; send the item itself. The AI SDK refers to none with store: false.',
     'unsupported_value',
   );
 }

@@ -20,6 +20,7 @@ import { claude } from './dialects/claude/dialect.ts';
 import { gemini } from './dialects/gemini/dialect.ts';
 import { openaiChat } from './dialects/openai-chat/dialect.ts';
 import { openaiImages } from './dialects/openai-images/dialect.ts';
+import { openaiResponses } from './dialects/openai-responses/dialect.ts';
 import { openrouter } from './dialects/openrouter/dialect.ts';
 import type { DrawUpstream, Flown } from './draw.ts';
 import type { GatewayParts } from './gateway.ts';
@@ -216,7 +217,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     const health = { notReady: () => (closing.signal.aborted ? 'shutting down' : state.trouble()) };
     const api = createServer({
       gateway,
-      dialects: [claude, openrouter, gemini, openaiChat, openaiImages],
+      dialects: [claude, openrouter, gemini, openaiChat, openaiResponses, openaiImages],
       keys: registry.roll.keys,
       tasks: kept.tasks,
       files,

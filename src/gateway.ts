@@ -90,6 +90,8 @@ export interface Trace {
   /** What is to be told of the name that was asked for; null: nothing. */
   retirement: Retirement | null;
   upstream: string | null;
+  /** Of the request what its answer says again; null: nothing. */
+  echo: JsonObject | null;
   /** Milliseconds spent waiting for pictures to be drawn. */
   upstreamMs: number;
 }

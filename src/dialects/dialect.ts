@@ -39,7 +39,7 @@ export interface Dialect {
   readonly fileInputs?: FileInputs;
 }
 
-export type DialectName = 'openai-images' | 'openai-chat' | 'claude' | 'gemini' | 'openrouter';
+export type DialectName = 'openai-images' | 'openai-chat' | 'openai-responses' | 'claude' | 'gemini' | 'openrouter';
 
 export interface Route {
   /** `{model}:method` at its end may hold any model string. */
@@ -93,7 +93,7 @@ export interface FileInputs {
   unknown(id: string, param: string): GatewayError;
 }
 
-/** One answer told bit by bit. What each verb returns is sent in that order; `finish` or `fail` is the last. */
+/** One answer told bit by bit. The verbs are called in this order, `begin` first, and what each returns is sent before the next is; `finish` or `fail` is the last. */
 export interface Events {
   /** When the 200 goes out. */
   begin(): readonly StreamEvent[];
@@ -139,6 +139,8 @@ export interface Call {
   readonly alt?: string | null;
   /** The house's id of the model routed to, for a failure that came after that. */
   readonly model?: string | null;
+  /** Of the request what its answer says again (`delivery.echo`), for a failure that is told as an answer. */
+  readonly echo?: JsonObject | null;
 }
 
 export interface Delivered {

@@ -55,6 +55,7 @@ export async function planRequest(parts: GatewayParts, asking: Asking, verb: 'cl
   const body = await withFiles(parts, asking);
   const parsed = withDrafts(asking.route.parseRequest(body, asking.call));
   asking.trace.modelAsked = parsed.model;
+  asking.trace.echo = parsed.delivery.echo ?? null;
   try {
     return await planParsed(parts, asking, parsed, verb);
   } catch (error) {
@@ -72,10 +73,15 @@ async function planParsed(
   const { dialect, caller, trace } = asking;
   const named = dialect.native ? null : formatOf(parsed, asking.wish, parts.defaultFormat);
   if (parsed.delivery.link === 'asked') parts.links.check(asking.directives);
-  const { model, target } = parts.router.route(parsed, caller.tenant.models);
+  const { model, target, asked: name, warnings } = parts.router.route(parsed, caller.tenant.models);
+  trace.modelAsked = name;
   trace.modelRouted = model.id;
-  trace.retirement = retirementOf(model, parsed.model);
-  const asked = withFloor(parsed, caller, dialect.native ? 'safetySettings' : 'safety_settings');
+  trace.retirement = retirementOf(model, name);
+  const asked = withFloor(
+    withWarnings(parsed, warnings),
+    caller,
+    dialect.native ? 'safetySettings' : 'safety_settings',
+  );
   checkParts(asked, model);
   const shape = resolveShape(asked.shape, model);
   const { request: whole, format } = await withMask(asked, named);
@@ -107,8 +113,12 @@ type Plan = Omit<PicturePlan, 'hit'>;
 
 function withFloor(request: ImageRequest, { tenant }: Caller, field: string): ImageRequest {
   const { safety, warnings } = underFloor(request.safety, tenant.safetyFloor ?? null, field);
+  return { ...withWarnings(request, warnings), safety };
+}
+
+function withWarnings(request: ImageRequest, warnings: readonly string[]): ImageRequest {
   const { delivery } = request;
-  return { ...request, safety, delivery: { ...delivery, warnings: [...delivery.warnings, ...warnings] } };
+  return { ...request, delivery: { ...delivery, warnings: [...delivery.warnings, ...warnings] } };
 }
 
 async function planAll(

@@ -104,7 +104,8 @@ export function meantPath(path: string, dialects: readonly Dialect[]): string | 
 const VENDOR_PATH = new RegExp(
   `^((?:/v1beta/openai|/v1beta|/v1)?/(?:${[
     'completions',
-    'responses',
+    // One that is kept, by its id.
+    'responses/[^/:]+',
     'messages/batches',
     'embeddings',
     'batches',

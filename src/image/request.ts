@@ -10,6 +10,8 @@ import type { AspectRatio, Pixels, Quality, Tier } from './size.ts';
 export interface ImageRequest {
   /** The model as asked for, before routing; null where the dialect lets it be absent. */
   readonly model: string | null;
+  /** A second name, of a field that says who draws for the model above: it counts where nobody here has the first. Absent: there is none. */
+  readonly drawnBy?: { readonly name: string; readonly path: string };
   readonly turns: readonly Turn[];
   readonly system: Turn | null;
   /**
@@ -117,6 +119,10 @@ export interface Delivery {
   readonly stream: { readonly drafts: number; readonly tellsUsage?: boolean } | null;
   /** Pictures stand in the text, as Markdown, for who reads nothing else; absent: beside it. */
   readonly inText?: boolean;
+  /** The model's thoughts are told, which may come for its drafts alone; absent: where there are any. */
+  readonly thoughts?: boolean;
+  /** What an answer says again of its request, in the words of the dialect; absent: nothing. */
+  readonly echo?: JsonObject;
   /** Told back to OpenAI callers who sent one. */
   readonly safetyIdentifier: string | null;
   /** One sentence for each thing that could not be honoured: `x-plantain-warning`. */

@@ -240,7 +240,6 @@ describe('what a base URL too many makes of a path', () => {
   });
 
   test.each([
-    ['/v1/responses', 'openai'],
     ['/v1/nope', 'openai'],
     ['/', 'openai'],
     ['/v1beta/openai/completions', 'openai'],
@@ -254,8 +253,8 @@ describe('what a base URL too many makes of a path', () => {
   });
 
   test.each([
-    ['/v1beta/openai//responses?key=x', '/v1beta/openai/responses', 'openai'],
-    ['/v1/responses/resp_4711', '/v1/responses', 'openai'],
+    ['/v1beta/openai//responses/resp_1?key=x', '/v1beta/openai/responses/resp_1', 'openai'],
+    ['/v1/responses/resp_4711/cancel', '/v1/responses/resp_4711', 'openai'],
     ['/v1/messages/batches', '/v1/messages/batches', 'claude'],
     ['/v1/embeddings', '/v1/embeddings', 'openai'],
     ['/v1/batches', '/v1/batches', 'openai'],
@@ -270,7 +269,7 @@ describe('what a base URL too many makes of a path', () => {
         expect(expectEnvelope(failed, dialect)).toBe(
           `This version does not serve ${named}. It serves POST /api/v1/images, POST /v1/chat/completions, POST /v1/images/edits, ` +
             'POST /v1/images/generations, POST /v1/images/variations, POST /v1/messages, POST /v1/messages/count_tokens, ' +
-            'POST /v1beta/models/{model}:countTokens, ' +
+            'POST /v1/responses, POST /v1beta/models/{model}:countTokens, ' +
             'POST /v1beta/models/{model}:generateContent, POST /v1beta/models/{model}:streamGenerateContent, GET /v1/models.',
         );
         if (dialect === 'openai') expect(failed.body).toContain('"code":"not_served"');

@@ -66,7 +66,11 @@ describe('capabilities', () => {
       formats: ['vendor', 'png', 'jpeg', 'webp'],
       tools: [{ google_search: { finds: ['web', 'image'] } }],
       thinking_levels: ['minimal', 'high'],
-      paths: expect.arrayContaining(['/v1/images/generations', `/v1beta/models/${FLASH}:generateContent`]),
+      paths: expect.arrayContaining([
+        '/v1/images/generations',
+        '/v1/responses',
+        `/v1beta/models/${FLASH}:generateContent`,
+      ]),
       cache: { when: 'repeatable', ttl_seconds: 604_800, on_disconnect: 'finish' },
     });
     expect(flash!.tiers.map(({ tier }) => tier)).toEqual(['512', '1K', '2K', '4K']);

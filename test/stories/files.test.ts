@@ -146,6 +146,26 @@ describe('a file', () => {
       [NATIVE, native({ file_data: { file_uri: `files/${id}` } }), {}],
       [NATIVE, native({ inlineData: { mimeType: 'image/png', data: png.toString('base64url') } }), {}],
       [
+        '/v1/responses',
+        {
+          model: 'gemini-3.1-flash-image',
+          seed: 7,
+          modalities: ['image'],
+          image_config: { image_size: '512' },
+          tools: [{ type: 'image_generation' }],
+          input: [
+            {
+              role: 'user',
+              content: [
+                { type: 'input_text', text: 'a hat' },
+                { type: 'input_image', file_id: `file-${id}` },
+              ],
+            },
+          ],
+        },
+        {},
+      ],
+      [
         '/v1/chat/completions',
         {
           model: 'gemini-3.1-flash-image',
@@ -209,6 +229,20 @@ describe('a file', () => {
     const mask = await idOf(gateway, await sharp(hole).png().toBuffer());
     const masked = await gateway.post(EDITS, editOf({ file_id: `file-${id}` }, { mask: { file_id: `file-${mask}` } }));
     expect([masked.status, masked.headers.get('x-plantain-size')]).toEqual([200, `${width}x${height}`]);
+    const response = await gateway.post('/v1/responses', {
+      model: 'gemini-3.1-flash-image',
+      tools: [{ type: 'image_generation', input_image_mask: { file_id: `file-${mask}` } }],
+      input: [
+        {
+          role: 'user',
+          content: [
+            { type: 'input_text', text: 'a hat' },
+            { type: 'input_image', file_id: `file-${id}` },
+          ],
+        },
+      ],
+    });
+    expect([response.status, response.headers.get('x-plantain-size')]).toEqual([200, `${width}x${height}`]);
   });
 
   test('is typed by its bytes, listed the newest first, had again byte for byte, and deleted', async () => {

@@ -92,6 +92,49 @@ describe('a masked edit', () => {
     expect([reply.status, reply.headers.get('x-plantain-warning')]).toEqual([200, expect.stringMatching(/reference/)]);
   });
 
+  test('asked as a response is the same edit, and the same entry', async () => {
+    const dataUrl = (bytes: Buffer): string => `data:image/png;base64,${bytes.toString('base64')}`;
+    const edited = await bytesOf(await edit({ prompt: 'a cap', image: picture, mask, seed: '3' }));
+    const body = (more: readonly object[] = [], input_image_mask: object = { image_url: dataUrl(mask) }) => ({
+      model: 'nano-banana-2',
+      modalities: ['image'],
+      seed: 3,
+      input: [
+        ...more,
+        {
+          role: 'user',
+          content: [
+            { type: 'input_text', text: 'a cap' },
+            { type: 'input_image', image_url: dataUrl(picture) },
+          ],
+        },
+      ],
+      tools: [{ type: 'image_generation', input_image_mask }],
+    });
+    const calls = gateway.simulator.calls.length;
+    const reply = await gateway.post('/v1/responses', body());
+    const { output, tools } = (await reply.json()) as { output: { result: string }[]; tools: object[] };
+    expect(Buffer.from(output.at(-1)!.result, 'base64').equals(edited)).toBe(true);
+    expect(tools).toEqual([{ type: 'image_generation' }]);
+    expect(gateway.simulator.calls).toHaveLength(calls);
+    const before = { role: 'user', content: [{ type: 'input_image', image_url: dataUrl(picture) }] };
+    const answer = { role: 'assistant', content: 'nice' };
+    const spoilt = body();
+    spoilt.input = [{ role: 'user', content: [{ type: 'input_image', image_url: dataUrl(picture.subarray(0, 900)) }] }];
+    for (const [asked, param] of [
+      [spoilt, 'input[0].content[0]'],
+      [body([before, answer]), 'tools[0].input_image_mask'],
+      [{ ...body(), input: 'a cap' }, 'tools[0].input_image_mask'],
+      [body([], { file_id: 'file-1' }), 'tools[0].input_image_mask.file_id'],
+      [body([], { image_url: 'https://example.com/m.png' }), 'tools[0].input_image_mask.image_url'],
+      [body([], { image_url: dataUrl(picture) }), 'tools[0].input_image_mask.image_url'],
+    ] as const) {
+      const refused = await gateway.post('/v1/responses', asked);
+      const { error } = (await refused.json()) as { error: { param: string } };
+      expect([refused.status, error.param]).toEqual([400, param]);
+    }
+  });
+
   test('has the pixels of its picture, and changes none outside the mask', async () => {
     const reply = await edit({ prompt: 'a hat', image: picture, mask });
     expect(reply.headers.get('x-plantain-size')).toBe(`${WIDTH}x${HEIGHT}`);

@@ -3,6 +3,7 @@ import { readFormat } from '../../image/native/format.ts';
 import { take } from '../../image/native/spelling.ts';
 import type { Fields } from '../../image/native/spelling.ts';
 import type { AskedShape, Delivery, LinkWish } from '../../image/request.ts';
+import { readSafetyIdentifier } from '../openai-caller.ts';
 
 /** How the pictures are to be handed over, and what of it cannot be; `linkByDefault` where `response_format` is left out. */
 export function readDelivery(
@@ -20,14 +21,13 @@ export function readDelivery(
       'a stream sends the picture itself; send b64_json, or no stream.',
       'unsupported_value',
     );
-  const safetyIdentifier = take(own, 'safety_identifier', readString)?.value ?? '';
   return {
     ...readFormat(own),
     exact: readFit(own, shape),
     masked: null,
     link,
     stream,
-    safetyIdentifier: safetyIdentifier === '' ? null : safetyIdentifier,
+    safetyIdentifier: readSafetyIdentifier(own),
     warnings,
   };
 }

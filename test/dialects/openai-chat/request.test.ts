@@ -1,24 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import { parseRequest } from '../../../src/dialects/openai-chat/request.ts';
-import type { Part, Turn } from '../../../src/image/request.ts';
 import type { Json, JsonObject } from '../../../src/wire/json.ts';
 import { LongString } from '../../../src/wire/long-string.ts';
 import { received, refusalOf } from '../draws.ts';
+import { shown } from '../shown.ts';
 import { ask } from './samples.ts';
 
 const PNG = 'data:image/png;base64,iVBORw0KGgo=';
 const talk = (...messages: JsonObject[]) => ask({ messages });
 const user = (content: Json): JsonObject => ({ role: 'user', content });
 
-/** A turn as its role and what is in it: texts as they are, pictures as data URLs. */
-function shown({ role, parts }: Turn): readonly string[] {
-  const words = (part: Part): string => {
-    if (part.kind === 'text') return part.text;
-    if (part.kind === 'other') return JSON.stringify(part.fields);
-    return `data:${part.mimeType};base64,${typeof part.data === 'string' ? part.data : part.data.text()}`;
-  };
-  return [role, ...parts.map(words)];
-}
 const turnsOf = (...messages: JsonObject[]) => talk(...messages).turns.map(shown);
 
 describe('what the SDKs send', () => {

@@ -68,6 +68,40 @@ export const LANGCHAIN: readonly Sent[] = [
     },
     { pictures: 1 },
   ),
+  post(
+    'JS ChatOpenAI with an answer of its own and what came with it',
+    RESPONSES,
+    OPENAI_JS,
+    {
+      input: [
+        { type: 'message', role: 'user', content: 'draw a fox' },
+        {
+          id: 'msg_1',
+          type: 'message',
+          status: 'completed',
+          role: 'assistant',
+          content: [{ type: 'output_text', text: 'Here it is.', annotations: [], logprobs: [] }],
+        },
+        {
+          id: 'ig_1',
+          type: 'image_generation_call',
+          status: 'completed',
+          background: 'opaque',
+          output_format: 'png',
+          size: '1024x1024',
+          quality: 'medium',
+          revised_prompt: null,
+          result: PNG,
+        },
+        { type: 'message', role: 'user', content: 'bluer' },
+      ],
+      model: PREVIEW,
+      stream: false,
+      tools: [{ type: 'image_generation', quality: 'high', size: '1024x1024' }],
+      text: {},
+    },
+    { pictures: 1 },
+  ),
 ];
 
 export const LITELLM: readonly Sent[] = [

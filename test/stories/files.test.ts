@@ -486,6 +486,22 @@ describe('an upload in steps', () => {
     expect(status).toBe(429);
   });
 
+  test('is of a type that may stand in a header, or is refused; a header that names none is passed over', async () => {
+    const gateway = await start();
+    for (const mimeType of ['text/html\r\nx-evil: 1', 'текст', 'plain', `a/${'b'.repeat(200)}`, 'image/png,x'])
+      expect((await begin(gateway, { mimeType })).status).toBe(400);
+    for (const [claimed, type] of [
+      ['text/html; charset=utf-8', 'text/html'],
+      ['image/png,x', 'application/octet-stream'],
+      ['x', 'application/octet-stream'],
+    ] as const) {
+      const url = urlOf(await begin(gateway, {}, { 'x-goog-upload-header-content-type': claimed }));
+      const { file } = await toldOf(await piece(url, 'upload, finalize', 0, Buffer.from('hello')));
+      const had = await fetch(`${gateway.url}/v1beta/${file.name}:download`, { headers: GOOGLE });
+      expect([file.mimeType, had.headers.get('content-type'), await had.text()]).toEqual([type, type, 'hello']);
+    }
+  });
+
   test('is begun by those who have a key, and say how', async () => {
     const gateway = await start();
     expect((await begin(gateway, {}, { 'x-goog-api-key': 'wrong' })).status).toBe(401);

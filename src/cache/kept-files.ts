@@ -21,6 +21,8 @@ const VERSION = 1;
 /** What stands in the place of a model: files and their pieces are told from pictures by it, and listed by it. */
 const FILES = 'files';
 const PIECES = 'file-pieces';
+/** Of a tenant's own scope, and of nobody else whose pictures lie in it. */
+export const FILE_MODELS = [FILES, PIECES] as const;
 /** More than any tenant may have. */
 const MOST = 10_000;
 const RETRY_AFTER_SECONDS = 5;

@@ -18,6 +18,8 @@ export interface UploadSigner {
 export interface UploadsOptions {
   readonly files: Files;
   readonly store: FileStore;
+  /** As of `FilesOptions`. */
+  readonly isTenant: (id: string) => boolean;
   readonly signer: UploadSigner;
   /** Unix milliseconds. */
   readonly now: () => number;
@@ -82,10 +84,14 @@ export class Uploads {
     const byteLength = decodedLength(piece);
     if (byteLength === 0 || byteLength % GRANULARITY !== 0) throw oddPiece(GRANULARITY);
     await this.#checkOffset(upload, from);
-    const { files, store } = this.#options;
+    const { files, store, isTenant } = this.#options;
     if (from + byteLength > (upload.byteLength ?? files.bytesPerFile)) throw fileTooLarge(files.bytesPerFile);
     // What cannot be kept was not received: its sender asks how much was, and sends it again.
     if (!(await store.putPiece(upload, from, piece))) throw noRoom();
+    if (!isTenant(upload.tenant)) {
+      await store.deletePiece(upload, from);
+      throw unknownUpload();
+    }
     return from + byteLength;
   }
 

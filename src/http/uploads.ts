@@ -6,13 +6,14 @@ import { GRANULARITY } from '../files/uploads.ts';
 import type { Upload } from '../files/uploads.ts';
 import type { DescribedFile, UploadedFile } from '../image/file.ts';
 import { invalidValue, missingField } from '../image/fields.ts';
+import type { Caller } from '../tenants/authenticate.ts';
 import { LongString } from '../wire/long-string.ts';
 import { readBody, readBytes, USUAL_PACE } from './body.ts';
 import type { BodySource } from './body.ts';
 import { commonHeaders } from './exchange.ts';
 import type { Answered, Facts } from './exchange.ts';
 import { splitUrl } from './paths.ts';
-import { identify, json } from './routes.ts';
+import { authenticated, identify, json } from './routes.ts';
 import type { Mount, Request, RouteParts } from './routes.ts';
 
 // Google's uploads: https://ai.google.dev/gemini-api/docs/files. Its SDKs write the host they were given into the address
@@ -59,6 +60,8 @@ async function begin(asked: Asked): Promise<Answered> {
   if (protocol === 'raw' || protocol === 'media') {
     const described = { ...unsaid(request), claimed: request.headers['content-type'] ?? '' };
     return withBytes(asked, parts.files.files.bytesPerFile, async (data) => {
+      // The bytes may take minutes to come: what was revoked meanwhile counts.
+      facts.caller = authenticated(parts, request, dialect);
       return told(asked, await parts.files.files.add(tenant.id, described, data));
     });
   }
@@ -81,11 +84,9 @@ async function begin(asked: Asked): Promise<Answered> {
 
 async function goOn(asked: Asked): Promise<Answered> {
   const { parts, request, facts, query } = asked;
-  const { uploads, tenantOf } = parts.files;
+  const { uploads } = parts.files;
   const upload = open(asked, query.get('upload_id') ?? '');
-  const tenant = tenantOf(upload.tenant);
-  if (tenant === null) throw unknownUpload();
-  facts.caller = { tenant, keyId: upload.keyId };
+  const { tenant } = (facts.caller = callerOf(asked, upload));
   await parts.requestLimits.admit(request, tenant);
   const commands = (header(request, 'x-goog-upload-command') ?? '').split(',').map((word) => word.trim().toLowerCase());
   if (commands.includes('query')) {
@@ -104,10 +105,18 @@ async function goOn(asked: Asked): Promise<Answered> {
   const from = readNumber(request, 'x-goog-upload-offset');
   if (from === null) throw missingField('X-Goog-Upload-Offset', 'how many bytes came before these');
   return withBytes(asked, Math.max(0, mostBytes(asked, upload) - from), async (data) => {
+    facts.caller = callerOf(asked, upload);
     if (isLast) return told(asked, await uploads.finish(upload, from, data));
     const received = await uploads.add(upload, from, data);
     return empty(facts, { 'x-goog-upload-status': 'active', 'x-goog-upload-size-received': String(received) });
   });
+}
+
+/** Its id is good for no longer than the key it was begun with. */
+function callerOf({ parts }: Asked, { tenant, keyId }: Upload): Caller {
+  const caller = parts.files.callerOf(tenant, keyId);
+  if (caller === null) throw unknownUpload();
+  return caller;
 }
 
 function mostBytes({ parts }: Asked, { byteLength }: Upload): number {

@@ -1,6 +1,10 @@
+import { once } from 'node:events';
+import { request } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { drawing } from '../image/samples.ts';
@@ -301,6 +305,42 @@ describe('a file', () => {
     expect((await piece(urlOf(begun), 'upload, finalize', 0, png)).status).toBe(403);
     expect((await admin(gateway.adminUrl, 'POST', '/admin/tenants/hooli/forget')).status).toBe(200);
     await expect.poll(async () => (await gateway.cache.stats()).map(({ scope }) => scope)).not.toContain('hooli');
+  });
+
+  test('goes with its tenant, though another keeps its pictures under that name, and though it came too late', async () => {
+    const gateway = await start({ admin: true });
+    await admin(gateway.adminUrl, 'POST', '/admin/tenants', { id: 'hooli' });
+    await admin(gateway.adminUrl, 'POST', '/admin/tenants', { id: 'raviga', cache: { scope: 'hooli' } });
+    const keyOf = async (): Promise<{ id: string; key: string }> =>
+      (await admin(gateway.adminUrl, 'POST', '/admin/keys', { tenant: 'hooli' })).body as { id: string; key: string };
+    const [made, revoked] = [await keyOf(), await keyOf()];
+    expect((await send(gateway, png, { headers: { authorization: `Bearer ${made.key}` } })).status).toBe(200);
+    const ended = urlOf(await begin(gateway, {}, { 'x-goog-api-key': revoked.key }));
+    await admin(gateway.adminUrl, 'POST', `/admin/keys/${revoked.id}/revoke`);
+    expect((await piece(ended, 'upload, finalize', 0, png)).status).toBe(403);
+
+    const late = ['upload, finalize', 'upload', 'raw'].map(async (command) => {
+      const isRaw = command === 'raw';
+      const url = isRaw
+        ? `${gateway.url}/upload/v1beta/files`
+        : urlOf(await begin(gateway, {}, { 'x-goog-api-key': made.key }));
+      const headers = isRaw
+        ? { 'x-goog-api-key': made.key, 'x-goog-upload-protocol': 'raw' }
+        : { 'x-goog-upload-command': command, 'x-goog-upload-offset': '0' };
+      const sending = request(url, { method: 'POST', headers });
+      sending.write(Buffer.alloc(1 << 18, 1));
+      return {
+        sending,
+        told: once(sending, 'response').then(([reply]) => (reply as IncomingMessage).resume().statusCode),
+      };
+    });
+    const begun = await Promise.all(late);
+    await setTimeout(100);
+    await admin(gateway.adminUrl, 'DELETE', '/admin/tenants/hooli');
+    expect((await admin(gateway.adminUrl, 'POST', '/admin/tenants/hooli/forget')).status).toBe(200);
+    for (const { sending } of begun) sending.end();
+    expect(await Promise.all(begun.map(async ({ told }) => told))).toEqual([403, 403, 401]);
+    expect(await gateway.cache.stats()).toEqual([]);
   });
 
   test('outlives a restart and ends after 48 hours, or when its sender said', async () => {

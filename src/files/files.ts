@@ -52,7 +52,7 @@ export class Files {
   }
 
   /** Throws GatewayError where it cannot be kept. `data`: canonical base64. */
-  async add(tenant: string, described: DescribedFile, data: LongString): Promise<UploadedFile> {
+  async add(tenant: string, described: DescribedFile, data: LongString, upload = ''): Promise<UploadedFile> {
     const { store, now, keepMs, isTenant } = this.#options;
     const bytes = decodedLength(data);
     if (bytes === 0) throw emptyFile();
@@ -64,6 +64,7 @@ export class Files {
       const file = {
         ...words,
         id: id ?? newFileId(),
+        upload,
         mimeType: typeOfFile(beginning, claimed, words.fileName),
         createdAt,
         expiresAt: createdAt + Math.min(wanted ?? keepMs, keepMs),

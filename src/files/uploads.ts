@@ -29,6 +29,8 @@ export interface UploadsOptions {
 export interface Upload extends PieceOwner {
   /** Of the key it was begun with: for the log. */
   readonly keyId: string;
+  /** Its own: another upload may have been begun for the same name. */
+  readonly nonce: string;
   readonly described: DescribedFile & { readonly id: string };
   /** As announced; null: nobody has said. */
   readonly byteLength: number | null;
@@ -55,7 +57,8 @@ export class Uploads {
     const { files, signer, now } = this.#options;
     await files.check(owner.tenant, described.id, byteLength);
     const expires = Math.floor((now() + LIFE_MS) / 1000);
-    const upload = { ...owner, described: { ...described, id: described.id ?? newFileId() }, byteLength, expires };
+    const id = described.id ?? newFileId();
+    const upload = { ...owner, nonce: newFileId(), described: { ...described, id }, byteLength, expires };
     const text = Buffer.from(JSON.stringify(upload)).toString('base64url');
     return `${text}.${signer.sign(text, expires)}`;
   }
@@ -69,6 +72,12 @@ export class Uploads {
     if (now() >= begun.expires * 1000) throw unknownUpload();
     const { expires, ...upload } = begun;
     return { ...upload, id: upload.described.id, endsAt: expires * 1000 };
+  }
+
+  /** What has become of it; null: it has not ended. */
+  async finished(upload: Upload): Promise<UploadedFile | null> {
+    const file = await this.#options.files.find(upload.tenant, upload.id);
+    return file?.upload === upload.nonce ? file : null;
   }
 
   /** How many bytes have come. */
@@ -98,15 +107,27 @@ export class Uploads {
   /** The whole file, with its last bytes. Told twice, as by a sender that missed the answer, it is the same file. */
   async finish(upload: Upload, from: number, last: LongString): Promise<UploadedFile> {
     const { files } = this.#options;
-    const before = await files.find(upload.tenant, upload.id);
     const byteLength = from + decodedLength(last);
-    if (before !== null && before.byteLength === byteLength) return before;
+    const before = await this.finished(upload);
+    if (before?.byteLength === byteLength) return before;
     if (upload.byteLength !== null && byteLength !== upload.byteLength)
       throw wrongLength(upload.byteLength, byteLength);
     if (byteLength > files.bytesPerFile) throw fileTooLarge(files.bytesPerFile);
-    const file = await files.add(upload.tenant, upload.described, await this.#whole(upload, from, last));
-    await this.cancel(upload);
-    return file;
+    try {
+      const file = await files.add(
+        upload.tenant,
+        upload.described,
+        await this.#whole(upload, from, last),
+        upload.nonce,
+      );
+      await this.cancel(upload);
+      return file;
+    } catch (error) {
+      // Told twice at once, by a sender that did not wait for the answer: the other was faster.
+      const other = await this.finished(upload);
+      if (other?.byteLength === byteLength) return other;
+      throw error;
+    }
   }
 
   /** No piece of it is kept. */

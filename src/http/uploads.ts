@@ -90,8 +90,10 @@ async function goOn(asked: Asked): Promise<Answered> {
   await parts.requestLimits.admit(request, tenant);
   const commands = (header(request, 'x-goog-upload-command') ?? '').split(',').map((word) => word.trim().toLowerCase());
   if (commands.includes('query')) {
-    const received = await uploads.received(upload);
-    return empty(facts, { 'x-goog-upload-status': 'active', 'x-goog-upload-size-received': String(received) });
+    const file = await uploads.finished(upload);
+    const received = file?.byteLength ?? (await uploads.received(upload));
+    const status = file === null ? 'active' : 'final';
+    return empty(facts, { 'x-goog-upload-status': status, 'x-goog-upload-size-received': String(received) });
   }
   if (commands.includes('cancel')) {
     await uploads.cancel(upload);
@@ -100,7 +102,8 @@ async function goOn(asked: Asked): Promise<Answered> {
   const isLast = commands.includes('finalize');
   if (!commands.includes('upload')) {
     if (!isLast) throw missingField('X-Goog-Upload-Command', 'upload, or "upload, finalize", or query, or cancel');
-    return told(asked, await uploads.finish(upload, await uploads.received(upload), NOTHING));
+    const finished = await uploads.finished(upload);
+    return told(asked, finished ?? (await uploads.finish(upload, await uploads.received(upload), NOTHING)));
   }
   const from = readNumber(request, 'x-goog-upload-offset');
   if (from === null) throw missingField('X-Goog-Upload-Offset', 'how many bytes came before these');

@@ -19,6 +19,8 @@ export interface NewFile {
   readonly mimeType: string;
   /** OpenAI's word for what it is for; empty: nobody said. */
   readonly purpose: string;
+  /** Of the upload it came by, in steps; empty: it came in one request. A name says nothing of that: two may be begun for one. */
+  readonly upload: string;
   /** Unix milliseconds. */
   readonly createdAt: number;
   readonly expiresAt: number;

@@ -496,6 +496,30 @@ describe('an upload in steps', () => {
     expect(query.headers.get('x-goog-upload-size-received')).toBe('0');
   });
 
+  test('is one file however often its end is told, at once or later, and never that of another upload', async () => {
+    const gateway = await start();
+    const bytes = Buffer.alloc(2_000_000, 3);
+    const url = urlOf(await begin(gateway, { name: 'files/mine' }));
+    const theirs = urlOf(await begin(gateway, { name: 'files/mine' }));
+    const ends = await Promise.all([1, 2, 3].map(async () => piece(url, 'upload, finalize', 0, bytes)));
+    expect(ends.map(({ status }) => status)).toEqual([200, 200, 200]);
+    expect((await piece(theirs, 'upload, finalize', 0, Buffer.alloc(2_000_000, 4))).status).toBe(409);
+
+    const steps = urlOf(await begin(gateway, {}));
+    await piece(steps, 'upload', 0, bytes.subarray(0, 256 << 10));
+    const twice = [
+      await piece(steps, 'finalize', 256 << 10, Buffer.alloc(0)),
+      await piece(steps, 'finalize', 256 << 10, Buffer.alloc(0)),
+    ];
+    const names = await Promise.all(twice.map(async (reply) => (await toldOf(reply)).file.name));
+    expect(names[0]).toBe(names[1]);
+    const query = await piece(steps, 'query', 0, Buffer.alloc(0));
+    expect(['x-goog-upload-status', 'x-goog-upload-size-received'].map((name) => query.headers.get(name))).toEqual([
+      'final',
+      String(256 << 10),
+    ]);
+  });
+
   test('whose id was changed, has ended, or is none, is refused, and counted like a bad key', async () => {
     const clock = { now: Date.now() };
     const gateway = await start({ now: () => clock.now });

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { Dialect, FilesWire } from '../dialects/dialect.ts';
 import { GatewayError } from '../errors.ts';
-import { unknownUpload } from '../files/refusals.ts';
+import { unknownUpload, wrongOffset } from '../files/refusals.ts';
 import { GRANULARITY } from '../files/uploads.ts';
 import type { Upload } from '../files/uploads.ts';
 import type { DescribedFile, UploadedFile } from '../image/file.ts';
@@ -103,7 +103,13 @@ async function goOn(asked: Asked): Promise<Answered> {
   if (!commands.includes('upload')) {
     if (!isLast) throw missingField('X-Goog-Upload-Command', 'upload, or "upload, finalize", or query, or cancel');
     const finished = await uploads.finished(upload);
-    return told(asked, finished ?? (await uploads.finish(upload, await uploads.received(upload), NOTHING)));
+    if (finished !== null) return told(asked, finished);
+    const received = await uploads.received(upload);
+    // Pieces may have made room for others: somebody must say how many bytes there were, or a file cut short passes for whole.
+    const all = upload.byteLength ?? readNumber(request, 'x-goog-upload-offset');
+    if (all === null) throw missingField('X-Goog-Upload-Offset', 'how many bytes the file has');
+    if (upload.byteLength === null && all !== received) throw wrongOffset(received);
+    return told(asked, await uploads.finish(upload, received, NOTHING));
   }
   const from = readNumber(request, 'x-goog-upload-offset');
   if (from === null) throw missingField('X-Goog-Upload-Offset', 'how many bytes came before these');

@@ -520,6 +520,27 @@ describe('an upload in steps', () => {
     ]);
   });
 
+  test('is never cut short: of one that nobody measured its end says how long it is', async () => {
+    // A memory that has room for none of it.
+    const cache = { store: 'disk', memoryBytes: 100_000, diskBytes: 1_000_000 };
+    const gateway = await start({ config: { cache } });
+    const bytes = Buffer.alloc(256 << 10, 3);
+    const url = urlOf(await begin(gateway, {}));
+    expect((await piece(url, 'upload', 0, bytes)).status).toBe(200);
+    const silent = await fetch(url, { method: 'POST', headers: { 'x-goog-upload-command': 'finalize' } });
+    expect([silent.status, (await toldOf(silent)).error.message]).toEqual([
+      400,
+      'X-Goog-Upload-Offset is missing: it must be how many bytes the file has.',
+    ]);
+    const cut = await piece(url, 'finalize', 512 << 10, Buffer.alloc(0));
+    expect([cut.status, cut.headers.get('x-goog-upload-size-received')]).toEqual([400, String(256 << 10)]);
+
+    // What memory alone has kept was not received: it is gone in a moment, and on no other instance.
+    const small = await start({ config: { cache: { store: 'disk', memoryBytes: 10_000_000, diskBytes: 200_000 } } });
+    const there = urlOf(await begin(small, {}));
+    expect((await piece(there, 'upload', 0, bytes)).status).toBe(503);
+  });
+
   test('whose id was changed, has ended, or is none, is refused, and counted like a bad key', async () => {
     const clock = { now: Date.now() };
     const gateway = await start({ now: () => clock.now });

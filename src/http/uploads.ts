@@ -8,6 +8,7 @@ import type { DescribedFile, UploadedFile } from '../image/file.ts';
 import { invalidValue, missingField } from '../image/fields.ts';
 import type { Caller } from '../tenants/authenticate.ts';
 import { LongString } from '../wire/long-string.ts';
+import { acquireOrRefuse } from './byte-budget.ts';
 import { readBody, readBytes, USUAL_PACE } from './body.ts';
 import type { BodySource } from './body.ts';
 import { commonHeaders } from './exchange.ts';
@@ -109,16 +110,27 @@ async function goOn(asked: Asked): Promise<Answered> {
     const all = upload.byteLength ?? readNumber(request, 'x-goog-upload-offset');
     if (all === null) throw missingField('X-Goog-Upload-Offset', 'how many bytes the file has');
     if (upload.byteLength === null && all !== received) throw wrongOffset(received);
-    return told(asked, await uploads.finish(upload, received, NOTHING));
+    return told(asked, await finish(asked, upload, received, NOTHING));
   }
   const from = readNumber(request, 'x-goog-upload-offset');
   if (from === null) throw missingField('X-Goog-Upload-Offset', 'how many bytes came before these');
   return withBytes(asked, Math.max(0, mostBytes(asked, upload) - from), async (data) => {
     facts.caller = callerOf(asked, upload);
-    if (isLast) return told(asked, await uploads.finish(upload, from, data));
+    if (isLast) return told(asked, await finish(asked, upload, from, data));
     const received = await uploads.add(upload, from, data);
     return empty(facts, { 'x-goog-upload-status': 'active', 'x-goog-upload-size-received': String(received) });
   });
+}
+
+/** What came before its last bytes lies in memory again while it is put together: as much room as if it came now. */
+async function finish({ parts, source }: Asked, upload: Upload, from: number, last: LongString): Promise<UploadedFile> {
+  const bytes = Math.ceil((Math.min(from, parts.files.files.bytesPerFile) * 4) / 3);
+  const room = await acquireOrRefuse(parts.fileBudget, bytes, source.gone);
+  try {
+    return await parts.files.uploads.finish(upload, from, last);
+  } finally {
+    room.keep(0);
+  }
 }
 
 /** Its id is good for no longer than the key it was begun with. */

@@ -412,6 +412,39 @@ describe('a file', () => {
   );
 });
 
+describe('a request', () => {
+  test('names files where pictures stand, alone, and no more than go up in one body', async () => {
+    const gateway = await start({ config: { bounds: { bodyBytes: 4 << 20 } } });
+    const id = await idOf(gateway, Buffer.concat([png, Buffer.alloc(1 << 20)]));
+    const part = { fileData: { fileUri: `files/${id}` } };
+    const asked = async (parts: readonly object[]): Promise<unknown[]> => {
+      const reply = await gateway.post(NATIVE, { contents: [{ parts: [{ text: 'a hat' }, ...parts] }] });
+      return [reply.status, (await reply.text()).includes('files of one request')];
+    };
+    expect(await asked(Array.from({ length: 10 }, () => part))).toEqual([413, true]);
+    expect(gateway.simulator.calls).toEqual([]);
+
+    const small = await idOf(gateway, png);
+    expect(await asked([{ fileData: { fileUri: `files/${small}` }, inlineData: null }])).toEqual([200, false]);
+    const chat = await gateway.post('/v1/chat/completions', {
+      model: 'gemini-3.1-flash-image',
+      metadata: { file_id: 'my own' },
+      messages: [{ role: 'user', content: 'a hat' }],
+    });
+    expect(chat.status).toBe(200);
+    const source = { type: 'file', file_id: `file_${small}`, media_type: 'image/png', data: 'AAAA' };
+    const claude = await gateway.post('/v1/messages', {
+      model: 'gemini-3.1-flash-image',
+      max_tokens: 100,
+      messages: [{ role: 'user', content: [{ type: 'image', source }] }],
+    });
+    expect([claude.status, (await toldOf(claude)).error.message]).toEqual([
+      400,
+      'messages[0].content[0].source.data and messages[0].content[0].source.file_id say different things. Send only one of them.',
+    ]);
+  });
+});
+
 describe('an upload in steps', () => {
   test('is begun with a key and goes on without one, in one piece or in several, over a restart', async () => {
     const directory = newDirectory();
@@ -589,6 +622,7 @@ describe('an upload in steps', () => {
 
   test('is begun by those who have a key, and say how', async () => {
     const gateway = await start();
+    expect((await raw(gateway, png, { 'content-encoding': 'gzip' })).status).toBe(415);
     expect((await begin(gateway, {}, { 'x-goog-api-key': 'wrong' })).status).toBe(401);
     for (const headers of [{ 'x-goog-upload-command': 'query' }, { 'x-goog-upload-protocol': 'multipart' }])
       expect((await toldOf(await begin(gateway, {}, headers))).error.message).toMatch(/A file is sent with either/);

@@ -44,10 +44,12 @@ export const files: FilesWire = {
 /** `fileData` whose URI is one of ours, at whatever depth: where it stands `inlineData` may stand. */
 export const fileInputs: FileInputs = {
   referenceIn(object) {
-    const member = 'fileData' in object ? 'fileData' : 'file_data';
+    const member = (object['fileData'] ?? null) === null ? 'file_data' : 'fileData';
     const file = object[member];
     // Where there are bytes as well, the part says two things, and is refused for that.
-    if (file === undefined || !isObject(file) || 'inlineData' in object || 'inline_data' in object) return null;
+    if (file === undefined || !isObject(file) || (object['inlineData'] ?? object['inline_data'] ?? null) !== null)
+      return null;
+    if (member === 'fileData' && (object['file_data'] ?? null) !== null) return null;
     const uri = file['fileUri'] ?? file['file_uri'];
     const id = typeof uri === 'string' ? idIn(uri) : null;
     return id === null ? null : { id, member: `${member}.${'fileUri' in file ? 'fileUri' : 'file_uri'}` };

@@ -11,18 +11,20 @@ export function openFiles(
   { files: store, signer }: Pick<CacheParts, 'files' | 'signer'>,
   { roll, now }: { readonly roll: Roll; readonly now: () => number },
 ): FileRouteParts {
-  const files = new Files({ ...bounds, store, now, keepMs: keepSeconds * 1000 });
+  const isTenant = (id: string): boolean => roll.has(id);
+  const files = new Files({ ...bounds, store, now, keepMs: keepSeconds * 1000, isTenant });
   return {
     files,
     uploads: new Uploads({
       files,
       store,
+      isTenant,
       now,
       signer: {
         sign: (text, expires) => signer.sign('upload', text, expires),
         isGenuine: (text, expires, signature) => signer.isGenuine('upload', text, expires, signature),
       },
     }),
-    tenantOf: (id) => roll.tenant(id),
+    callerOf: (tenant, keyId) => roll.caller(tenant, keyId, now()),
   };
 }

@@ -21,6 +21,8 @@ const VERSION = 1;
 /** What stands in the place of a model: files and their pieces are told from pictures by it, and listed by it. */
 const FILES = 'files';
 const PIECES = 'file-pieces';
+/** Of a tenant's own scope, and of nobody else whose pictures lie in it. */
+export const FILE_MODELS = [FILES, PIECES] as const;
 /** More than any tenant may have. */
 const MOST = 10_000;
 const RETRY_AFTER_SECONDS = 5;
@@ -66,9 +68,8 @@ export class KeptFiles {
   async find(tenant: string, id: string): Promise<UploadedFile | null> {
     const card = await this.#shelf.peek(nameOf(FILES, tenant, id));
     if (card !== null) return fileOf(card);
-    // Of a store that is down nothing is known, and whoever hears that there is no file sends it again.
-    await this.#answering(() => this.#shelf.list(tenant, FILES, 1));
-    return null;
+    // A store that is down, or late, says nothing too; its list says so. Whoever hears that there is no file sends it again.
+    return (await this.list(tenant)).find((file) => file.id === id) ?? null;
   }
 
   async read(tenant: string, id: string): Promise<{ readonly file: UploadedFile; readonly data: LongString } | null> {
@@ -76,13 +77,14 @@ export class KeptFiles {
     const file = found === null ? null : fileOf(found.card);
     const data = file === null ? undefined : found?.blobs.get(file.digest);
     if (file !== null && data !== undefined) return { file, data };
-    await this.#answering(() => this.#shelf.list(tenant, FILES, 1));
+    // What was lost is not listed any more: what still is could not be read in time.
+    if ((await this.find(tenant, id)) !== null) throw unanswered();
     return null;
   }
 
   /** The newest first. */
   async list(tenant: string): Promise<readonly UploadedFile[]> {
-    const cards = await this.#answering(() => this.#shelf.list(tenant, FILES, MOST));
+    const cards = await this.#listed(tenant, FILES);
     return cards.flatMap((card) => fileOf(card) ?? []);
   }
 
@@ -94,14 +96,24 @@ export class KeptFiles {
   async putPiece({ tenant, id, endsAt }: PiecePlace, from: number, data: LongString): Promise<boolean> {
     const parcel = new Parcel();
     await parcel.add(data);
-    const entry = { scope: tenant, model: PIECES, head: '{}', createdAt: this.#now(), expiresAt: endsAt };
-    // Another instance may be sent what follows it.
-    return this.#shelf.put(nameOf(PIECES, tenant, id, from), { ...entry, ...parcel.contents() }, { everywhere: true });
+    const head = JSON.stringify({ id, from });
+    const entry = { scope: tenant, model: PIECES, head, createdAt: this.#now(), expiresAt: endsAt };
+    // Another instance may be sent what follows it, and memory soon has room for others: the last tier must have it.
+    let isShared = false;
+    await this.#shelf.put(
+      nameOf(PIECES, tenant, id, from),
+      { ...entry, ...parcel.contents() },
+      { everywhere: true, onShared: (isKept) => (isShared = isKept) },
+    );
+    return isShared;
   }
 
   /** Bytes; null: there is none that begins there. */
   async pieceLength({ tenant, id }: PiecePlace, from: number): Promise<number | null> {
-    const card = await this.#shelf.peek(nameOf(PIECES, tenant, id, from));
+    const found = await this.#shelf.peek(nameOf(PIECES, tenant, id, from));
+    // As of a file: a piece that is taken for lost for want of an answer would cut the file short.
+    const head = JSON.stringify({ id, from });
+    const card = found ?? (await this.#listed(tenant, PIECES)).find((other) => other.head === head);
     return card?.blobs[0]?.byteLength ?? null;
   }
 
@@ -114,16 +126,24 @@ export class KeptFiles {
     await this.#shelf.delete(nameOf(PIECES, tenant, id, from));
   }
 
+  #listed(tenant: string, kind: string): Promise<readonly Card[]> {
+    return this.#answering(() => this.#shelf.list(tenant, kind, MOST));
+  }
+
   async #answering<T>(work: () => Promise<T>): Promise<T> {
     try {
       return await work();
     } catch (error) {
       if (!(error instanceof StoreDown)) throw error;
-      const message = 'Where files are kept nothing can be read now. None is lost: ask again in a moment.';
-      const detail = { code: 'store_unavailable', retryAfterSeconds: RETRY_AFTER_SECONDS };
-      throw new GatewayError('unavailable', message, detail, error);
+      throw unanswered(error);
     }
   }
+}
+
+function unanswered(cause?: unknown): GatewayError {
+  const message = 'Where files are kept nothing can be read now. None is lost: ask again in a moment.';
+  const detail = { code: 'store_unavailable', retryAfterSeconds: RETRY_AFTER_SECONDS };
+  return new GatewayError('unavailable', message, detail, cause);
 }
 
 function nameOf(kind: string, tenant: string, id: string, from = 0): string {

@@ -41,12 +41,15 @@ export const files: FilesWire = {
   unknownFile: (id) => noSuchFile(UNKNOWN, nameOf({ id }), { param: 'file_id', status: 404 }),
 };
 
+/** Where pictures and documents stand. Of `file_id` anywhere else, as in somebody's metadata, we know nothing. */
+const PLACES: ReadonlySet<string> = new Set(['content', 'file', 'image', 'images', 'input_references', 'mask']);
 /** What may stand beside the name of a file. */
 const BESIDE: ReadonlySet<string> = new Set(['type', 'detail', 'filename', 'index', 'cache_control', 'file_id']);
 
 /** `{"file_id":"file-…"}` in the place of a picture or a document, on every path of OpenAI's. */
 export const fileInputs: FileInputs = {
-  referenceIn(object) {
+  referenceIn(object, at) {
+    if (!PLACES.has(at)) return null;
     const { file_id: name = null } = object;
     // Where the bytes are there as well, the dialect says that these are two.
     const isAlone = Object.entries(object).every(([member, value]) => value === null || BESIDE.has(member));

@@ -4,10 +4,12 @@ import type { DescribedFile, UploadedFile } from '../image/file.ts';
 import { decodedLength } from '../wire/base64.ts';
 import type { LongString } from '../wire/long-string.ts';
 import type { FileStore, FileWithBytes } from './ports.ts';
-import { emptyFile, fileTooLarge, nameTaken, noRoom, tooManyBytes, tooManyFiles } from './refusals.ts';
+import { emptyFile, fileTooLarge, goneTenant, nameTaken, noRoom, tooManyBytes, tooManyFiles } from './refusals.ts';
 
 export interface FilesOptions {
   readonly store: FileStore;
+  /** Whether there is such a tenant, and it is not deleted. */
+  readonly isTenant: (id: string) => boolean;
   /** Unix milliseconds. */
   readonly now: () => number;
   readonly keepMs: number;
@@ -50,8 +52,8 @@ export class Files {
   }
 
   /** Throws GatewayError where it cannot be kept. `data`: canonical base64. */
-  async add(tenant: string, described: DescribedFile, data: LongString): Promise<UploadedFile> {
-    const { store, now, keepMs } = this.#options;
+  async add(tenant: string, described: DescribedFile, data: LongString, upload = ''): Promise<UploadedFile> {
+    const { store, now, keepMs, isTenant } = this.#options;
     const bytes = decodedLength(data);
     if (bytes === 0) throw emptyFile();
     return this.#inTurn(tenant, async () => {
@@ -62,13 +64,17 @@ export class Files {
       const file = {
         ...words,
         id: id ?? newFileId(),
+        upload,
         mimeType: typeOfFile(beginning, claimed, words.fileName),
         createdAt,
         expiresAt: createdAt + Math.min(wanted ?? keepMs, keepMs),
       };
       const kept = await store.put(tenant, file, data);
       if (kept === null) throw noRoom();
-      return kept;
+      // Looked at once it is filed: whoever forgets the tenant from now on finds it there.
+      if (isTenant(tenant)) return kept;
+      await store.delete(tenant, file.id);
+      throw goneTenant();
     });
   }
 

@@ -42,6 +42,16 @@ export function nameTaken(id: string): GatewayError {
   });
 }
 
+export function goneTenant(): GatewayError {
+  return new GatewayError(
+    'forbidden',
+    'The tenant of this key was deleted while its file was sent. Nothing of it is kept.',
+    {
+      retry: false,
+    },
+  );
+}
+
 /** What an upload is told whose id is none, or has ended: which of them is nobody's business. */
 export function unknownUpload(): GatewayError {
   const message = 'There is no such upload: it was not begun here, or has ended. Begin it again.';

@@ -18,6 +18,8 @@ export interface UploadSigner {
 export interface UploadsOptions {
   readonly files: Files;
   readonly store: FileStore;
+  /** As of `FilesOptions`. */
+  readonly isTenant: (id: string) => boolean;
   readonly signer: UploadSigner;
   /** Unix milliseconds. */
   readonly now: () => number;
@@ -27,6 +29,8 @@ export interface UploadsOptions {
 export interface Upload extends PieceOwner {
   /** Of the key it was begun with: for the log. */
   readonly keyId: string;
+  /** Its own: another upload may have been begun for the same name. */
+  readonly nonce: string;
   readonly described: DescribedFile & { readonly id: string };
   /** As announced; null: nobody has said. */
   readonly byteLength: number | null;
@@ -53,7 +57,8 @@ export class Uploads {
     const { files, signer, now } = this.#options;
     await files.check(owner.tenant, described.id, byteLength);
     const expires = Math.floor((now() + LIFE_MS) / 1000);
-    const upload = { ...owner, described: { ...described, id: described.id ?? newFileId() }, byteLength, expires };
+    const id = described.id ?? newFileId();
+    const upload = { ...owner, nonce: newFileId(), described: { ...described, id }, byteLength, expires };
     const text = Buffer.from(JSON.stringify(upload)).toString('base64url');
     return `${text}.${signer.sign(text, expires)}`;
   }
@@ -69,6 +74,12 @@ export class Uploads {
     return { ...upload, id: upload.described.id, endsAt: expires * 1000 };
   }
 
+  /** What has become of it; null: it has not ended. */
+  async finished(upload: Upload): Promise<UploadedFile | null> {
+    const file = await this.#options.files.find(upload.tenant, upload.id);
+    return file?.upload === upload.nonce ? file : null;
+  }
+
   /** How many bytes have come. */
   async received(upload: Upload): Promise<number> {
     let at = 0;
@@ -82,25 +93,41 @@ export class Uploads {
     const byteLength = decodedLength(piece);
     if (byteLength === 0 || byteLength % GRANULARITY !== 0) throw oddPiece(GRANULARITY);
     await this.#checkOffset(upload, from);
-    const { files, store } = this.#options;
+    const { files, store, isTenant } = this.#options;
     if (from + byteLength > (upload.byteLength ?? files.bytesPerFile)) throw fileTooLarge(files.bytesPerFile);
     // What cannot be kept was not received: its sender asks how much was, and sends it again.
     if (!(await store.putPiece(upload, from, piece))) throw noRoom();
+    if (!isTenant(upload.tenant)) {
+      await store.deletePiece(upload, from);
+      throw unknownUpload();
+    }
     return from + byteLength;
   }
 
   /** The whole file, with its last bytes. Told twice, as by a sender that missed the answer, it is the same file. */
   async finish(upload: Upload, from: number, last: LongString): Promise<UploadedFile> {
     const { files } = this.#options;
-    const before = await files.find(upload.tenant, upload.id);
     const byteLength = from + decodedLength(last);
-    if (before !== null && before.byteLength === byteLength) return before;
+    const before = await this.finished(upload);
+    if (before?.byteLength === byteLength) return before;
     if (upload.byteLength !== null && byteLength !== upload.byteLength)
       throw wrongLength(upload.byteLength, byteLength);
     if (byteLength > files.bytesPerFile) throw fileTooLarge(files.bytesPerFile);
-    const file = await files.add(upload.tenant, upload.described, await this.#whole(upload, from, last));
-    await this.cancel(upload);
-    return file;
+    try {
+      const file = await files.add(
+        upload.tenant,
+        upload.described,
+        await this.#whole(upload, from, last),
+        upload.nonce,
+      );
+      await this.cancel(upload);
+      return file;
+    } catch (error) {
+      // Told twice at once, by a sender that did not wait for the answer: the other was faster.
+      const other = await this.finished(upload);
+      if (other?.byteLength === byteLength) return other;
+      throw error;
+    }
   }
 
   /** No piece of it is kept. */

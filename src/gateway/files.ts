@@ -19,6 +19,8 @@ type Asking = Pick<Incoming, 'dialect' | 'caller' | 'body' | 'holdMore'>;
 interface Named {
   readonly id: string;
   readonly path: string;
+  /** As often as it is named, it goes up. */
+  readonly times: number;
 }
 
 /** More than any model takes in. */
@@ -40,11 +42,13 @@ export async function withFiles({ files, restoredBytes }: FileParts, asking: Ask
     throw unsupportedField([...named.values()][MOST]!.path, `a request names at most ${MOST} files.`);
 
   let bytes = 0;
-  for (const { id, path } of named.values()) {
+  let sent = 0;
+  for (const { id, path, times } of named.values()) {
     const file = await files.find(tenant, id);
     if (file === null) throw inputs.unknown(id, path);
     bytes += Math.ceil(file.byteLength / 3) * 4;
-    if (bytes > restoredBytes) throw tooLarge(path, restoredBytes);
+    sent += times * Math.ceil(file.byteLength / 3) * 4;
+    if (sent > restoredBytes) throw tooLarge(path, restoredBytes);
   }
   await holdMore(bytes, 'files');
   const read = new Map<string, FileWithBytes>();
@@ -62,8 +66,11 @@ function filesIn(body: JsonObject, inputs: FileInputs): ReadonlyMap<string, Name
     if (Array.isArray(value)) return value.forEach((item, index) => visit(item, name, `${path}[${index}]`));
     if (!isObject(value)) return;
     const found = inputs.referenceIn(value, name);
-    if (found !== null && !named.has(found.id))
-      named.set(found.id, { id: found.id, path: path === '' ? found.member : `${path}.${found.member}` });
+    if (found !== null) {
+      const { id, member } = found;
+      const first = named.get(id) ?? { id, path: path === '' ? member : `${path}.${member}`, times: 0 };
+      named.set(id, { ...first, times: first.times + 1 });
+    }
     for (const [member, each] of Object.entries(value)) visit(each, member, path === '' ? member : `${path}.${member}`);
   };
   visit(body, '', '');

@@ -8,7 +8,7 @@ import type { JsonObject, LiftLimits } from '../wire/json.ts';
 import type { LongString } from '../wire/long-string.ts';
 import { acquireOrRefuse } from './byte-budget.ts';
 import type { ByteBudget, Room } from './byte-budget.ts';
-import { mediaTypeOf } from './media-type.ts';
+import { checkCoding, mediaTypeOf } from './media-type.ts';
 import type { MediaType } from './media-type.ts';
 
 /** Longer strings are no part of the skeleton: prompts rarely are shorter. */
@@ -73,6 +73,7 @@ export interface ReadBytes {
 
 /** Receives a body of whatever type. Throws GatewayError as `readBody` does. */
 export async function readBytes(source: BodySource, limits: BodyLimits): Promise<ReadBytes> {
+  checkCoding(source.raw, 'send the bytes as they are');
   const reader = bytesReader(limits.bytes);
   const { value, giveBack } = await readWith(source, limits, reader);
   return { data: value, byteLength: reader.byteLength, giveBack };

@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Dialect, FilesWire } from '../dialects/dialect.ts';
 import type { Files } from '../files/files.ts';
 import type { Uploads } from '../files/uploads.ts';
-import type { Tenant } from '../tenants/authenticate.ts';
+import type { Caller } from '../tenants/authenticate.ts';
 import { Base64Error, decodedLength, decodePieces, readBase64 } from '../wire/base64.ts';
 import { invalidValue } from '../image/fields.ts';
 import type { LongString } from '../wire/long-string.ts';
@@ -12,15 +12,15 @@ import { commonHeaders } from './exchange.ts';
 import type { Answered, Facts } from './exchange.ts';
 import { dialectOf, splitUrl } from './paths.ts';
 import { notServed } from './refusals.ts';
-import { identify, json, wildcard } from './routes.ts';
+import { authenticated, identify, json, wildcard } from './routes.ts';
 import type { Mount, Request, RouteParts } from './routes.ts';
 import type { Handler } from './server.ts';
 
 export interface FileRouteParts {
   readonly files: Files;
   readonly uploads: Uploads;
-  /** The tenant of that id, as it is now; null: there is none any more. */
-  readonly tenantOf: (id: string) => Tenant | null;
+  /** Who began an upload, as it is now; null: its key or its tenant is no good any more. */
+  readonly callerOf: (tenant: string, keyId: string) => Caller | null;
 }
 
 /** What surrounds the bytes in a form. */
@@ -61,12 +61,14 @@ function spoken(parts: RouteParts, answer: (asked: Asked) => Promise<Answered>):
 
 async function upload({ parts, wire, dialect, request, facts, source }: Asked): Promise<Answered> {
   const { files } = parts.files;
-  const { tenant } = await identify(parts, request, facts, dialect);
+  await identify(parts, request, facts, dialect);
   const bytes = files.bytesPerFile + FORM_BYTES;
   const body = await readBody(source, { bytes, budget: parts.budget, pace: USUAL_PACE }, wire.fromForm ?? null);
   facts.bytesIn = body.byteLength;
   const letGo = body.retain();
   try {
+    // It may take minutes to come: what was revoked meanwhile counts.
+    const { tenant } = (facts.caller = authenticated(parts, request, dialect));
     const { described, data } = wire.parseUpload(body.value);
     const file = await files.add(tenant.id, described, await canonical(data));
     const isShort = described.keepMs !== null && described.keepMs > files.keepMs;

@@ -169,7 +169,7 @@ function modelHandler(parts: RouteParts): Handler {
 }
 
 /** The key may stand in the query only where the vendor's own clients put it there. Throws GatewayError `unauthenticated`. */
-function authenticated({ keys, gateway }: RouteParts, request: Request, dialect: Dialect): Caller {
+export function authenticated({ keys, gateway }: RouteParts, request: Request, dialect: Dialect): Caller {
   const queryKey = dialect.native ? new URLSearchParams(splitUrl(request.url).query).get('key') : null;
   return authenticate(keys, readCredentials(request.headers, queryKey), gateway.now());
 }

@@ -1,18 +1,20 @@
 import type { FastifyInstance } from 'fastify';
 import type { Dialect, FilesWire } from '../dialects/dialect.ts';
 import { GatewayError } from '../errors.ts';
-import { unknownUpload } from '../files/refusals.ts';
+import { unknownUpload, wrongOffset } from '../files/refusals.ts';
 import { GRANULARITY } from '../files/uploads.ts';
 import type { Upload } from '../files/uploads.ts';
 import type { DescribedFile, UploadedFile } from '../image/file.ts';
 import { invalidValue, missingField } from '../image/fields.ts';
+import type { Caller } from '../tenants/authenticate.ts';
 import { LongString } from '../wire/long-string.ts';
+import { acquireOrRefuse } from './byte-budget.ts';
 import { readBody, readBytes, USUAL_PACE } from './body.ts';
 import type { BodySource } from './body.ts';
 import { commonHeaders } from './exchange.ts';
 import type { Answered, Facts } from './exchange.ts';
 import { splitUrl } from './paths.ts';
-import { identify, json } from './routes.ts';
+import { authenticated, identify, json } from './routes.ts';
 import type { Mount, Request, RouteParts } from './routes.ts';
 
 // Google's uploads: https://ai.google.dev/gemini-api/docs/files. Its SDKs write the host they were given into the address
@@ -59,6 +61,8 @@ async function begin(asked: Asked): Promise<Answered> {
   if (protocol === 'raw' || protocol === 'media') {
     const described = { ...unsaid(request), claimed: request.headers['content-type'] ?? '' };
     return withBytes(asked, parts.files.files.bytesPerFile, async (data) => {
+      // The bytes may take minutes to come: what was revoked meanwhile counts.
+      facts.caller = authenticated(parts, request, dialect);
       return told(asked, await parts.files.files.add(tenant.id, described, data));
     });
   }
@@ -81,16 +85,16 @@ async function begin(asked: Asked): Promise<Answered> {
 
 async function goOn(asked: Asked): Promise<Answered> {
   const { parts, request, facts, query } = asked;
-  const { uploads, tenantOf } = parts.files;
+  const { uploads } = parts.files;
   const upload = open(asked, query.get('upload_id') ?? '');
-  const tenant = tenantOf(upload.tenant);
-  if (tenant === null) throw unknownUpload();
-  facts.caller = { tenant, keyId: upload.keyId };
+  const { tenant } = (facts.caller = callerOf(asked, upload));
   await parts.requestLimits.admit(request, tenant);
   const commands = (header(request, 'x-goog-upload-command') ?? '').split(',').map((word) => word.trim().toLowerCase());
   if (commands.includes('query')) {
-    const received = await uploads.received(upload);
-    return empty(facts, { 'x-goog-upload-status': 'active', 'x-goog-upload-size-received': String(received) });
+    const file = await uploads.finished(upload);
+    const received = file?.byteLength ?? (await uploads.received(upload));
+    const status = file === null ? 'active' : 'final';
+    return empty(facts, { 'x-goog-upload-status': status, 'x-goog-upload-size-received': String(received) });
   }
   if (commands.includes('cancel')) {
     await uploads.cancel(upload);
@@ -99,15 +103,41 @@ async function goOn(asked: Asked): Promise<Answered> {
   const isLast = commands.includes('finalize');
   if (!commands.includes('upload')) {
     if (!isLast) throw missingField('X-Goog-Upload-Command', 'upload, or "upload, finalize", or query, or cancel');
-    return told(asked, await uploads.finish(upload, await uploads.received(upload), NOTHING));
+    const finished = await uploads.finished(upload);
+    if (finished !== null) return told(asked, finished);
+    const received = await uploads.received(upload);
+    // Pieces may have made room for others: somebody must say how many bytes there were, or a file cut short passes for whole.
+    const all = upload.byteLength ?? readNumber(request, 'x-goog-upload-offset');
+    if (all === null) throw missingField('X-Goog-Upload-Offset', 'how many bytes the file has');
+    if (upload.byteLength === null && all !== received) throw wrongOffset(received);
+    return told(asked, await finish(asked, upload, received, NOTHING));
   }
   const from = readNumber(request, 'x-goog-upload-offset');
   if (from === null) throw missingField('X-Goog-Upload-Offset', 'how many bytes came before these');
   return withBytes(asked, Math.max(0, mostBytes(asked, upload) - from), async (data) => {
-    if (isLast) return told(asked, await uploads.finish(upload, from, data));
+    facts.caller = callerOf(asked, upload);
+    if (isLast) return told(asked, await finish(asked, upload, from, data));
     const received = await uploads.add(upload, from, data);
     return empty(facts, { 'x-goog-upload-status': 'active', 'x-goog-upload-size-received': String(received) });
   });
+}
+
+/** What came before its last bytes lies in memory again while it is put together: as much room as if it came now. */
+async function finish({ parts, source }: Asked, upload: Upload, from: number, last: LongString): Promise<UploadedFile> {
+  const bytes = Math.ceil((Math.min(from, parts.files.files.bytesPerFile) * 4) / 3);
+  const room = await acquireOrRefuse(parts.fileBudget, bytes, source.gone);
+  try {
+    return await parts.files.uploads.finish(upload, from, last);
+  } finally {
+    room.keep(0);
+  }
+}
+
+/** Its id is good for no longer than the key it was begun with. */
+function callerOf({ parts }: Asked, { tenant, keyId }: Upload): Caller {
+  const caller = parts.files.callerOf(tenant, keyId);
+  if (caller === null) throw unknownUpload();
+  return caller;
 }
 
 function mostBytes({ parts }: Asked, { byteLength }: Upload): number {

@@ -19,6 +19,8 @@ export interface NewFile {
   readonly mimeType: string;
   /** OpenAI's word for what it is for; empty: nobody said. */
   readonly purpose: string;
+  /** Of the upload it came by, in steps; empty: it came in one request. A name says nothing of that: two may be begun for one. */
+  readonly upload: string;
   /** Unix milliseconds. */
   readonly createdAt: number;
   readonly expiresAt: number;
@@ -37,6 +39,9 @@ export type DescribedFile = Pick<NewFile, 'fileName' | 'displayName' | 'purpose'
 /** What Google allows its callers to choose: https://ai.google.dev/api/files#File */
 export const FILE_ID = /^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$/;
 
+/** A media type without its parameters, as it may stand in a header and in a data URL: https://www.rfc-editor.org/rfc/rfc6838#section-4.2 */
+export const MEDIA_TYPE = /^[a-z0-9][a-z0-9!#$&^_.+-]{0,126}\/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}$/;
+
 const UNKNOWN = 'application/octet-stream';
 
 /** By the end of a name, for what has no mark of its own. */
@@ -53,8 +58,8 @@ export function typeOfFile(beginning: Uint8Array, claimed: string, fileName: str
   const type = sniff(Buffer.from(beginning));
   if (type !== null) return MIME_TYPES[type];
   if (Buffer.from(beginning.subarray(0, 5)).toString('latin1') === '%PDF-') return 'application/pdf';
-  const said = claimed.trim().toLowerCase();
+  const said = (claimed.split(';', 1)[0] ?? '').trim().toLowerCase();
   // Who claims a picture where there is none had better hear of it when it is used.
-  if (said !== '' && said !== UNKNOWN) return said;
+  if (MEDIA_TYPE.test(said) && said !== UNKNOWN) return said;
   return BY_ENDING[/\.(\w+)$/.exec(fileName)?.[1]?.toLowerCase() ?? ''] ?? UNKNOWN;
 }

@@ -75,6 +75,7 @@ export async function startSmallServer(
   const signer = createLinkSigner(['a secret of the small server alone']);
   const kept = new KeptFiles({ shelf, now: Date.now });
   const files = new Files({
+    isTenant: () => true,
     store: kept,
     now: Date.now,
     keepMs: 60_000,
@@ -87,7 +88,7 @@ export async function startSmallServer(
     isGenuine: (text: string, expires: number, signature: string) =>
       signer.isGenuine('upload', text, expires, signature),
   };
-  const uploads = new Uploads({ files, store: kept, signer: signing, now: Date.now });
+  const uploads = new Uploads({ files, isTenant: () => true, store: kept, signer: signing, now: Date.now });
   const app = createServer({
     gateway: {
       entries: new Entries({
@@ -136,7 +137,7 @@ export async function startSmallServer(
     },
     dialects: options.dialects ?? [gemini, openaiImages],
     tasks: noTasks(),
-    files: { files, uploads, tenantOf: () => keyEntry(KEY).tenant },
+    files: { files, uploads, callerOf: (_tenant: string, keyId: string) => ({ tenant: keyEntry(KEY).tenant, keyId }) },
     keys: createKeyRing([keyEntry(KEY), { ...keyEntry(REVOKED_KEY), revoked: true }]),
     // Hundreds of bad keys come from one address here, and each is to hear the same.
     limits: {

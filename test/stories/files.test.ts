@@ -1,6 +1,10 @@
+import { once } from 'node:events';
+import { request } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { drawing } from '../image/samples.ts';
@@ -337,6 +341,42 @@ describe('a file', () => {
     await expect.poll(async () => (await gateway.cache.stats()).map(({ scope }) => scope)).not.toContain('hooli');
   });
 
+  test('goes with its tenant, though another keeps its pictures under that name, and though it came too late', async () => {
+    const gateway = await start({ admin: true });
+    await admin(gateway.adminUrl, 'POST', '/admin/tenants', { id: 'hooli' });
+    await admin(gateway.adminUrl, 'POST', '/admin/tenants', { id: 'raviga', cache: { scope: 'hooli' } });
+    const keyOf = async (): Promise<{ id: string; key: string }> =>
+      (await admin(gateway.adminUrl, 'POST', '/admin/keys', { tenant: 'hooli' })).body as { id: string; key: string };
+    const [made, revoked] = [await keyOf(), await keyOf()];
+    expect((await send(gateway, png, { headers: { authorization: `Bearer ${made.key}` } })).status).toBe(200);
+    const ended = urlOf(await begin(gateway, {}, { 'x-goog-api-key': revoked.key }));
+    await admin(gateway.adminUrl, 'POST', `/admin/keys/${revoked.id}/revoke`);
+    expect((await piece(ended, 'upload, finalize', 0, png)).status).toBe(403);
+
+    const late = ['upload, finalize', 'upload', 'raw'].map(async (command) => {
+      const isRaw = command === 'raw';
+      const url = isRaw
+        ? `${gateway.url}/upload/v1beta/files`
+        : urlOf(await begin(gateway, {}, { 'x-goog-api-key': made.key }));
+      const headers = isRaw
+        ? { 'x-goog-api-key': made.key, 'x-goog-upload-protocol': 'raw' }
+        : { 'x-goog-upload-command': command, 'x-goog-upload-offset': '0' };
+      const sending = request(url, { method: 'POST', headers });
+      sending.write(Buffer.alloc(1 << 18, 1));
+      return {
+        sending,
+        told: once(sending, 'response').then(([reply]) => (reply as IncomingMessage).resume().statusCode),
+      };
+    });
+    const begun = await Promise.all(late);
+    await setTimeout(100);
+    await admin(gateway.adminUrl, 'DELETE', '/admin/tenants/hooli');
+    expect((await admin(gateway.adminUrl, 'POST', '/admin/tenants/hooli/forget')).status).toBe(200);
+    for (const { sending } of begun) sending.end();
+    expect(await Promise.all(begun.map(async ({ told }) => told))).toEqual([403, 403, 401]);
+    expect(await gateway.cache.stats()).toEqual([]);
+  });
+
   test('outlives a restart and ends after 48 hours, or when its sender said', async () => {
     const directory = newDirectory();
     const clock = { now: Date.now() };
@@ -404,6 +444,39 @@ describe('a file', () => {
         expect((await fetch(`${crowded.url}/v1/files/${id}/content`, { headers: ACME })).status).toBe(200);
     },
   );
+});
+
+describe('a request', () => {
+  test('names files where pictures stand, alone, and no more than go up in one body', async () => {
+    const gateway = await start({ config: { bounds: { bodyBytes: 4 << 20 } } });
+    const id = await idOf(gateway, Buffer.concat([png, Buffer.alloc(1 << 20)]));
+    const part = { fileData: { fileUri: `files/${id}` } };
+    const asked = async (parts: readonly object[]): Promise<unknown[]> => {
+      const reply = await gateway.post(NATIVE, { contents: [{ parts: [{ text: 'a hat' }, ...parts] }] });
+      return [reply.status, (await reply.text()).includes('files of one request')];
+    };
+    expect(await asked(Array.from({ length: 10 }, () => part))).toEqual([413, true]);
+    expect(gateway.simulator.calls).toEqual([]);
+
+    const small = await idOf(gateway, png);
+    expect(await asked([{ fileData: { fileUri: `files/${small}` }, inlineData: null }])).toEqual([200, false]);
+    const chat = await gateway.post('/v1/chat/completions', {
+      model: 'gemini-3.1-flash-image',
+      metadata: { file_id: 'my own' },
+      messages: [{ role: 'user', content: 'a hat' }],
+    });
+    expect(chat.status).toBe(200);
+    const source = { type: 'file', file_id: `file_${small}`, media_type: 'image/png', data: 'AAAA' };
+    const claude = await gateway.post('/v1/messages', {
+      model: 'gemini-3.1-flash-image',
+      max_tokens: 100,
+      messages: [{ role: 'user', content: [{ type: 'image', source }] }],
+    });
+    expect([claude.status, (await toldOf(claude)).error.message]).toEqual([
+      400,
+      'messages[0].content[0].source.data and messages[0].content[0].source.file_id say different things. Send only one of them.',
+    ]);
+  });
 });
 
 describe('an upload in steps', () => {
@@ -490,6 +563,51 @@ describe('an upload in steps', () => {
     expect(query.headers.get('x-goog-upload-size-received')).toBe('0');
   });
 
+  test('is one file however often its end is told, at once or later, and never that of another upload', async () => {
+    const gateway = await start();
+    const bytes = Buffer.alloc(2_000_000, 3);
+    const url = urlOf(await begin(gateway, { name: 'files/mine' }));
+    const theirs = urlOf(await begin(gateway, { name: 'files/mine' }));
+    const ends = await Promise.all([1, 2, 3].map(async () => piece(url, 'upload, finalize', 0, bytes)));
+    expect(ends.map(({ status }) => status)).toEqual([200, 200, 200]);
+    expect((await piece(theirs, 'upload, finalize', 0, Buffer.alloc(2_000_000, 4))).status).toBe(409);
+
+    const steps = urlOf(await begin(gateway, {}));
+    await piece(steps, 'upload', 0, bytes.subarray(0, 256 << 10));
+    const twice = [
+      await piece(steps, 'finalize', 256 << 10, Buffer.alloc(0)),
+      await piece(steps, 'finalize', 256 << 10, Buffer.alloc(0)),
+    ];
+    const names = await Promise.all(twice.map(async (reply) => (await toldOf(reply)).file.name));
+    expect(names[0]).toBe(names[1]);
+    const query = await piece(steps, 'query', 0, Buffer.alloc(0));
+    expect(['x-goog-upload-status', 'x-goog-upload-size-received'].map((name) => query.headers.get(name))).toEqual([
+      'final',
+      String(256 << 10),
+    ]);
+  });
+
+  test('is never cut short: of one that nobody measured its end says how long it is', async () => {
+    // A memory that has room for none of it.
+    const cache = { store: 'disk', memoryBytes: 100_000, diskBytes: 1_000_000 };
+    const gateway = await start({ config: { cache } });
+    const bytes = Buffer.alloc(256 << 10, 3);
+    const url = urlOf(await begin(gateway, {}));
+    expect((await piece(url, 'upload', 0, bytes)).status).toBe(200);
+    const silent = await fetch(url, { method: 'POST', headers: { 'x-goog-upload-command': 'finalize' } });
+    expect([silent.status, (await toldOf(silent)).error.message]).toEqual([
+      400,
+      'X-Goog-Upload-Offset is missing: it must be how many bytes the file has.',
+    ]);
+    const cut = await piece(url, 'finalize', 512 << 10, Buffer.alloc(0));
+    expect([cut.status, cut.headers.get('x-goog-upload-size-received')]).toEqual([400, String(256 << 10)]);
+
+    // What memory alone has kept was not received: it is gone in a moment, and on no other instance.
+    const small = await start({ config: { cache: { store: 'disk', memoryBytes: 10_000_000, diskBytes: 200_000 } } });
+    const there = urlOf(await begin(small, {}));
+    expect((await piece(there, 'upload', 0, bytes)).status).toBe(503);
+  });
+
   test('whose id was changed, has ended, or is none, is refused, and counted like a bad key', async () => {
     const clock = { now: Date.now() };
     const gateway = await start({ now: () => clock.now });
@@ -520,8 +638,25 @@ describe('an upload in steps', () => {
     expect(status).toBe(429);
   });
 
+  test('is of a type that may stand in a header, or is refused; a header that names none is passed over', async () => {
+    const gateway = await start();
+    for (const mimeType of ['text/html\r\nx-evil: 1', 'текст', 'plain', `a/${'b'.repeat(200)}`, 'image/png,x'])
+      expect((await begin(gateway, { mimeType })).status).toBe(400);
+    for (const [claimed, type] of [
+      ['text/html; charset=utf-8', 'text/html'],
+      ['image/png,x', 'application/octet-stream'],
+      ['x', 'application/octet-stream'],
+    ] as const) {
+      const url = urlOf(await begin(gateway, {}, { 'x-goog-upload-header-content-type': claimed }));
+      const { file } = await toldOf(await piece(url, 'upload, finalize', 0, Buffer.from('hello')));
+      const had = await fetch(`${gateway.url}/v1beta/${file.name}:download`, { headers: GOOGLE });
+      expect([file.mimeType, had.headers.get('content-type'), await had.text()]).toEqual([type, type, 'hello']);
+    }
+  });
+
   test('is begun by those who have a key, and say how', async () => {
     const gateway = await start();
+    expect((await raw(gateway, png, { 'content-encoding': 'gzip' })).status).toBe(415);
     expect((await begin(gateway, {}, { 'x-goog-api-key': 'wrong' })).status).toBe(401);
     for (const headers of [{ 'x-goog-upload-command': 'query' }, { 'x-goog-upload-protocol': 'multipart' }])
       expect((await toldOf(await begin(gateway, {}, headers))).error.message).toMatch(/A file is sent with either/);

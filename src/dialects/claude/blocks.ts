@@ -2,7 +2,15 @@ import type { GatewayError } from '../../errors.ts';
 import { textPart } from '../../image/conversation.ts';
 import type { PassOver, Placed } from '../../image/conversation.ts';
 import { isDataUrl, readDataUrl } from '../../image/data-url.ts';
-import { invalidValue, missingField, readObject, readOneOf, readString, unsupportedField } from '../../image/fields.ts';
+import {
+  conflictingFields,
+  invalidValue,
+  missingField,
+  readObject,
+  readOneOf,
+  readString,
+  unsupportedField,
+} from '../../image/fields.ts';
 import { readMarkdown } from '../../image/markdown.ts';
 import type { Part, PicturePart } from '../../image/request.ts';
 import type { Json, JsonObject } from '../../wire/json.ts';
@@ -86,7 +94,7 @@ function parseImage(block: JsonObject, path: string, passOver: PassOver): Pictur
   const { source, at } = readSource(block, path, passOver, '{"type":"base64","media_type":"image/png","data":"…"}');
   const type = readOneOf(source.type ?? null, `${at}.type`, ['base64', 'url', 'file']);
   if (type === 'url') return readUrl(source, at);
-  if (type === 'file') throw noName(at);
+  if (type === 'file') throw noName(source, at);
   return parseBytes(source, at, /^image\//, 'a type of pictures, such as image/png');
 }
 
@@ -95,7 +103,7 @@ function parseDocument(block: JsonObject, path: string, passOver: PassOver): rea
   const { source, at } = readSource(block, path, passOver, example);
   const type = readOneOf(source.type ?? null, `${at}.type`, ['base64', 'text', 'content', 'url', 'file']);
   if (type === 'url') return [readUrl(source, at)];
-  if (type === 'file') throw noName(at);
+  if (type === 'file') throw noName(source, at);
   if (type === 'content') return parseResult(source, at, passOver);
   if (type === 'text') return readText(readField(source, 'data', at), `${at}.data`);
   return [parseBytes(source, at, /^application\/pdf$/, 'application/pdf')];
@@ -137,7 +145,10 @@ function readSource(block: JsonObject, path: string, passOver: PassOver, example
 }
 
 /** An uploaded file is in the place of its name before this is read. */
-function noName(at: string): GatewayError {
+function noName(source: JsonObject, at: string): GatewayError {
+  const beside = ['data', 'url', 'content'].find((name) => (source[name] ?? null) !== null);
+  if (beside !== undefined && (source.file_id ?? null) !== null)
+    return conflictingFields(`${at}.${beside}`, `${at}.file_id`);
   return invalidValue(`${at}.file_id`, 'the id of a file, such as file_abc123');
 }
 

@@ -1,6 +1,6 @@
 import { GatewayError } from '../../errors.ts';
 import { invalidValue, readObject, readString, unsupportedField } from '../../image/fields.ts';
-import { FILE_ID } from '../../image/file.ts';
+import { FILE_ID, MEDIA_TYPE } from '../../image/file.ts';
 import type { DescribedFile, UploadedFile } from '../../image/file.ts';
 import { isObject } from '../../wire/json.ts';
 import type { Json, JsonObject } from '../../wire/json.ts';
@@ -44,10 +44,12 @@ export const files: FilesWire = {
 /** `fileData` whose URI is one of ours, at whatever depth: where it stands `inlineData` may stand. */
 export const fileInputs: FileInputs = {
   referenceIn(object) {
-    const member = 'fileData' in object ? 'fileData' : 'file_data';
+    const member = (object['fileData'] ?? null) === null ? 'file_data' : 'fileData';
     const file = object[member];
     // Where there are bytes as well, the part says two things, and is refused for that.
-    if (file === undefined || !isObject(file) || 'inlineData' in object || 'inline_data' in object) return null;
+    if (file === undefined || !isObject(file) || (object['inlineData'] ?? object['inline_data'] ?? null) !== null)
+      return null;
+    if (member === 'fileData' && (object['file_data'] ?? null) !== null) return null;
     const uri = file['fileUri'] ?? file['file_uri'];
     const id = typeof uri === 'string' ? idIn(uri) : null;
     return id === null ? null : { id, member: `${member}.${'fileUri' in file ? 'fileUri' : 'file_uri'}` };
@@ -102,7 +104,14 @@ function parseDescription(body: JsonObject): Pick<DescribedFile, 'id' | 'display
   const displayName = read('displayName', 'display_name');
   if (displayName.length > LONGEST_DISPLAY_NAME)
     throw invalidValue('file.displayName', `a text of at most ${LONGEST_DISPLAY_NAME} characters`);
-  return { id: readName(file['name'] ?? null), displayName, claimed: read('mimeType', 'mime_type') };
+  return { id: readName(file['name'] ?? null), displayName, claimed: readType(read('mimeType', 'mime_type')) };
+}
+
+/** It goes back to its sender in a header, and into requests in a data URL. */
+function readType(claimed: string): string {
+  const essence = (claimed.split(';', 1)[0] ?? '').trim().toLowerCase();
+  if (claimed === '' || MEDIA_TYPE.test(essence)) return essence;
+  throw invalidValue('file.mimeType', 'a media type such as image/png');
 }
 
 function readName(value: Json): string | null {

@@ -7,6 +7,8 @@ import { baseOf } from './app/keys.ts';
 import { watchLedger } from './app/ledger.ts';
 import { keepLinkSecrets, linkSecrets } from './app/link-secret.ts';
 import { limitParts } from './app/limits.ts';
+import { openRemote } from './app/remote.ts';
+import type { Web } from './app/remote.ts';
 import { keepFor } from './app/retention.ts';
 import { openState } from './app/state.ts';
 import { openTasks } from './app/tasks.ts';
@@ -66,6 +68,8 @@ export interface AppOptions {
   readonly now?: () => number;
   /** Of streamed answers; absent: the usual. */
   readonly pace?: StreamPace;
+  /** Where remote pictures lie; absent: on the web. */
+  readonly web?: Web;
 }
 
 /** The composition root: every part made once, in the order of their needs, and handed to those who need it. */
@@ -106,6 +110,8 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     const replies = createByteBudget(config.bounds.bytesInFlight / 2);
     // Taken while a body is held, and never while a reply is: a third, so that none of them waits for itself.
     const restored = createByteBudget(config.bounds.bytesInFlight / 4);
+    // Taken as these are, and beside them.
+    const fetched = createByteBudget(config.bounds.bytesInFlight / 4);
     const pauses = new KeyPauses({ now });
     const metrics: Metrics = createMetrics({
       version,
@@ -117,7 +123,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
         waiters: () => flights.waiting,
         detached: () => flights.detached,
         tasks: () => kept.tasks.inTheAir,
-        bytesInFlight: () => bodies.held + replies.held + restored.held,
+        bytesInFlight: () => bodies.held + replies.held + restored.held + fetched.held,
         keysPaused: () => pauses.paused,
         stateUp: () => state.trouble() === null,
         untold: opened.untold,
@@ -197,6 +203,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       signatures: cache.signatures,
       restoredBytes: config.bounds.bodyBytes,
       idempotencyKeys: cache.idempotencyKeys,
+      remotePictures: openRemote(config.remoteImages, metrics, options.web),
       cache: config.cache,
       defaultFormat: config.images.defaultFormat === 'vendor' ? null : config.images.defaultFormat,
       answerWithinMs: (id, tier) =>
@@ -221,6 +228,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       bodyBytes: config.bounds.bodyBytes,
       linkBudget: createByteBudget(config.bounds.bytesInFlight / 2),
       restoredBudget: restored,
+      fetchedBudget: fetched,
       get publicUrl() {
         return publicUrl;
       },

@@ -13,6 +13,7 @@ import type { Failure } from './errors.ts';
 import { isRefusedSignature } from './draw/signatures.ts';
 import { board } from './gateway/board.ts';
 import type { Landed } from './gateway/board.ts';
+import { dress, linkAll, recordSignatures } from './gateway/dress.ts';
 import type { HistoryParts } from './gateway/history.ts';
 import { isFreeOutage, standsAlone, withReason } from './gateway/instead.ts';
 import { onDisconnectOf } from './gateway/on-disconnect.ts';
@@ -24,6 +25,7 @@ import type { Model } from './image/model.ts';
 import type { Draw, ImageRequest, PictureFormat } from './image/request.ts';
 import type { Retirement } from './image/retirement.ts';
 import type { resolveShape } from './image/size.ts';
+import type { RemotePictures } from './remote/fetch.ts';
 import type { Caller } from './tenants/authenticate.ts';
 import type { Tags } from './tenants/state.ts';
 import type { Router } from './upstreams/router.ts';
@@ -37,6 +39,8 @@ export interface GatewayParts extends DrawParts, HistoryParts {
   readonly renditions: Renditions;
   readonly links: Links;
   readonly idempotencyKeys: IdempotencyKeys;
+  /** Fetches pictures that requests only name; null: that is switched off. */
+  readonly remotePictures: RemotePictures | null;
   readonly cache: {
     readonly when: CacheWhen;
     readonly ttlSeconds: number;
@@ -69,8 +73,8 @@ export interface Incoming {
   readonly patience: Patience;
   /** Keeps the bytes of the body counted, for work that outlives its caller, until the function is called. */
   readonly retainBody: () => () => void;
-  /** Waits until so many bytes more may be held, and counts them for as long as those of the body. */
-  readonly holdMore: (bytes: number) => Promise<void>;
+  /** Waits until so many bytes more may be held, of what is put back or of what is fetched, and counts them for as long as those of the body. */
+  readonly holdMore: (bytes: number, of?: 'restored' | 'fetched') => Promise<void>;
   readonly trace: Trace;
   /** Set when it is a task, whose caller does not wait for it. */
   readonly watch: Watch | null;
@@ -225,60 +229,6 @@ async function hearHangUps({ flights }: GatewayParts, { caller }: Incoming, { pi
     return owner !== null && flights.mayBeLeft(owner);
   });
   if (isInTheAir) await sleep(HANG_UP_MS);
-}
-
-/** A landed picture in the format its caller wants. */
-async function dress(
-  { renditions }: GatewayParts,
-  landed: Landed,
-  format: PictureFormat | null,
-  { delivery }: ImageRequest,
-): Promise<ServedPicture> {
-  const { drawn } = landed.flown;
-  const { compression, exact } = delivery;
-  const masked = delivery.masked && { picture: delivery.masked.picture.data, mask: delivery.masked.mask.data };
-  const wish = { format, compression, exact, masked, scope: landed.key.scope, ttlSeconds: keptFor(landed) };
-  return { ...landed, drawn, picture: await renditions.of(drawn, wish) };
-}
-
-/** So that each is known again when it comes back. What `no-store` forbids to keep is not kept for that either. */
-async function recordSignatures(
-  { signatures, upstreams, log }: GatewayParts,
-  { caller: { tenant } }: Incoming,
-  { delivery }: ImageRequest,
-  pictures: readonly ServedPicture[],
-): Promise<void> {
-  // What was laid into the original is another picture than the vendor signed.
-  if (delivery.masked !== null) return;
-  for (const { drawn, picture, decision } of pictures) {
-    const family = upstreams.get(drawn.upstream)?.family;
-    if (family === undefined || decision.bypass === 'no-store') continue;
-    try {
-      await signatures.record(drawn, picture, { scope: tenant.cache.scope, family });
-    } catch (error) {
-      log.fault('signatures: those of a picture were not kept; sent back, it will be a reference', error);
-    }
-  }
-}
-
-/** A link to each, one after the other: room for them is found once, and not raced for. */
-async function linkAll(
-  { links }: GatewayParts,
-  { caller: { tenant } }: Incoming,
-  pictures: readonly ServedPicture[],
-): Promise<readonly ServedPicture[]> {
-  const linked: ServedPicture[] = [];
-  for (const each of pictures) {
-    const url = await links.make(each.picture, { tenant: tenant.id, model: each.drawn.model });
-    linked.push({ ...each, url });
-  }
-  return linked;
-}
-
-/** Seconds: what is made of a picture is kept where that is, and no longer. */
-function keptFor({ flown: { hit, stored }, decision }: Landed): number {
-  if (!decision.store || (hit === null && !stored)) return 0;
-  return hit?.ttlSeconds ?? decision.ttlSeconds;
 }
 
 /** For the metrics and the ledger's usage: what this caller would have paid. */

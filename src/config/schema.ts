@@ -5,6 +5,7 @@ import { model } from './schema/model.ts';
 import { alerts } from './schema/alerts.ts';
 import { auto } from './schema/auto.ts';
 import { cors } from './schema/cors.ts';
+import { remoteImages } from './schema/remote.ts';
 import { retention } from './schema/retention.ts';
 import { budgets, organisation, tenant } from './schema/tenant.ts';
 import {
@@ -104,6 +105,7 @@ export const CONFIG_SCHEMA = object({
     inTheAirPerTenant: integer(1, 100_000, 'Those of one tenant.', { default: 128 }),
     bytesPerTenant: bytes(2 ** 30, 'Answers of one tenant that are kept, with those to come.'),
   }),
+  remoteImages,
   upstreams: Type.Array(upstream, {
     minItems: 1,
     description: 'Who draws.',

@@ -19,6 +19,7 @@ import { withSignatures } from './history.ts';
 import type { SignaturesVerb } from './history.ts';
 import { planInstead } from './instead.ts';
 import { withMask } from './mask.ts';
+import { withRemote } from './remote.ts';
 
 /** What is to be done for a request, before anybody does it: nothing is reserved, sent or stored. */
 export interface Planned {
@@ -77,10 +78,11 @@ async function planParsed(
   const { model } = parts.router.route(parsed, caller.tenant.models);
   trace.modelRouted = model.id;
   trace.retirement = retirementOf(model, parsed.model);
-  const planned = await planOn(parts, asking, parsed, model, verb);
+  const whole = await withRemote(parts.remotePictures, parsed, (bytes) => asking.holdMore(bytes, 'fetched'));
+  const planned = await planOn(parts, asking, whole, model, verb);
   if (model.fallback === undefined) return planned;
   const instead = (): Promise<Planned | null> =>
-    planInstead(parts, asking, model, (other) => planOn(parts, asking, parsed, other, 'claimed'));
+    planInstead(parts, asking, model, (other) => planOn(parts, asking, whole, other, 'claimed'));
   return { ...planned, instead };
 }
 

@@ -41,7 +41,8 @@ export function registerQuote(app: FastifyInstance, parts: RouteParts, mount: Mo
             idempotencyKey,
             wish: null,
             trace: facts,
-            holdMore: (bytes: number) => body.holdMore(bytes, parts.restoredBudget),
+            holdMore: (bytes: number, of?: 'restored' | 'fetched') =>
+              body.holdMore(bytes, of === 'fetched' ? parts.fetchedBudget : parts.restoredBudget),
           };
           const { cache, budget, warnings, ...quoted } = await quote(parts.gateway, asking);
           return json({ ...quoted, cache: [...cache], budget: [...budget], warnings: [...warnings] }, facts);

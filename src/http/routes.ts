@@ -104,7 +104,7 @@ function drawHandler(parts: RouteParts, dialect: Dialect, route: Route): Handler
         gone: source.gone,
         patience,
         retainBody: body.retain,
-        holdMore: (bytes) => body.holdMore(bytes, parts.restoredBudget),
+        holdMore: (bytes, of) => body.holdMore(bytes, of === 'fetched' ? parts.fetchedBudget : parts.restoredBudget),
         trace: facts,
         watch: null,
         follow: null,

@@ -3,6 +3,7 @@ import type { PassOver, Placed } from '../../image/conversation.ts';
 import { isDataUrl, readDataUrl } from '../../image/data-url.ts';
 import { invalidValue, missingField, readObject, readOneOf, readString, unsupportedField } from '../../image/fields.ts';
 import { readMarkdown } from '../../image/markdown.ts';
+import { isRemoteUrl, remotePart } from '../../image/remote.ts';
 import type { Part, PicturePart } from '../../image/request.ts';
 import type { Json, JsonObject } from '../../wire/json.ts';
 import { LongString } from '../../wire/long-string.ts';
@@ -84,7 +85,7 @@ function parseResult(block: JsonObject, path: string, passOver: PassOver): reado
 function parseImage(block: JsonObject, path: string, passOver: PassOver): PicturePart {
   const { source, at } = readSource(block, path, passOver, '{"type":"base64","media_type":"image/png","data":"…"}');
   const type = readOneOf(source.type ?? null, `${at}.type`, ['base64', 'url', 'file']);
-  if (type === 'url') return readUrl(source, at);
+  if (type === 'url') return readAddress(source, at);
   if (type === 'file') throw notHere(at);
   return parseBytes(source, at, /^image\//, 'a type of pictures, such as image/png');
 }
@@ -112,6 +113,12 @@ function parseBytes(source: JsonObject, at: string, types: RegExp, expected: str
   const mimeType = claimed === 'image/jpg' ? 'image/jpeg' : claimed;
   if (!types.test(mimeType)) throw invalidValue(`${at}.media_type`, expected);
   return { kind: 'picture', data, mimeType, thought: false, signature: null, more: {} };
+}
+
+/** A picture, or where it lies. */
+function readAddress(source: JsonObject, at: string): PicturePart {
+  const { url = null } = source;
+  return isRemoteUrl(url) ? remotePart(readString(url, `${at}.url`), at) : readUrl(source, at);
 }
 
 function readUrl(source: JsonObject, at: string): PicturePart {

@@ -8,10 +8,13 @@ import { baseOf } from './app/keys.ts';
 import { watchLedger } from './app/ledger.ts';
 import { keepLinkSecrets, linkSecrets } from './app/link-secret.ts';
 import { limitParts } from './app/limits.ts';
+import { openRemote } from './app/remote.ts';
+import type { Web } from './app/remote.ts';
 import { keepFor } from './app/retention.ts';
 import { openState } from './app/state.ts';
 import { openTasks } from './app/tasks.ts';
 import { Flights } from './cache/flights.ts';
+import { filesOf } from './cache/kept-files.ts';
 import { sizeOfDrawn } from './cache/head.ts';
 import type { CacheAdmin } from './cache/store.ts';
 import { deadlineMs, isLoopback } from './config.ts';
@@ -68,6 +71,8 @@ export interface AppOptions {
   readonly now?: () => number;
   /** Of streamed answers; absent: the usual. */
   readonly pace?: StreamPace;
+  /** Where remote pictures lie; absent: on the web. */
+  readonly web?: Web;
 }
 
 /** The composition root: every part made once, in the order of their needs, and handed to those who need it. */
@@ -110,6 +115,8 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     const restored = createByteBudget(config.bounds.bytesInFlight / 4);
     // A fourth, taken before that: files that requests name.
     const named = createByteBudget(config.bounds.bytesInFlight / 4);
+    // A fifth, taken between these: what is fetched for them.
+    const fetched = createByteBudget(config.bounds.bytesInFlight / 4);
     const pauses = new KeyPauses({ now });
     const metrics: Metrics = createMetrics({
       version,
@@ -121,7 +128,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
         waiters: () => flights.waiting,
         detached: () => flights.detached,
         tasks: () => kept.tasks.inTheAir,
-        bytesInFlight: () => bodies.held + replies.held + restored.held + named.held,
+        bytesInFlight: () => bodies.held + replies.held + restored.held + named.held + fetched.held,
         keysPaused: () => pauses.paused,
         stateUp: () => state.trouble() === null,
         untold: opened.untold,
@@ -155,11 +162,12 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     closers.push(cache.close);
     const kept = await openTasks({ config: config.tasks, cache, now, log, metrics });
     const files = openFiles(config.files, cache, { roll: registry.roll, now });
-    registry.onForgotten((scope) => {
-      kept.tasks.forget(scope);
-      cache.admin
-        .purge({ scope })
-        .catch((error: unknown) => log.fault('cache: a forgotten tenant has pictures left', error));
+    registry.onForgotten(({ tenant, scopes }) => {
+      for (const scope of scopes) kept.tasks.forget(scope);
+      const all = [...scopes.map((scope) => ({ scope })), ...filesOf(tenant)];
+      Promise.all(all.map(async (selection) => cache.admin.purge(selection))).catch((error: unknown) =>
+        log.fault('cache: a forgotten tenant has something left', error),
+      );
     });
 
     opened.watch(metrics);
@@ -203,6 +211,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       restoredBytes: config.bounds.bodyBytes,
       files: files.files,
       idempotencyKeys: cache.idempotencyKeys,
+      remotePictures: openRemote(config.remoteImages, metrics, options.web),
       cache: config.cache,
       defaultFormat: config.images.defaultFormat === 'vendor' ? null : config.images.defaultFormat,
       answerWithinMs: (id, tier) =>
@@ -229,6 +238,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       linkBudget: createByteBudget(config.bounds.bytesInFlight / 2),
       fileBudget: named,
       restoredBudget: restored,
+      fetchedBudget: fetched,
       publicUrl: () => publicUrl,
       health,
       closing: closing.signal,

@@ -86,7 +86,7 @@ export function loadConfig({ file: asked, environment, workingDirectory }: Confi
   if (report.mistakes.length === 0) checkLeftOut(known, models, drawing, defaultModel, report);
   if (report.mistakes.length > 0 || defaultModel === null) throw new ConfigError(shown, report.mistakes);
 
-  const { listen, operations, trustProxy, cors, logLevel, bounds, tasks, files } = file;
+  const { listen, operations, trustProxy, cors, logLevel, bounds, tasks, files, remoteImages } = file;
   return deepFreeze({
     source: { file: path, named: name !== null },
     listen,
@@ -104,6 +104,7 @@ export function loadConfig({ file: asked, environment, workingDirectory }: Confi
     cache,
     tasks,
     files,
+    remoteImages,
     upstreams: drawing,
     models,
     auto,
@@ -194,6 +195,9 @@ function checkLeftOut(
       report.mistake(['images', 'defaultModel'], `${id} has ${nowhere}: name one, with its price, under models`);
     else report.warn(`The model ${id} is left out: it has ${nowhere}.`);
   }
+  for (const { id, fallback } of usable)
+    if (fallback !== undefined && !usable.some((model) => model.id === fallback.model))
+      report.warn(`The model ${id} falls over to nobody: ${fallback.model} has ${nowhere}.`);
 }
 
 function deepFreeze<T>(value: T): T {

@@ -14,6 +14,7 @@ import { judge } from './draw/judge.ts';
 import type { Judged } from './draw/judge.ts';
 import { keep } from './draw/keep.ts';
 import { isRefusedSignature } from './draw/signatures.ts';
+import { downOf } from './draw/remedy.ts';
 import { Thoughts } from './draw/thoughts.ts';
 import { namesOthers, weigh, weighAnswer } from './draw/weigh.ts';
 import type { Drawn, Thought } from './image/answer.ts';
@@ -110,12 +111,15 @@ export async function drawPicture(parts: DrawParts, job: DrawJob): Promise<Flown
   const attempts = attemptsOf(parts, job);
   let failure: GatewayError | null = null;
   for (;;) {
-    const attempt = await attempts.next();
+    const attempt = await attempts.next().catch((error: unknown) => {
+      // Every target was asked or is left alone; what may have cost something is never followed by another.
+      throw error instanceof GatewayError && !job.givenUp.aborted ? error.ofAll('for_nothing') : error;
+    });
     const { judged, drawn, letGo, written } = await drawOnce(parts, job, attempt, failure);
     const mayFollow = await attempts.mayFollow(attempt, judged);
     if (drawn !== null) return { drawn, hit: null, stored: await keep(parts, job, drawn), elsewhere: false, letGo };
     failure = judged.error;
-    if (!mayFollow) throw failure;
+    if (!mayFollow) throw failure?.ofAll(downOf(judged)) ?? new Error('neither a picture nor a failure');
     // What was set aside for it is free before more is.
     await known(written);
   }

@@ -67,6 +67,13 @@ export interface FailureDetail {
   readonly inPerson?: boolean | undefined;
   /** What the vendor itself said, for callers of the vendor's own dialect. Never about our credentials. */
   readonly vendor?: { readonly status: number; readonly words: unknown } | undefined;
+  /** A refusal that does not say that nothing was drawn: it is charged as unknown, and nobody asks again by itself. */
+  readonly mayHaveCost?: boolean | undefined;
+  /**
+   * Nobody who offers the model could draw it just now, whoever asked: an older picture may stand in for it. Whether it
+   * cannot have cost anything, or may have. Absent: somebody could have, or the reason lies in the request.
+   */
+  readonly down?: 'for_nothing' | 'perhaps_paid' | undefined;
   /** Nano-dollars: what it cost whoever asked, though nothing came of it. Absent: nothing. */
   readonly costNanos?: number | undefined;
   /** Extra response headers, such as `allow` on a 405. */
@@ -88,6 +95,11 @@ export class GatewayError extends Error {
   /** The same, of a request that cost so many nano-dollars. */
   costing(costNanos: number): GatewayError {
     return new GatewayError(this.failure, this.message, { ...this.detail, costNanos }, this.cause);
+  }
+
+  /** The same, where nobody could draw it. */
+  ofAll(down: FailureDetail['down']): GatewayError {
+    return new GatewayError(this.failure, this.message, { ...this.detail, down }, this.cause);
   }
 
   get status(): number {

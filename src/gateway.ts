@@ -9,11 +9,14 @@ import type { Renditions } from './cache/renditions.ts';
 import type { Call, Delivered, Dialect, Route } from './dialects/dialect.ts';
 import type { DrawParts, Flown } from './draw.ts';
 import { GatewayError } from './errors.ts';
+import type { Failure } from './errors.ts';
 import { isRefusedSignature } from './draw/signatures.ts';
 import { board } from './gateway/board.ts';
 import type { Landed } from './gateway/board.ts';
+import { dress, recordSignatures } from './gateway/dress.ts';
 import type { FileParts } from './gateway/files.ts';
 import type { HistoryParts } from './gateway/history.ts';
+import { isFreeOutage, standsAlone, withReason } from './gateway/instead.ts';
 import { admitLinks, withLinks } from './gateway/links.ts';
 import { onDisconnectOf } from './gateway/on-disconnect.ts';
 import { ownerKey } from './gateway/plan.ts';
@@ -24,6 +27,7 @@ import type { Model } from './image/model.ts';
 import type { Draw, ImageRequest, PictureFormat } from './image/request.ts';
 import type { Retirement } from './image/retirement.ts';
 import type { resolveShape } from './image/size.ts';
+import type { RemotePictures } from './remote/fetch.ts';
 import type { Caller } from './tenants/authenticate.ts';
 import type { Tags } from './tenants/state.ts';
 import type { Router } from './upstreams/router.ts';
@@ -37,15 +41,23 @@ export interface GatewayParts extends DrawParts, HistoryParts, FileParts {
   readonly renditions: Renditions;
   readonly links: Links;
   readonly idempotencyKeys: IdempotencyKeys;
-  readonly cache: { readonly when: CacheWhen; readonly ttlSeconds: number; readonly onDisconnect: OnDisconnect };
+  /** Fetches pictures that requests only name; null: that is switched off. */
+  readonly remotePictures: RemotePictures | null;
+  readonly cache: {
+    readonly when: CacheWhen;
+    readonly ttlSeconds: number;
+    readonly onDisconnect: OnDisconnect;
+    /** How long past their time stored pictures stand in while nobody can draw; 0: not at all. */
+    readonly staleIfErrorSeconds: number;
+  };
   /** What callers of a translated dialect get who name no format; null: the vendor's own bytes. */
   readonly defaultFormat: PictureFormat | null;
   /** How long a caller waits for a picture of a tier before it is told to come back. */
   readonly answerWithinMs: (upstream: string, tier: Draw['tier']) => number;
 }
 
-/** What is put into a request beside its body: files it names, and what its history is made of. Each has room of its own. */
-export type HoldMore = (bytes: number, what: 'files' | 'history') => Promise<void>;
+/** What is put into a request beside its body: files it names, pictures it names by address, and what its history is made of. Each has room of its own. */
+export type HoldMore = (bytes: number, what: 'files' | 'fetched' | 'history') => Promise<void>;
 
 /** One request, after its key was checked and its body read. */
 export interface Incoming {
@@ -62,6 +74,8 @@ export interface Incoming {
   readonly wish: PictureWish | null;
   /** Aborted when the caller hangs up. */
   readonly gone: AbortSignal;
+  /** When it will, where its client says so. */
+  readonly patience: Patience;
   /** Keeps the bytes of the body counted, for work that outlives its caller, until the function is called. */
   readonly retainBody: () => () => void;
   /** Waits until so many bytes more may be held, and counts them for as long as those of the body. */
@@ -71,6 +85,13 @@ export interface Incoming {
   readonly watch: Watch | null;
   /** Set when the answer is told bit by bit: hears, for the picture of that place, what the vendor tells while it draws. */
   readonly follow: ((place: number, thought: Thought) => void) | null;
+}
+
+/** How long a client waits before it gives up, less what an answer needs to be with it. Infinite: it does not say. */
+export interface Patience {
+  readonly ms: number;
+  /** By the clock of `performance.now()`. */
+  readonly until: number;
 }
 
 /** Who follows a request that nobody waits for. */
@@ -115,18 +136,26 @@ export interface ServedPicture extends Delivered {
   readonly flown: Flown;
   readonly key: CacheKey;
   readonly decision: Decision;
+  /** Which of the pictures asked for it is, from 0. */
+  readonly place: number;
+  /** It is past its time, and stands in for one that could not be drawn for this reason; null: it is none of those. */
+  readonly insteadOf: Failure | null;
 }
 
 /** The straight path of one request, from its plan on. Throws GatewayError when not a single picture came of it. */
-export async function servePlanned(parts: GatewayParts, incoming: Incoming, planned: Planned): Promise<Served> {
+export async function servePlanned(
+  parts: GatewayParts,
+  incoming: Incoming,
+  planned: Planned,
+  startedAt = performance.now(),
+): Promise<Served> {
   const { trace, gone, watch } = incoming;
   const { request, format, model, target, shape, pictures: plans } = planned;
 
   await admitLinks(parts, incoming, planned);
   trace.upstream = target.upstream;
   await hearHangUps(parts, incoming, planned);
-  const startedAt = performance.now();
-  const crew = board(parts, incoming, planned);
+  const crew = board(parts, incoming, planned, performance.now() - startedAt);
   const leave = (onDisconnect: OnDisconnect): void => crew.leave(false, onDisconnect);
   whenAborted(gone, () => leave(onDisconnectOf(parts.cache, incoming.caller.tenant, model)));
   if (watch !== null) whenAborted(watch.cancelled, () => leave('cancel'));
@@ -134,13 +163,20 @@ export async function servePlanned(parts: GatewayParts, incoming: Incoming, plan
   if (plans.some(({ hit }) => hit === null)) trace.upstreamMs = performance.now() - startedAt;
 
   const flown = landed.filter((each) => each.status === 'fulfilled').map(({ value }) => value);
-  const failure: unknown = landed.find((each) => each.status === 'rejected')?.reason;
+  const failures = landed.filter((each) => each.status === 'rejected').map(({ reason }): unknown => reason);
+  const [failure] = failures;
   const lostNanos = crew.lostNanos();
   const again = planned.withoutSignatures;
   // Only where nothing of it was drawn, or may have been.
   const isFree = lostNanos === 0 && flown.every(({ how }) => how === 'hit');
-  if (again !== null && isRefusedSignature(failure) && isFree) return servePlanned(parts, incoming, await again());
-  if (flown.length === 0) throw failure instanceof GatewayError ? failure.costing(lostNanos) : failure;
+  if (again !== null && isRefusedSignature(failure) && isFree)
+    return servePlanned(parts, incoming, await again(), startedAt);
+  if (flown.length === 0) {
+    const served = lostNanos === 0 ? await serveInstead(parts, incoming, planned, failures, startedAt) : null;
+    if (served !== null) return served;
+    throw failure instanceof GatewayError ? failure.costing(lostNanos) : failure;
+  }
+
   for (const each of flown) if (each.how !== 'drawn') noteSaving(parts, incoming, planned, each);
   const paidNanos = flown.reduce((sum, { how, flown: { drawn } }) => sum + (how === 'drawn' ? drawn.costNanos : 0), 0);
   const costNanos = paidNanos + lostNanos;
@@ -157,6 +193,37 @@ export async function servePlanned(parts: GatewayParts, incoming: Incoming, plan
   }
 }
 
+/** Served by the model that answers where nobody draws the one asked for; null: there is none, and the failure stands. */
+async function serveInstead(
+  parts: GatewayParts,
+  incoming: Incoming,
+  planned: Planned,
+  failures: readonly unknown[],
+  startedAt: number,
+): Promise<Served | null> {
+  const [failure] = failures;
+  const { trace, gone, watch } = incoming;
+  const isWanted = !gone.aborted && watch?.cancelled.aborted !== true;
+  if (planned.instead === null || !isWanted || !failures.every(isFreeOutage) || !isFreeOutage(failure)) return null;
+  const { model, target } = planned;
+  const other = await planned.instead();
+  if (other === null) {
+    parts.metrics.fellOver(model.id, 'not_possible');
+    return null;
+  }
+  trace.modelRouted = other.model.id;
+  try {
+    const served = await servePlanned(parts, incoming, withReason(other, model, failure), startedAt);
+    parts.metrics.fellOver(model.id, 'served');
+    return served;
+  } catch (error) {
+    parts.metrics.fellOver(model.id, 'failed');
+    if (!(error instanceof GatewayError) || standsAlone(error)) throw error;
+    Object.assign(trace, { modelRouted: model.id, upstream: target.upstream });
+    return null;
+  }
+}
+
 /** Measured with an SDK that asks again at once over another connection of its pool: some milliseconds; and a proxy or two. */
 const HANG_UP_MS = 50;
 
@@ -167,46 +234,6 @@ async function hearHangUps({ flights }: GatewayParts, { caller }: Incoming, { pi
     return owner !== null && flights.mayBeLeft(owner);
   });
   if (isInTheAir) await sleep(HANG_UP_MS);
-}
-
-/** A landed picture in the format its caller wants. */
-async function dress(
-  { renditions }: GatewayParts,
-  landed: Landed,
-  format: PictureFormat | null,
-  { delivery }: ImageRequest,
-): Promise<ServedPicture> {
-  const { drawn } = landed.flown;
-  const { compression, exact } = delivery;
-  const masked = delivery.masked && { picture: delivery.masked.picture.data, mask: delivery.masked.mask.data };
-  const wish = { format, compression, exact, masked, scope: landed.key.scope, ttlSeconds: keptFor(landed) };
-  return { ...landed, drawn, picture: await renditions.of(drawn, wish) };
-}
-
-/** So that each is known again when it comes back. What `no-store` forbids to keep is not kept for that either. */
-async function recordSignatures(
-  { signatures, upstreams, log }: GatewayParts,
-  { caller: { tenant } }: Incoming,
-  { delivery }: ImageRequest,
-  pictures: readonly ServedPicture[],
-): Promise<void> {
-  // What was laid into the original is another picture than the vendor signed.
-  if (delivery.masked !== null) return;
-  for (const { drawn, picture, decision } of pictures) {
-    const family = upstreams.get(drawn.upstream)?.family;
-    if (family === undefined || decision.bypass === 'no-store') continue;
-    try {
-      await signatures.record(drawn, picture, { scope: tenant.cache.scope, family });
-    } catch (error) {
-      log.fault('signatures: those of a picture were not kept; sent back, it will be a reference', error);
-    }
-  }
-}
-
-/** Seconds: what is made of a picture is kept where that is, and no longer. */
-function keptFor({ flown: { hit, stored }, decision }: Landed): number {
-  if (!decision.store || (hit === null && !stored)) return 0;
-  return hit?.ttlSeconds ?? decision.ttlSeconds;
 }
 
 /** For the metrics and the ledger's usage: what this caller would have paid. */

@@ -1,5 +1,5 @@
 import { pino } from 'pino';
-import type { Outcome } from './errors.ts';
+import type { Failure, Outcome } from './errors.ts';
 
 /**
  * One line of JSON for each request. It says what happened and to whom, and holds neither prompt nor picture, neither
@@ -22,6 +22,8 @@ export interface RequestLine {
   /** What is kept of its answer, to be purged by. */
   readonly cacheKey: string | null;
   readonly costUsd: string | null;
+  /** Why a picture that is past its time stands in the place of a new one; null: none does. */
+  readonly insteadOf: Failure | null;
   /** A machine word for what went wrong. */
   readonly code: string | null;
   readonly bytesIn: number;

@@ -166,7 +166,7 @@ export async function openCache(options: CacheOptions): Promise<CacheParts> {
       const own = [memory, disk].filter((store) => store !== null);
       return [...own.map(({ tier, byteLength }) => ({ tier, bytes: byteLength })), ...(shared?.store.held ?? [])];
     },
-    entries: new Entries({ shelf: whole, parseAnswer, now, onTrouble }),
+    entries: new Entries({ shelf: whole, parseAnswer, now, onTrouble, graceSeconds: config.staleIfErrorSeconds }),
     renditions: createRenditions({ shelf: whole, now }),
     links: new Links({
       shelf: whole,

@@ -3,12 +3,12 @@ import { Base64Error, decodeBase64, decodedLength, encodeBase64 } from '../wire/
 import type { JsonObject } from '../wire/json.ts';
 import { LongString } from '../wire/long-string.ts';
 import { digestOf, digestOfBase64, rememberDigest } from './digest.ts';
-import { cutLongStrings, type Kept, putLongStringsBack, readHead, writeHead } from './head.ts';
+import { cutLongStrings, type Head, type Kept, putLongStringsBack, readHead, writeHead } from './head.ts';
 import { type CacheKey, keyName } from './key.ts';
 import type { Fence } from './leases.ts';
 import type { Acceptable, EntryTrouble, Shelf } from './shelf.ts';
 import { newBlob } from './store.ts';
-import type { BlobRef, NewBlob, StoreTier } from './store.ts';
+import type { BlobRef, Card, NewBlob, StoreTier } from './store.ts';
 
 export interface EntriesOptions {
   readonly shelf: Shelf;
@@ -17,6 +17,14 @@ export interface EntriesOptions {
   /** Unix milliseconds. */
   readonly now: () => number;
   readonly onTrouble: (trouble: EntryTrouble, cause?: unknown) => void;
+  /** How long past their time entries are kept, to stand in while nobody can draw. Absent: not at all. */
+  readonly graceSeconds?: number;
+}
+
+/** Which answer will do. */
+export interface Accepted extends Pick<Acceptable, 'maxAgeSeconds' | 'shared'> {
+  /** How long past its time it may be. Absent: it must be fresh. */
+  readonly staleSeconds?: number;
 }
 
 /** For an answer that other instances wait for. */
@@ -29,8 +37,10 @@ export interface Sharing {
 export interface Hit {
   readonly drawn: Drawn;
   readonly ageSeconds: number;
-  /** Whole seconds it will still be kept. */
+  /** Whole seconds it is still good for; below zero: for so long it has not been. */
   readonly ttlSeconds: number;
+  /** Past its time: it only stands in. */
+  readonly isStale: boolean;
   /** Where it was found. */
   readonly tier: StoreTier;
 }
@@ -44,12 +54,20 @@ export class Entries {
   }
 
   /** The answer, unless there is none or it is older than accepted. */
-  async get(key: CacheKey, accept: Acceptable): Promise<Hit | null> {
+  async get(key: CacheKey, { staleSeconds = 0, ...accept }: Accepted): Promise<Hit | null> {
     const name = keyName(key);
-    const found = await this.#options.shelf.get(name, accept);
+    const { now } = this.#options;
+    let seen: { readonly card: Card; readonly head: ReturnType<typeof readHead> } | null = null;
+    const suits = (card: Card): boolean => {
+      const head = readHead(card.head);
+      seen = { card, head };
+      // One that cannot be read is found, and done away with.
+      return typeof head === 'string' || now() < freshUntil(head, card) + staleSeconds * 1000;
+    };
+    const found = await this.#options.shelf.get(name, { ...accept, suits });
     if (found === null) return null;
     const { card, blobs, tier } = found;
-    const head = readHead(card.head);
+    const head = headOf(seen, card);
     if (typeof head === 'string') return this.#discard(name, head);
     try {
       const longStrings = await readAll([head.picture, ...Object.values(head.longStrings)], blobs);
@@ -61,9 +79,10 @@ export class Entries {
       });
       const answer = this.#options.parseAnswer(words);
       const drawn = { ...head.drawn, answer, picture: { data, info: head.picture.info } };
-      const now = this.#options.now();
-      const ageSeconds = wholeSeconds(Math.max(0, now - card.createdAt));
-      return { drawn, ageSeconds, ttlSeconds: wholeSeconds(card.expiresAt - now), tier };
+      const at = now();
+      const ageSeconds = wholeSeconds(Math.max(0, at - card.createdAt));
+      const leftMs = freshUntil(head, card) - at;
+      return { drawn, ageSeconds, ttlSeconds: wholeSeconds(leftMs), isStale: leftMs <= 0, tier };
     } catch (error) {
       return this.#discard(name, 'corrupt', error);
     }
@@ -89,12 +108,15 @@ export class Entries {
     for (const [place, value] of longStrings) kept[place] = await parcel.add(value);
     const keptPicture = { ...(await parcel.add(picture.data)), info: picture.info };
     const createdAt = this.#options.now();
+    const { graceSeconds = 0 } = this.#options;
+    const freshUntil = createdAt + ttlSeconds * 1000;
+    const timed = graceSeconds > 0 ? { freshUntil } : {};
     const entry = {
       scope: key.scope,
       model: drawn.model,
-      head: writeHead({ words, longStrings: kept, picture: keptPicture, drawn }),
+      head: writeHead({ words, longStrings: kept, picture: keptPicture, drawn, ...timed }),
       createdAt,
-      expiresAt: createdAt + ttlSeconds * 1000,
+      expiresAt: freshUntil + graceSeconds * 1000,
       ...parcel.contents(),
       ...(fence !== undefined && { fence }),
     };
@@ -116,6 +138,18 @@ export class Entries {
     await this.#options.shelf.delete(name);
     return null;
   }
+}
+
+function freshUntil(head: Head, { expiresAt }: Card): number {
+  return head.freshUntil ?? expiresAt;
+}
+
+/** The head of a card: it was read when the card was asked about. */
+function headOf(
+  seen: { readonly card: Card; readonly head: ReturnType<typeof readHead> } | null,
+  card: Card,
+): ReturnType<typeof readHead> {
+  return seen?.card === card ? seen.head : readHead(card.head);
 }
 
 /** Long strings on their way into a store: equal ones once. */

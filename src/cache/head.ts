@@ -18,6 +18,8 @@ export interface Head {
   readonly longStrings: Readonly<Record<string, Kept>>;
   readonly picture: Kept & Pick<Picture, 'info'>;
   readonly drawn: Omit<Drawn, 'answer' | 'picture'>;
+  /** Unix milliseconds: from then on it only stands in while nobody can draw. Absent: good for as long as it is kept. */
+  readonly freshUntil?: number;
 }
 
 /** What is kept of a picture that was made of another one, beside its bytes. */
@@ -125,8 +127,9 @@ function parsed(text: string): unknown {
 }
 
 function isWhole(head: Partial<Head>): boolean {
-  const { words, longStrings, picture, drawn } = head;
+  const { words, longStrings, picture, drawn, freshUntil } = head;
   return (
+    (freshUntil === undefined || Number.isFinite(freshUntil)) &&
     isObject(words) &&
     typeof longStrings === 'object' &&
     longStrings !== null &&

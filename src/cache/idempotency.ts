@@ -112,6 +112,8 @@ export function underKey(tenant: string, key: string, asked: { key: CacheKey; de
       ...decision,
       read: true,
       maxAgeSeconds: null,
+      // It need not be one that may be answered twice.
+      staleIfErrorSeconds: 0,
       store: true,
       ttlSeconds: KEPT_SECONDS,
       join: true,

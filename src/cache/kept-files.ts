@@ -6,7 +6,7 @@ import { Parcel } from './entry.ts';
 import { keyName } from './key.ts';
 import type { Shelf } from './shelf.ts';
 import { StoreDown } from './store.ts';
-import type { Card } from './store.ts';
+import type { Card, Selection } from './store.ts';
 
 /** A piece of a file that comes in several. */
 export interface PiecePlace {
@@ -22,7 +22,12 @@ const VERSION = 1;
 const FILES = 'files';
 const PIECES = 'file-pieces';
 /** Of a tenant's own scope, and of nobody else whose pictures lie in it. */
-export const FILE_MODELS = [FILES, PIECES] as const;
+const FILE_MODELS = [FILES, PIECES] as const;
+
+/** What a tenant has uploaded: its own, even where others call their scope by its name. */
+export function filesOf(tenant: string): readonly Selection[] {
+  return FILE_MODELS.map((model) => ({ scope: tenant, model }));
+}
 /** More than any tenant may have. */
 const MOST = 10_000;
 const RETRY_AFTER_SECONDS = 5;

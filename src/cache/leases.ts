@@ -1,5 +1,5 @@
 import { FAILURE_STATUS, GatewayError } from '../errors.ts';
-import type { Failure } from '../errors.ts';
+import type { Failure, FailureDetail } from '../errors.ts';
 import { isObject, type Json, type JsonObject } from '../wire/json.ts';
 
 /** Which of several instances does the work that all of them were asked for. */
@@ -75,8 +75,8 @@ const LONGEST_FAILURE = 16_384;
 
 /** A failure for another instance: never what it cost, which those who wait do not pay, nor its cause. */
 export function writeFailure({ failure, message, detail }: GatewayError): string {
-  const { param, code, status, retryAfterSeconds, retry, vendor } = detail;
-  const told = { failure, message, param, code, status, retryAfterSeconds, retry };
+  const { param, code, status, retryAfterSeconds, retry, down, vendor } = detail;
+  const told = { failure, message, param, code, status, retryAfterSeconds, retry, down };
   const whole = JSON.stringify({ ...told, vendor });
   return whole.length <= LONGEST_FAILURE ? whole : JSON.stringify({ ...told, message: message.slice(0, 1_024) });
 }
@@ -86,13 +86,14 @@ export function readFailure(text: string): GatewayError | null {
   const read = parsed(text);
   const { failure, message } = read;
   if (!isFailure(failure) || typeof message !== 'string') return null;
-  const { vendor } = read;
-  const detail = {
+  const { vendor, down } = read;
+  const detail: FailureDetail = {
     param: textOf(read['param']),
     code: textOf(read['code']),
     status: numberOf(read['status']),
     retryAfterSeconds: numberOf(read['retryAfterSeconds']),
     ...(typeof read['retry'] === 'boolean' && { retry: read['retry'] }),
+    ...((down === 'for_nothing' || down === 'perhaps_paid') && { down }),
     ...(isObject(vendor) &&
       typeof vendor['status'] === 'number' && { vendor: { status: vendor['status'], words: vendor['words'] } }),
   };

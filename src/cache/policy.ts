@@ -12,6 +12,8 @@ export interface Directives {
   readonly onlyIfCached: boolean;
   /** Seconds; null when absent. */
   readonly maxAgeSeconds: number | null;
+  /** How long past its time an answer will do when none can be had. Seconds; null when absent. https://www.rfc-editor.org/rfc/rfc5861#section-4 */
+  readonly staleIfErrorSeconds: number | null;
 }
 
 /** Why no stored answer was looked for: a metric's label and the detail of Cache-Status. */
@@ -23,12 +25,16 @@ export interface Facts {
   readonly directives: Directives;
   /** How long an answer may be kept. Zero or less: not at all. */
   readonly ttlSeconds: number;
+  /** How long past that it may stand in while nobody can draw. Zero: not at all. */
+  readonly staleIfErrorSeconds: number;
 }
 
 export interface Decision {
   /** Whether a stored answer will do, and how old it may be; null for any age. */
   readonly read: boolean;
   readonly maxAgeSeconds: number | null;
+  /** How long past its time a stored answer will do when nobody can draw another; 0: it will not. */
+  readonly staleIfErrorSeconds: number;
   /** Whether the answer may be kept, and for how long. */
   readonly store: boolean;
   readonly ttlSeconds: number;
@@ -48,14 +54,18 @@ export interface Decision {
  * `always` is the operator's word for every request, and covers that too.
  *
  * `no-cache` keeps its caller from stored answers, not from one that is being drawn while it asks: it joins.
+ *
+ * `stale-if-error` narrows what the operator allows and never widens it: entries are gone when that is over.
  */
-export function decide({ draw, when, directives, ttlSeconds }: Facts): Decision {
+export function decide({ draw, when, directives, ttlSeconds, staleIfErrorSeconds }: Facts): Decision {
   const { maxAgeSeconds, onlyIfCached } = directives;
   const barred = barrier(draw, when, directives);
   const bypass = barred ?? (directives.noCache ? 'no-cache' : null);
   return {
     read: bypass === null,
     maxAgeSeconds,
+    staleIfErrorSeconds:
+      bypass === null ? Math.min(staleIfErrorSeconds, directives.staleIfErrorSeconds ?? Infinity) : 0,
     store: barred === null && ttlSeconds > 0,
     ttlSeconds,
     join: barred === null,
@@ -90,7 +100,9 @@ function outside(draw: Draw): 'tools' | 'remote-content' | null {
 /** Tools that work on the request alone. All others, and those still to come, look something up. */
 const CLOSED_TOOLS: ReadonlySet<string> = new Set(['codeExecution', 'functionDeclarations']);
 
+/** What was fetched from an address may be another picture tomorrow: the request says where it lies, and not what it is. */
 function pointsOutside(part: Part): boolean {
+  if (part.kind === 'picture' && part.remote !== undefined) return true;
   return mentionsFile(part.kind === 'other' ? part.fields : part.more);
 }
 
@@ -100,21 +112,25 @@ function mentionsFile(value: Json): boolean {
   return isObject(value) && Object.entries(value).some(([name, field]) => name === 'fileData' || mentionsFile(field));
 }
 
-/** Reads the directives it knows and passes over all else. Of several `max-age` the smallest counts. */
+/** Reads the directives it knows and passes over all else. Of several of one name the smallest number counts. */
 export function parseCacheControl(header: string | undefined): Directives {
   const found = [...(header ?? '').matchAll(DIRECTIVE)].map(([, name = '', quoted, bare]) => ({
     name: name.toLowerCase(),
     value: quoted ?? bare ?? '',
   }));
   const has = (directive: string): boolean => found.some(({ name }) => name === directive);
-  const ages = found
-    .filter(({ name, value }) => name === 'max-age' && /^\d+$/.test(value))
-    .map(({ value }) => Math.min(Number(value), LONGEST_AGE_SECONDS));
+  const least = (directive: string): number | null => {
+    const given = found
+      .filter(({ name, value }) => name === directive && /^\d+$/.test(value))
+      .map(({ value }) => Math.min(Number(value), LONGEST_AGE_SECONDS));
+    return given.length === 0 ? null : Math.min(...given);
+  };
   return {
     noStore: has('no-store'),
     noCache: has('no-cache'),
     onlyIfCached: has('only-if-cached'),
-    maxAgeSeconds: ages.length === 0 ? null : Math.min(...ages),
+    maxAgeSeconds: least('max-age'),
+    staleIfErrorSeconds: least('stale-if-error'),
   };
 }
 
@@ -146,7 +162,7 @@ const BYPASS_WORDS = {
 /** How a draw was answered, as far as the cache had a part in it. */
 export interface Answered {
   /** The stored answer it got; null when it got another. */
-  readonly hit: { readonly ttlSeconds: number } | null;
+  readonly hit: { readonly ttlSeconds: number; readonly isStale: boolean } | null;
   /** It shared the work of another caller's request. */
   readonly collapsed: boolean;
   readonly stored: boolean;
@@ -154,7 +170,7 @@ export interface Answered {
 
 /** The value of Cache-Status, but for the key: https://www.rfc-editor.org/rfc/rfc9211#section-2 */
 export function cacheStatus(decision: Decision, { hit, collapsed, stored }: Answered): string {
-  if (hit !== null) return `Plantain; hit; ttl=${hit.ttlSeconds}`;
+  if (hit !== null) return `Plantain; hit; ttl=${hit.ttlSeconds}${hit.isStale ? '; detail="stale-if-error"' : ''}`;
   const { bypass } = decision;
   return [
     'Plantain',

@@ -19,6 +19,8 @@ export interface Acceptable {
   readonly maxAgeSeconds: number | null;
   /** Only the last tier is asked: what instances share, and not what this one may have kept of old. */
   readonly shared?: boolean;
+  /** Whether an entry will do, asked before its bytes are read. Absent: each that has not expired. */
+  readonly suits?: (card: Card) => boolean;
 }
 
 export interface Found {
@@ -59,7 +61,7 @@ export class Shelf {
     const first = accept.shared === true ? this.#tiers.length - 1 : 0;
     for (const [level, tier] of this.#tiers.entries()) {
       if (level < first) continue;
-      const found = await this.#read(tier, name, accept.maxAgeSeconds ?? Infinity);
+      const found = await this.#read(tier, name, accept);
       if (found === 'too_old') return null;
       if (found === null) continue;
       for (const { store } of this.#tiers.slice(level + 1)) store.touch(name);
@@ -186,12 +188,17 @@ export class Shelf {
     return cards.filter(({ expiresAt }) => this.#options.now() < expiresAt);
   }
 
-  async #read({ store, cards }: Tier, name: string, maxAgeSeconds: number): Promise<Found | 'too_old' | null> {
+  async #read(
+    { store, cards }: Tier,
+    name: string,
+    { maxAgeSeconds, suits }: Acceptable,
+  ): Promise<Found | 'too_old' | null> {
     try {
       const card = await cards.get(name);
       if (card === undefined) return null;
       const now = this.#options.now();
-      if (now >= card.expiresAt || now - card.createdAt > maxAgeSeconds * 1000) return 'too_old';
+      if (now >= card.expiresAt || now - card.createdAt > (maxAgeSeconds ?? Infinity) * 1000) return 'too_old';
+      if (suits?.(card) === false) return 'too_old';
       const blobs = await fetchAll(store, card.blobs);
       if (blobs !== null) return { card, blobs, tier: store.tier };
       // It may have made room for another since its card was read: then nothing is wrong.

@@ -66,7 +66,23 @@ export function mergeModels(
   const all = [...models.values()];
   checkNames(all, owners, report, pathOf);
   for (const file of files) checkRetired(file, models.get(file.id)?.aliases ?? [], report, pathOf);
-  return all;
+  return all.map((model) => withFallback(model, all, owners.get(model.id), report, pathOf));
+}
+
+/** With the id of what it falls over to, by whatever name the file has it. */
+function withFallback(
+  model: Model,
+  all: readonly Model[],
+  file: ModelFile | undefined,
+  report: Report,
+  pathOf: PathOf,
+): Model {
+  const { fallback } = model;
+  if (fallback === undefined || file === undefined) return model;
+  const place = [...pathOf(file), 'fallback', 'model'];
+  const other = modelId(all, fallback.model, place, report);
+  if (other === model.id) report.mistake(place, `is ${model.id} itself: name another model`);
+  return other === null ? model : { ...model, fallback: { ...fallback, model: other } };
 }
 
 function isComplete(model: Partial<Model>): model is Model {

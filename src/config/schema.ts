@@ -5,6 +5,7 @@ import { model } from './schema/model.ts';
 import { alerts } from './schema/alerts.ts';
 import { auto } from './schema/auto.ts';
 import { cors } from './schema/cors.ts';
+import { remoteImages } from './schema/remote.ts';
 import { retention } from './schema/retention.ts';
 import { budgets, organisation, tenant } from './schema/tenant.ts';
 import {
@@ -80,6 +81,12 @@ export const CONFIG_SCHEMA = object({
     }),
     when: when({ default: 'repeatable' }),
     ttlSeconds: ttlSeconds({ default: 604_800 }),
+    staleIfErrorSeconds: integer(
+      0,
+      315_360_000,
+      'How long past its time a picture is kept, to be answered while nobody can draw it, and marked as such; 0: not at all. In seconds.',
+      { default: 0 },
+    ),
     onDisconnect: onDisconnect({ default: 'finish' }),
     memoryBytes: bytes(256 << 20, 'The most it holds in memory.'),
     diskBytes: bytes(10 * 2 ** 30, 'The most it holds on disk.'),
@@ -104,6 +111,7 @@ export const CONFIG_SCHEMA = object({
     bytesPerTenant: bytes(2 ** 30, 'The most bytes of all files of one tenant.'),
     perTenant: integer(1, 10_000, 'The most files of one tenant.', { default: 1_000 }),
   }),
+  remoteImages,
   upstreams: Type.Array(upstream, {
     minItems: 1,
     description: 'Who draws.',

@@ -29,6 +29,8 @@ export interface Config {
     readonly redis: { readonly url: string; readonly shown: string } | null;
     readonly when: CacheWhen;
     readonly ttlSeconds: number;
+    /** How long past their time pictures are kept, to stand in while nobody can draw; 0: not at all. */
+    readonly staleIfErrorSeconds: number;
     readonly onDisconnect: OnDisconnect;
     readonly memoryBytes: number;
     readonly diskBytes: number;
@@ -48,6 +50,13 @@ export interface Config {
     readonly bytesPerFile: number;
     readonly bytesPerTenant: number;
     readonly perTenant: number;
+  };
+  /** Pictures that requests only name. `hosts`: none for every public one. */
+  readonly remoteImages: {
+    readonly enabled: boolean;
+    readonly hosts: readonly string[];
+    readonly bytes: number;
+    readonly timeoutMs: number;
   };
   /** Where budgets, limits and leases live: in the data directory, or in a Redis. `url` may hold a password. */
   readonly state: 'embedded' | { readonly url: string; readonly shown: string };

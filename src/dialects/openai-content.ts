@@ -10,6 +10,7 @@ import {
   unsupportedField,
 } from '../image/fields.ts';
 import { readMarkdown } from '../image/markdown.ts';
+import { isRemoteUrl, remotePart } from '../image/remote.ts';
 import type { Part, PicturePart } from '../image/request.ts';
 import { isObject } from '../wire/json.ts';
 import type { Json, JsonObject } from '../wire/json.ts';
@@ -67,7 +68,7 @@ export function parseImages(value: Json, path: string, passOver: PassOver): read
     throw invalidValue(path, 'a list such as [{"type":"image_url","image_url":{"url":"data:…"}}]');
   return value.map((item, index) => {
     const at = `${path}[${index}]`;
-    return { part: isObject(item) ? parsePicture(item, at, passOver) : readPicture(item, at), path: at };
+    return { part: isObject(item) ? parsePicture(item, at, passOver) : readAddress(item, at), path: at };
   });
 }
 
@@ -129,12 +130,12 @@ function parsePicture(part: JsonObject, path: string, passOver: PassOver): Pictu
     const name = given === null && url !== null ? 'url' : 'image_url';
     if (given === null && url === null)
       throw missingField(`${path}.image_url`, 'an object {"url":"data:image/png;base64,…"}');
-    return readPicture(given ?? url, `${path}.${name}`);
+    return readAddress(given ?? url, `${path}.${name}`);
   }
   passOverOthers(given, ['url', 'detail'], `${path}.image_url`, passOver);
   if ((given.detail ?? 'auto') !== 'auto') passOver(`${path}.image_url.detail`);
   if ((given.url ?? null) === null) throw missingField(`${path}.image_url.url`, 'a data URL');
-  return readPicture(given.url!, `${path}.image_url.url`);
+  return readAddress(given.url!, `${path}.image_url.url`);
 }
 
 /** A document, such as a PDF. */
@@ -167,7 +168,12 @@ export function readBase64(bare: Json, path: string): PicturePart {
   return readPicture(header + readString(bare, path), path);
 }
 
-/** Bytes inside the request, as a view on them. What lies elsewhere is not fetched. */
+/** A picture, or where it lies. */
+function readAddress(value: Json, path: string): PicturePart {
+  return isRemoteUrl(value) ? remotePart(readString(value, path), path) : readPicture(value, path);
+}
+
+/** Bytes inside the request, as a view on them. */
 export function readPicture(value: Json, path: string): PicturePart {
   const isText = typeof value === 'string' || value instanceof LongString;
   if (

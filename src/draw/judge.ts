@@ -31,7 +31,8 @@ export async function judge(dialect: UpstreamDialect, sent: Sent, draw: Draw, re
   if (sent.kind === 'lost') return failed(sent.reason === 'not_json' ? 'parse' : sent.reason, 'worst', sent.error);
   if (sent.status !== 200) {
     const outcome = sent.status === 429 ? 'http_429' : sent.status >= 500 ? 'http_5xx' : 'http_4xx';
-    return failed(outcome, 'nothing', dialect.parseError(sent.status, sent.words, sent.retryAfter));
+    const error = dialect.parseError(sent.status, sent.words, sent.retryAfter);
+    return failed(outcome, error.detail.mayHaveCost === true ? 'worst' : 'nothing', error);
   }
   const words = Array.isArray(sent.words) ? dialect.joinPieces(sent.words) : sent.words;
   if (words === null) return failed('truncated', 'worst', brokenOff());
@@ -41,7 +42,7 @@ export async function judge(dialect: UpstreamDialect, sent: Sent, draw: Draw, re
   } catch (error) {
     if (!(error instanceof GatewayError)) throw error;
     // An error in a 200 is a refusal like any other, unless it tells of work that was begun.
-    const mayHaveCost = error.detail.retry === false;
+    const mayHaveCost = error.detail.mayHaveCost === true;
     return failed(mayHaveCost ? 'parse' : 'http_5xx', mayHaveCost ? 'worst' : 'nothing', error);
   }
   if (answer.verdict !== 'picture') {

@@ -1,3 +1,4 @@
+import type { Failure, FailureDetail } from '../errors.ts';
 import type { Judged } from './judge.ts';
 
 /** What may be done about an attempt that came to nothing. */
@@ -29,6 +30,35 @@ export function remedyFor({ charge, error, outcome }: Judged): Remedy {
   if (NOT_THERE.has(code)) return 'elsewhere';
   return failure === 'upstream_failed' && detail.retry === true ? 'repeat' : 'none';
 }
+
+/** Failures of the upstream's account or place, of which the caller's request knows nothing. */
+const OURS = new Set([...REFUSED_FOR_ALL, ...NOT_THERE]);
+
+/**
+ * Whether a last attempt came to nothing because its target is down, and what that may have cost; undefined: it drew, or
+ * would have, or the reason lies in the request.
+ */
+export function downOf({ charge, error, outcome }: Judged): FailureDetail['down'] {
+  if (error === null) return undefined;
+  const { failure, detail } = error;
+  // What it says with a 4xx and is not about the request, such as a 405, is about itself.
+  const isItsOwn = DOWN.has(failure) || OURS.has(detail.code ?? '') || outcome === 'http_4xx';
+  const isDown = UNANSWERED.has(outcome) || (isItsOwn && !ABOUT_REQUEST.has(failure));
+  if (!isDown) return undefined;
+  return charge === 'nothing' ? 'for_nothing' : 'perhaps_paid';
+}
+
+const DOWN: ReadonlySet<Failure> = new Set(['upstream_busy', 'upstream_quota', 'upstream_timeout']);
+const ABOUT_REQUEST: ReadonlySet<Failure> = new Set(['invalid_request', 'unsupported', 'too_large']);
+const UNANSWERED: ReadonlySet<Judged['outcome']> = new Set([
+  'not_sent',
+  'timeout',
+  'reset',
+  'truncated',
+  'too_large',
+  'parse',
+  'http_5xx',
+]);
 
 /** What a call says of the health of its target; null: nothing. A picture that was refused or did not come says that it is well. */
 export function healthOf({ outcome }: Judged): boolean | null {

@@ -5,13 +5,15 @@ import { drawPicture } from '../draw.ts';
 import type { Flown } from '../draw.ts';
 import { GatewayError } from '../errors.ts';
 import type { Thought } from '../image/answer.ts';
+import type { Draw } from '../image/request.ts';
 import type { GatewayParts, Incoming, ServedPicture } from '../gateway.ts';
 import { Reservation } from '../tenants/reservation.ts';
 import type { Ticket } from '../tenants/reservation.ts';
 import { collects, ownerKey } from './plan.ts';
 import type { PicturePlan, Planned } from './plan.ts';
+import { standIn } from './stand-in.ts';
 
-export type Landed = Pick<ServedPicture, 'how' | 'flown' | 'key' | 'decision'>;
+export type Landed = Pick<ServedPicture, 'how' | 'flown' | 'key' | 'decision' | 'place' | 'insteadOf'>;
 
 /** Those of one request who wait for their pictures. */
 export interface Crew {
@@ -22,24 +24,31 @@ export interface Crew {
   readonly lostNanos: () => number;
 }
 
-/** Finds a seat for every picture that is not there yet; the money for all that this caller leads is taken at once. */
+/**
+ * Finds a seat for every picture that is not there yet; the money for all that this caller leads is taken at once.
+ * `waitedMs`: how long the caller has waited already.
+ */
 export function board(
   parts: GatewayParts,
-  { caller, tags, retainBody, watch, follow }: Incoming,
-  { request, model, target, pictures: plans }: Planned,
+  { caller, tags, retainBody, watch, follow, patience }: Incoming,
+  { request, model, target, pictures: plans, isNarrow }: Planned,
+  waitedMs: number,
 ): Crew {
   const reservation = new Reservation(parts.state);
   const leaves: Crew['leave'][] = [];
   let lostNanos = 0;
   const wantsDrafts = (request.delivery.stream?.drafts ?? 0) > 0;
   // A task and a stream last until they end: nobody is kept in silence by them.
-  const withinMs = watch === null && follow === null ? parts.answerWithinMs : () => Infinity;
+  const lastsOn = watch !== null || follow !== null;
+  const withinMs = (tier: Draw['tier']): number =>
+    lastsOn ? Infinity : Math.max(0, parts.answerWithinMs(target.upstream, tier) - waitedMs);
+  const patienceMs = lastsOn ? Infinity : Math.max(0, patience.until - performance.now());
   const waiting = plans.map(async (planned, place): Promise<Landed> => {
     const { draw, decision, key, hit } = planned;
     if (hit !== null) {
       countLookUp(parts, decision, 'hit', hit);
       watch?.landed();
-      return { how: 'hit', flown: hit, key, decision };
+      return { how: 'hit', flown: hit, key, decision, place, insteadOf: null };
     }
     const ticket = reservation.ticket();
     let hasLed = false;
@@ -51,6 +60,8 @@ export function board(
         const job = { ...planned, model, caller, user, tags, givenUp, lease };
         const told = follow !== null && wantsDrafts ? tell : null;
         return await drawPicture(parts, { ...job, tell: told, reserve: ticket.take });
+      } catch (error) {
+        throw isNarrow ? inPerson(error) : error;
       } finally {
         ticket.close();
         letGo();
@@ -75,16 +86,21 @@ export function board(
     };
     leaves.push(leave);
     if (follow !== null && wantsDrafts) seat.follow((thought) => follow(place, thought));
+    const waitsMs = withinMs(draw.tier);
     try {
-      const flown = await seat.wait(withinMs(target.upstream, draw.tier));
+      const flown = await seat.wait(Math.min(waitsMs, patienceMs));
       watch?.landed();
-      if (flown.hit !== null) return { how: 'hit', flown, key, decision };
-      return { how: seat.role === 'leader' ? 'drawn' : 'joined', flown, key, decision };
+      if (flown.hit !== null) return { how: 'hit', flown, key, decision, place, insteadOf: null };
+      return { how: seat.role === 'leader' ? 'drawn' : 'joined', flown, key, decision, place, insteadOf: null };
     } catch (error) {
       leave(false);
       // Who joined pays for nothing, and the failure of a flight is told to all aboard.
       if (seat.role === 'leader' && error instanceof GatewayError) lostNanos += error.detail.costNanos ?? 0;
-      throw error;
+      const stale = await standIn(parts, planned, error);
+      if (stale === null) throw patienceMs < waitsMs ? atItsClientsWish(error) : error;
+      watch?.landed();
+      const insteadOf = stale.hit?.isStale === true && error instanceof GatewayError ? error.failure : null;
+      return { how: 'hit', flown: stale, key, decision, place, insteadOf };
     }
   });
   reservation.seal();
@@ -94,6 +110,20 @@ export function board(
     lostNanos: () => lostNanos,
     leave: (delivered, onDisconnect) => leaves.forEach((leave) => leave(delivered, onDisconnect)),
   };
+}
+
+/** An operator who reads of a 504 shall see that it was not the gateway's own time that was over. */
+function atItsClientsWish(error: unknown): unknown {
+  if (!(error instanceof GatewayError) || error.failure !== 'upstream_timeout' || error.detail.retry !== true)
+    return error;
+  const message = `${error.message} Your client waits no longer; with a longer timeout it would have the picture at once.`;
+  return new GatewayError(error.failure, message, { ...error.detail, code: 'client_timeout' }, error.cause);
+}
+
+/** Whoever else waits for it may ask targets that this one may not. */
+function inPerson(error: unknown): unknown {
+  if (!(error instanceof GatewayError) || error.detail.down !== 'for_nothing') return error;
+  return new GatewayError(error.failure, error.message, { ...error.detail, inPerson: true }, error.cause);
 }
 
 /** A seat that cannot be had needs no money. */

@@ -18,7 +18,9 @@ import type { Caller } from '../tenants/authenticate.ts';
 import { withFiles } from './files.ts';
 import { withSignatures } from './history.ts';
 import type { SignaturesVerb } from './history.ts';
+import { planInstead } from './instead.ts';
 import { withMask } from './mask.ts';
+import { withRemote } from './remote.ts';
 
 /** What is to be done for a request, before anybody does it: nothing is reserved, sent or stored. */
 export interface Planned {
@@ -32,6 +34,10 @@ export interface Planned {
   readonly pictures: readonly PicturePlan[];
   /** Plans it anew without the signatures that were put back, for a vendor that will not have them; null: none were. */
   readonly withoutSignatures: (() => Promise<Planned>) | null;
+  /** Plans it for the model that answers where nobody draws this one, or comes to null; null: there is no such model. */
+  readonly instead: (() => Promise<Planned | null>) | null;
+  /** Some targets of the model are too dear to be asked: that the others are down says nothing to who may ask all. */
+  readonly isNarrow: boolean;
 }
 
 /** One picture of a request: what is drawn, what it is called, what the cache may do for it, and what it holds. */
@@ -70,18 +76,33 @@ async function planParsed(
   parsed: ImageRequest,
   verb: 'claim' | 'check',
 ): Promise<Planned> {
-  const { dialect, caller, trace } = asking;
-  const named = dialect.native ? null : formatOf(parsed, asking.wish, parts.defaultFormat);
+  const { caller, trace } = asking;
   if (parsed.delivery.link === 'asked') parts.links.check(asking.directives);
-  const { model, target, asked: name, warnings } = parts.router.route(parsed, caller.tenant.models);
+  const { model, asked: name, warnings } = parts.router.route(parsed, caller.tenant.models);
   trace.modelAsked = name;
   trace.modelRouted = model.id;
   trace.retirement = retirementOf(model, name);
-  const asked = withFloor(
-    withWarnings(parsed, warnings),
-    caller,
-    dialect.native ? 'safetySettings' : 'safety_settings',
-  );
+  const warned = withWarnings(parsed, warnings);
+  const whole = await withRemote(parts.remotePictures, warned, (bytes) => asking.holdMore(bytes, 'fetched'));
+  const planned = await planOn(parts, asking, whole, model, verb);
+  if (model.fallback === undefined) return planned;
+  const instead = (): Promise<Planned | null> =>
+    planInstead(parts, asking, model, (other) => planOn(parts, asking, whole, other, 'claimed'));
+  return { ...planned, instead };
+}
+
+/** For one model, whichever was asked for. */
+async function planOn(
+  parts: GatewayParts,
+  asking: Asking,
+  parsed: ImageRequest,
+  model: Model,
+  verb: KeyVerb,
+): Promise<Planned> {
+  const { dialect, caller } = asking;
+  const named = dialect.native ? null : formatOf(parsed, asking.wish, parts.defaultFormat);
+  const target = model.targets[0]!;
+  const asked = withFloor(parsed, caller, dialect.native ? 'safetySettings' : 'safety_settings');
   checkParts(asked, model);
   const shape = resolveShape(asked.shape, model);
   const { request: whole, format } = await withMask(asked, named);
@@ -94,7 +115,7 @@ async function planParsed(
     const plans = await planAll(parts, asking, model, drawsOf(request, model.id, shape), keyVerb);
     const pictures = await Promise.all(plans.map(async (plan) => ({ ...plan, hit: await lookUp(parts, plan) })));
     const withoutSignatures = restored === 0 ? null : () => planWith('refused', 'claimed');
-    return { request, format, model, target, shape, pictures, withoutSignatures };
+    return { request, format, model, target, shape, pictures, withoutSignatures, instead: null, isNarrow: false };
   };
   return planWith('put_back', verb);
 }
@@ -144,6 +165,7 @@ async function plan(parts: GatewayParts, { caller, directives }: Asking, model: 
     directives,
     when: cache.when ?? model.cache?.when ?? parts.cache.when,
     ttlSeconds: cache.ttlSeconds ?? model.cache?.ttlSeconds ?? parts.cache.ttlSeconds,
+    staleIfErrorSeconds: parts.cache.staleIfErrorSeconds,
   });
   return { draw, decision, key: await cacheKey(draw, cache.scope, { tier: DEFAULT_TIER }) };
 }

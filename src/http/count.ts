@@ -1,6 +1,7 @@
 import { withFiles } from '../gateway/files.ts';
 import { checkParts } from '../image/limits.ts';
 import { inWordsOf } from '../image/places.ts';
+import { remoteIsOff, remotesOf } from '../image/remote.ts';
 import { retirementOf } from '../image/retirement.ts';
 import { estimateTokens } from '../image/tokens.ts';
 import { readBody, USUAL_PACE } from './body.ts';
@@ -27,6 +28,8 @@ export const countHandler: RouteHandler = (parts, dialect, route) => {
       facts.modelRouted = model.id;
       facts.retirement = retirementOf(model, asked.model);
       try {
+        const [remote] = parts.gateway.remotePictures === null ? remotesOf(asked, false) : [];
+        if (remote !== undefined) throw remoteIsOff(remote.path);
         checkParts(asked, model);
       } catch (error) {
         throw inWordsOf(asked, error);

@@ -60,8 +60,7 @@ export class Drafts {
   async untold({ pictures }: Served): Promise<readonly Picture[]> {
     const drafts: Picture[] = [];
     if (this.#events.thought !== undefined || this.#most === 0) return drafts;
-    for (const { drawn, key } of pictures) {
-      const place = this.#planned.pictures.findIndex((planned) => planned.key === key);
+    for (const { drawn, place } of pictures) {
       if (this.#counts.has(place)) continue;
       for (const part of drawn.answer.parts) {
         if (part.kind !== 'picture' || !part.thought) continue;

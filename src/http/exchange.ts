@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import type { Dialect } from '../dialects/dialect.ts';
 import { GatewayError } from '../errors.ts';
-import type { Outcome } from '../errors.ts';
+import type { Failure, Outcome } from '../errors.ts';
 import type { Trace } from '../gateway.ts';
 import { formatUsd } from '../image/price.ts';
 import type { Log, RequestLine } from '../log.ts';
@@ -30,6 +30,8 @@ export interface Facts extends Trace {
   /** What is kept of the answer, to be purged by; several are parted by spaces. */
   cacheKey: string | null;
   costUsd: string | null;
+  /** The failure in whose place a picture stands that is past its time; null: there is none. */
+  insteadOf: Failure | null;
   code: string | null;
   bytesIn: number;
   /** Whether a failure is told in a list of one, as Google's streams do. */
@@ -55,6 +57,7 @@ export function newFacts(requestId: string, route: string, method: string, recei
     cache: null,
     cacheKey: null,
     costUsd: null,
+    insteadOf: null,
     code: null,
     bytesIn: 0,
     listsErrors: false,

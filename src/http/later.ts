@@ -78,10 +78,13 @@ export async function serveLater(
     landed: () => tasks.landed(task),
     cancelled: tasks.cancelledOf(task),
   };
-  const work = servePlanned(gateway, { ...incoming, trace: own, gone: gone.signal, watch }, planned);
+  // It may be planned anew when a flight has failed.
+  const letGoOfBody = incoming.retainBody();
+  const asked = { ...incoming, trace: own, gone: gone.signal, watch };
+  const work = servePlanned(gateway, asked, planned).finally(letGoOfBody);
   try {
     if (incoming.gone.aborted) hangUp();
-    if (await isDoneFirst(work, boarded.promise, waitMs(parts, waitSeconds, planned), incoming.gone)) {
+    if (await isDoneFirst(work, boarded.promise, waitMs(parts, waitSeconds, planned, incoming), incoming.gone)) {
       tasks.discard(task);
       return await work;
     }
@@ -171,7 +174,7 @@ async function conclude(
     outcome,
     tenant: task.tenant,
     key: caller.keyId,
-    modelRouted: task.model,
+    modelRouted: facts.modelRouted,
     upstream: facts.upstream,
     pictures: facts.pictures,
     cache: facts.cache,
@@ -187,8 +190,13 @@ function collectable({ status, headers, body }: Answer): TaskAnswer {
   return { status, headers: Object.fromEntries(about), body };
 }
 
-function waitMs({ gateway }: RouteParts, seconds: number | null, { target, shape }: Planned): number {
-  return seconds === null
-    ? 0
-    : Math.min(seconds * 1000, gateway.answerWithinMs(target.upstream, shape.tier), 2 ** 31 - 1);
+function waitMs(
+  { gateway }: RouteParts,
+  seconds: number | null,
+  { target, shape }: Planned,
+  { patience }: Incoming,
+): number {
+  if (seconds === null) return 0;
+  const mostMs = Math.max(0, Math.min(patience.until - performance.now(), 2 ** 31 - 1));
+  return Math.min(seconds * 1000, gateway.answerWithinMs(target.upstream, shape.tier), mostMs);
 }

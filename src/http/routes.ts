@@ -19,6 +19,7 @@ import { commonHeaders } from './exchange.ts';
 import type { Answered, Facts } from './exchange.ts';
 import { checkLater, serveLater } from './later.ts';
 import { dialectOf, MODEL_PATHS, splitMethod, splitRoute, splitUrl } from './paths.ts';
+import { readPatience } from './patience.ts';
 import { readPrefer } from './prefer.ts';
 import type { RequestLimits } from './rate-limit.ts';
 import { notAllowed } from './refusals.ts';
@@ -71,6 +72,7 @@ export function registerRoutes(
 
 function drawHandler(parts: RouteParts, dialect: Dialect, route: Route): Handler {
   return async (request, facts, source) => {
+    const patience = readPatience(request.headers, performance.now());
     const call = callOf(facts, splitMethod(wildcard(request))?.model ?? null, altOf(request));
     facts.listsErrors = route.listsErrors?.(call) ?? false;
     await identify(parts, request, facts, dialect);
@@ -101,6 +103,7 @@ function drawHandler(parts: RouteParts, dialect: Dialect, route: Route): Handler
         tags,
         wish,
         gone: source.gone,
+        patience,
         retainBody: body.retain,
         holdMore: holdMoreOf(parts, body),
         trace: facts,
@@ -130,8 +133,12 @@ function drawHandler(parts: RouteParts, dialect: Dialect, route: Route): Handler
 }
 
 /** Room beside a body, of the budget that what it is for has. */
-export function holdMoreOf({ fileBudget, restoredBudget }: RouteParts, body: ReadBody): HoldMore {
-  return (bytes, what) => body.holdMore(bytes, what === 'files' ? fileBudget : restoredBudget);
+export function holdMoreOf(
+  { fileBudget, fetchedBudget, restoredBudget }: RouteParts,
+  body: Pick<ReadBody, 'holdMore'>,
+): HoldMore {
+  const budgets = { files: fileBudget, fetched: fetchedBudget, history: restoredBudget };
+  return (bytes, what) => body.holdMore(bytes, budgets[what]);
 }
 
 /** In one piece, or bit by bit for who asks for that. */

@@ -45,11 +45,14 @@ export function pictureAnswer(served: Served, dialect: Dialect, call: Call, fact
 }
 
 /** What is known of an answer that has only begun. */
-export function earlyHeaders({ request, model, target }: Planned, { requestId }: Facts): Record<string, string> {
+export function earlyHeaders(
+  { request, model, target, instead }: Planned,
+  { requestId }: Facts,
+): Record<string, string> {
   return {
     ...commonHeaders(requestId),
-    'x-plantain-model': model.id,
-    'x-plantain-upstream': target.upstream,
+    // Where another model may answer yet, who did is told at the end.
+    ...(instead === null && { 'x-plantain-model': model.id, 'x-plantain-upstream': target.upstream }),
     ...warningHeader(request.delivery.warnings),
   };
 }
@@ -75,6 +78,11 @@ export function headersOf(
     warnings.push(
       `${request.count - pictures.length} of ${request.count} pictures failed (${served.missing.failure}): ${served.missing.message}`,
     );
+  for (const { insteadOf, flown } of pictures)
+    if (insteadOf !== null)
+      warnings.push(
+        `Nobody could draw this picture just now (${insteadOf}): it is one from before, ${-(flown.hit?.ttlSeconds ?? 0)} seconds past its time.`,
+      );
   if (pictures.some(({ drawn, picture }) => drawn.picture.info.hasProvenance && !picture.info.hasProvenance))
     warnings.push('Making another format of it left out the C2PA manifest of the vendor.');
   const headers = {
@@ -103,6 +111,7 @@ function note(facts: Facts, { pictures, costNanos }: Served): void {
   facts.cache = statusOf(pictures);
   facts.cacheKey = keysOf(pictures);
   facts.costUsd = formatUsd(costNanos);
+  facts.insteadOf = pictures.find(({ insteadOf }) => insteadOf !== null)?.insteadOf ?? null;
 }
 
 function pictureHeaders({ pictures, model }: Served, facts: Facts): Record<string, string> {
@@ -120,8 +129,9 @@ function pictureHeaders({ pictures, model }: Served, facts: Facts): Record<strin
 
 /** One member for the whole answer: that of the picture the cache did least for. */
 function statusOf(pictures: readonly ServedPicture[]): string {
-  const order = { drawn: 0, joined: 1, hit: 2 } as const;
-  const least = pictures.toSorted((left, right) => order[left.how] - order[right.how])[0]!;
+  const order = { drawn: 0, joined: 1, hit: 3 } as const;
+  const rank = ({ how, insteadOf }: ServedPicture): number => (insteadOf === null ? order[how] : 2);
+  const least = pictures.toSorted((left, right) => rank(left) - rank(right))[0]!;
   const { hit, stored } = least.flown;
   return cacheStatus(least.decision, { hit, collapsed: least.how === 'joined', stored });
 }

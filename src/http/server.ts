@@ -51,6 +51,8 @@ export interface ServerParts {
   readonly fileBudget: ByteBudget;
   /** For what is put back into requests: pictures as the vendor sent them, and their thought signatures. */
   readonly restoredBudget: ByteBudget;
+  /** For pictures that requests name and the gateway fetches. */
+  readonly fetchedBudget: ByteBudget;
   /** Where callers reach this gateway, without a trailing slash: for hints only. */
   readonly publicUrl: () => string;
   readonly health: Health;

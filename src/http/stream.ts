@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Events } from '../dialects/dialect.ts';
 import { GatewayError } from '../errors.ts';
 import { servePlanned } from '../gateway.ts';
-import type { Incoming, Served } from '../gateway.ts';
+import type { Incoming, Patience, Served } from '../gateway.ts';
 import type { Planned } from '../gateway/plan.ts';
 import type { Picture } from '../image/answer.ts';
 import { FRAMINGS } from '../wire/framing.ts';
@@ -26,6 +26,9 @@ const USUAL_PACE: StreamPace = { patienceMs: 10_000, silenceMs: 15_000 };
 /** Told in trailers where the 200 goes out before they are known. */
 const LATE = ['cache-status', 'age', 'server-timing', 'x-plantain-cost-usd', 'x-plantain-size', 'x-plantain-warning'];
 
+/** Told there too where another model than the one asked for may answer. */
+const LATE_WHO = ['x-plantain-model', 'x-plantain-upstream'];
+
 type End = Answer | { readonly error: unknown };
 
 interface Answer {
@@ -46,8 +49,8 @@ export async function serveStream(
   facts: Facts,
   events: Events,
 ): Promise<Answered> {
-  const { dialect, call } = incoming;
-  const { patienceMs, silenceMs } = parts.pace ?? USUAL_PACE;
+  const { dialect, call, patience } = incoming;
+  const { patienceMs, silenceMs } = paceFor(patience, parts.pace ?? USUAL_PACE);
   const outbox = new Outbox(FRAMINGS[events.framing ?? 'lf']);
   const begun = Promise.withResolvers<void>();
   let hasBegun = false;
@@ -72,6 +75,7 @@ export async function serveStream(
   }
   begin();
 
+  const announced = planned.instead === null ? LATE : [...LATE, ...LATE_WHO];
   let late: Readonly<Record<string, string>> = {};
   const tellEnd = async (): Promise<void> => {
     try {
@@ -80,7 +84,7 @@ export async function serveStream(
         outbox.push(events.fail(noteFailure(end.error, facts, parts.gateway.log)));
         countDenied(facts, parts.gateway.metrics);
       }
-      late = lateHeaders(end, facts);
+      late = lateHeaders(end, facts, announced);
     } catch (error) {
       parts.gateway.log.fault('stream: its end could not be told', error);
     } finally {
@@ -91,7 +95,7 @@ export async function serveStream(
   // Where all of it is there, nobody is told that it is still being drawn.
   if (first !== null) await telling;
   const isKnown = first !== null && 'served' in first;
-  const early = isKnown ? first.headers : { ...earlyHeaders(planned, facts), trailer: LATE.join(', ') };
+  const early = isKnown ? first.headers : { ...earlyHeaders(planned, facts), trailer: announced.join(', ') };
   return {
     reply: {
       status: 200,
@@ -110,6 +114,16 @@ export async function serveStream(
     delivered: (ok) => void deliver(work, ok),
   };
 }
+
+/** A client that gives up sooner hears of it sooner: that its answer has begun, and then that it still comes. */
+function paceFor({ ms, until }: Patience, { patienceMs, silenceMs }: StreamPace): StreamPace {
+  return {
+    patienceMs: Math.min(patienceMs, Math.max(0, until - performance.now())),
+    silenceMs: Math.min(silenceMs, Math.max(LEAST_SILENCE_MS, ms / 2)),
+  };
+}
+
+const LEAST_SILENCE_MS = 250;
 
 /** The end of the work, or null when something was told before it, or nothing for so long. */
 async function earliest(work: Promise<End>, begun: Promise<void>, patienceMs: number): Promise<End | null> {
@@ -167,7 +181,7 @@ function toldTo(outbox: Outbox, events: Events, end: End): End {
 }
 
 /** What could not be told in headers. */
-function lateHeaders(end: End, { costUsd }: Facts): Record<string, string> {
+function lateHeaders(end: End, { costUsd }: Facts, announced: readonly string[]): Record<string, string> {
   if ('error' in end) return costUsd === null ? {} : { 'x-plantain-cost-usd': costUsd };
-  return Object.fromEntries(Object.entries(end.headers).filter(([name]) => LATE.includes(name)));
+  return Object.fromEntries(Object.entries(end.headers).filter(([name]) => announced.includes(name)));
 }

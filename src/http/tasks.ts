@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { unknownTask } from '../tasks/refusals.ts';
 import type { Task } from '../tasks/task.ts';
+import { readPatience } from './patience.ts';
 import { readPrefer } from './prefer.ts';
 import { identify, json } from './routes.ts';
 import type { Mount, Request, RouteParts } from './routes.ts';
@@ -15,13 +16,18 @@ export function registerTasks(app: FastifyInstance, parts: RouteParts, mount: Mo
     for (const base of dialect.tasks) {
       const route = `${base}/{id}`;
       const look: Handler = async (request, facts, source) => {
+        const patience = readPatience(request.headers, performance.now());
         const caller = await identify(parts, request, facts, dialect);
         const task = await known(parts, caller.tenant.id, request);
         const { waitSeconds } = readPrefer(request.headers['prefer']);
         const seconds = Math.min(waitSeconds ?? 0, LONGEST_WAIT_SECONDS);
         if (seconds > 0) {
           const startedAt = performance.now();
-          await parts.tasks.wait(task, seconds * 1000, AbortSignal.any([source.gone, parts.closing]));
+          await parts.tasks.wait(
+            task,
+            Math.min(seconds * 1000, patience.ms),
+            AbortSignal.any([source.gone, parts.closing]),
+          );
           facts.upstreamMs = performance.now() - startedAt;
         }
         const now = await known(parts, caller.tenant.id, request);

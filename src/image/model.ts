@@ -39,6 +39,16 @@ export interface Model {
     readonly onDisconnect?: 'finish' | 'cancel';
   };
   readonly targets: readonly Target[];
+  /** Who is asked where all targets are down for nothing; absent: nobody. */
+  readonly fallback?: Fallback;
+}
+
+/** Another model that may answer in the place of one that nobody can draw. */
+export interface Fallback {
+  /** Its id. */
+  readonly model: string;
+  /** US dollars: the most that one picture of it may cost, at worst. */
+  readonly maxPriceUsd: number;
 }
 
 export const GROUNDINGS = ['web', 'image'] as const;

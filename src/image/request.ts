@@ -81,6 +81,8 @@ export interface PicturePart {
   readonly more: JsonObject;
   /** The field it came in as the caller spelt it, for errors; absent: its place in Gemini's request. */
   readonly named?: string;
+  /** The address its caller gave in its place; until the gateway has fetched it, `data` is empty. Absent: it was sent along. */
+  readonly remote?: string;
 }
 
 /** A part the house does not read (fileData, functionCall, …), verbatim in canonical spelling. */

@@ -18,7 +18,8 @@ function decision(
   when: CacheWhen = 'repeatable',
   ttlSeconds = 60,
 ): Decision {
-  return decide({ draw: draw(fields), when, directives: parseCacheControl(cacheControl), ttlSeconds });
+  const directives = parseCacheControl(cacheControl);
+  return decide({ draw: draw(fields), when, directives, ttlSeconds, staleIfErrorSeconds: 300 });
 }
 
 const fileData = { fileData: { fileUri: 'https://example.test/v1beta/files/abc', mimeType: 'image/png' } };
@@ -41,6 +42,9 @@ describe('parseCacheControl', () => {
     ['max-age=1.5', {}],
     ['max-age=soon', {}],
     ['max-age', {}],
+    ['stale-if-error=30', { staleIfErrorSeconds: 30 }],
+    ['stale-if-error=30, stale-if-error="4"', { staleIfErrorSeconds: 4 }],
+    ['stale-if-error, max-age=5', { maxAgeSeconds: 5 }],
     ['no-transform, min-fresh=3, max-stale', {}],
     ['x="no-store, max-age=3"', {}],
     ['x="a no-store b"', {}],
@@ -48,7 +52,13 @@ describe('parseCacheControl', () => {
     ['no-storefront, xno-cache', {}],
     [',,;=  , no-cache ,;', { noCache: true }],
   ])('reads %j', (header, expected) => {
-    const none = { noStore: false, noCache: false, onlyIfCached: false, maxAgeSeconds: null };
+    const none = {
+      noStore: false,
+      noCache: false,
+      onlyIfCached: false,
+      maxAgeSeconds: null,
+      staleIfErrorSeconds: null,
+    };
     expect(parseCacheControl(header)).toEqual({ ...none, ...expected });
   });
 
@@ -97,6 +107,7 @@ describe('decide', () => {
     expect(decision({ seed: 7 })).toEqual({
       read: true,
       maxAgeSeconds: null,
+      staleIfErrorSeconds: 300,
       store: true,
       ttlSeconds: 60,
       join: true,
@@ -139,6 +150,18 @@ describe('decide', () => {
     });
   });
 
+  it.each<[string | undefined, number]>([
+    [undefined, 300],
+    ['stale-if-error=0', 0],
+    ['stale-if-error=299', 299],
+    ['stale-if-error=301', 300],
+    ['no-cache, stale-if-error=60', 0],
+    ['no-store, stale-if-error=60', 0],
+  ])('lets a picture past its time stand in under %s for %i s', (directive, seconds) => {
+    expect(decision({ seed: 1 }, directive).staleIfErrorSeconds).toBe(seconds);
+    expect(decision({}, directive).staleIfErrorSeconds).toBe(0);
+  });
+
   it('stores nothing for a time to live of zero', () => {
     expect(decision({ seed: 1 }, undefined, 'repeatable', 0)).toMatchObject({ read: true, store: false, join: true });
   });
@@ -159,7 +182,11 @@ describe('cacheStatus', () => {
   const miss = { hit: null, collapsed: false, stored: false };
 
   it.each([
-    [cacheStatus(seeded, { ...miss, hit: { ttlSeconds: 604_795 } }), 'Plantain; hit; ttl=604795'],
+    [cacheStatus(seeded, { ...miss, hit: { ttlSeconds: 604_795, isStale: false } }), 'Plantain; hit; ttl=604795'],
+    [
+      cacheStatus(seeded, { ...miss, hit: { ttlSeconds: -412, isStale: true } }),
+      'Plantain; hit; ttl=-412; detail="stale-if-error"',
+    ],
     [cacheStatus(seeded, { ...miss, stored: true }), 'Plantain; fwd=miss; stored'],
     [cacheStatus(seeded, miss), 'Plantain; fwd=miss'],
     [cacheStatus(seeded, { ...miss, collapsed: true }), 'Plantain; fwd=miss; collapsed'],

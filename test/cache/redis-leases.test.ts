@@ -9,7 +9,15 @@ import type { Instance } from './lease-instances.ts';
 describe('a failure told to another instance', () => {
   test('is the same failure, without what it cost and what caused it', () => {
     const vendor = { status: 200, words: { promptFeedback: { blockReason: 'SAFETY' } } };
-    const detail = { param: 'size', code: 'x', status: 408, retryAfterSeconds: 3, retry: false, vendor };
+    const detail = {
+      param: 'size',
+      code: 'x',
+      status: 408,
+      retryAfterSeconds: 3,
+      retry: false,
+      down: 'for_nothing',
+      vendor,
+    } as const;
     const told = readFailure(
       writeFailure(new GatewayError('blocked_prompt', 'no', { ...detail, costNanos: 5 }, new Error('secret'))),
     );

@@ -21,15 +21,15 @@ describe('a mistake', () => {
     ['logLevel: loud', 'my.yaml:1 logLevel: must be debug, info, warn, error or silent, is "loud"'],
     [
       '\ncach: { when: never }',
-      'my.yaml:2 cach: unknown setting; known here: listen, operations, admin, publicUrl, trustProxy, cors, dataDir, logLevel, state, bounds, images, cache, tasks, files, upstreams, models, auto, tenants, organisations, budgets, alerts, retention; did you mean cache?',
+      'my.yaml:2 cach: unknown setting; known here: listen, operations, admin, publicUrl, trustProxy, cors, dataDir, logLevel, state, bounds, images, cache, tasks, files, remoteImages, upstreams, models, auto, tenants, organisations, budgets, alerts, retention; did you mean cache?',
     ],
     [
       'cache: { pebbles: 1 }',
-      'my.yaml:1 cache.pebbles: unknown setting; known here: store, when, ttlSeconds, onDisconnect, memoryBytes, diskBytes, redisBytes, bytes, s3Bytes',
+      'my.yaml:1 cache.pebbles: unknown setting; known here: store, when, ttlSeconds, staleIfErrorSeconds, onDisconnect, memoryBytes, diskBytes, redisBytes, bytes, s3Bytes',
     ],
     [
       'cache: { __proto__: 1 }',
-      'my.yaml:1 cache.__proto__: unknown setting; known here: store, when, ttlSeconds, onDisconnect, memoryBytes, diskBytes, redisBytes, bytes, s3Bytes',
+      'my.yaml:1 cache.__proto__: unknown setting; known here: store, when, ttlSeconds, staleIfErrorSeconds, onDisconnect, memoryBytes, diskBytes, redisBytes, bytes, s3Bytes',
     ],
     [
       'cache: { store: floppy }',

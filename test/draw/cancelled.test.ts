@@ -77,6 +77,7 @@ function job(reserve: () => Promise<void>, givenUp: AbortSignal): Parameters<typ
       store: false,
       join: false,
       maxAgeSeconds: null,
+      staleIfErrorSeconds: 0,
       ttlSeconds: 0,
       onlyIfCached: false,
       bypass: 'never',

@@ -18,7 +18,13 @@ function parts() {
   const now = (): number => clock.now;
   const store = new MemoryStore({ maxBytes: 1 << 26, scopeBytes: 1 << 26, now, onEvict: () => undefined });
   const kept = new KeptFiles({ shelf: new Shelf({ tiers: [store], now, onTrouble: () => undefined }), now });
-  const bounds = { keepMs: 60_000_000, bytesPerFile: MOST, bytesPerTenant: 2 * MOST, perTenant: 4 };
+  const bounds = {
+    keepMs: 60_000_000,
+    bytesPerFile: MOST,
+    bytesPerTenant: 2 * MOST,
+    perTenant: 4,
+    isTenant: () => true,
+  };
   const files = new Files({ store: kept, now, ...bounds });
   const links = createLinkSigner(['the secret of this test, long enough']);
   const signer = {
@@ -26,7 +32,7 @@ function parts() {
     isGenuine: (text: string, expires: number, signature: string) =>
       links.isGenuine('upload', text, expires, signature),
   };
-  return { clock, store, files, uploads: new Uploads({ files, store: kept, signer, now }) };
+  return { clock, store, files, uploads: new Uploads({ files, store: kept, signer, now, isTenant: () => true }) };
 }
 
 /** What a sender may do, in any order: right, twice, in the wrong place, too much. */

@@ -24,7 +24,7 @@ const refusalOf = async (work: Promise<unknown>): Promise<GatewayError> => {
 const store = new MemoryStore({ maxBytes: 1 << 24, scopeBytes: 1 << 24, now: Date.now, onEvict: none });
 const shelf = new Shelf({ tiers: [store], now: Date.now, onTrouble: none });
 const kept = new KeptFiles({ shelf, now: Date.now });
-const bounds = { keepMs: 60_000, bytesPerFile: 1 << 20, bytesPerTenant: 1 << 22, perTenant: 100 };
+const bounds = { keepMs: 60_000, bytesPerFile: 1 << 20, bytesPerTenant: 1 << 22, perTenant: 100, isTenant: () => true };
 const files = new Files({ store: kept, now: Date.now, ...bounds });
 const base64 = (text: string): LongString => LongString.fromBase64([Buffer.from(Buffer.from(text).toString('base64'))]);
 const described = { fileName: 'a.txt', displayName: '', purpose: '', claimed: 'text/plain', keepMs: null };

@@ -7,7 +7,7 @@ import { temporaryDirectory } from '../cache/stores.ts';
 import { audit } from '../tenants/audit.ts';
 import { startGateway, UPSTREAM_KEY } from '../support/gateway.ts';
 import type { TestGateway, TestGatewayOptions } from '../support/gateway.ts';
-import { scraped } from '../support/scrape.ts';
+import { scraped, spentNanos } from '../support/scrape.ts';
 import { bodyOf } from '../support/wire.ts';
 import type { OpenAIError } from '../support/wire.ts';
 
@@ -114,15 +114,20 @@ describe('a call that cannot have cost anything', () => {
 });
 
 describe('a call that may have cost something', () => {
-  test.each<Fault>(['hangup', 'reset', 'truncate-length', 'bad-json', 'broken-picture'])(
-    'is not made again, here or elsewhere: %s',
-    async (fault) => {
-      const { gateway, first, second } = await start();
-      rule(first, fault);
-      expect((await gateway.post(IMAGES, picture())).status).toBe(502);
-      expect([first.calls.length, second.calls.length]).toEqual([1, 0]);
-    },
-  );
+  test.each<Fault>([
+    'hangup',
+    'reset',
+    'truncate-length',
+    'bad-json',
+    'broken-picture',
+    'bad-gateway-html',
+    'empty-error',
+  ])('is not made again, here or elsewhere: %s', async (fault) => {
+    const { gateway, first, second } = await start();
+    rule(first, fault);
+    expect((await gateway.post(IMAGES, picture())).status).toBe(502);
+    expect([first.calls.length, second.calls.length]).toEqual([1, 0]);
+  });
 
   test.each<Fault>(['blocked-safety', 'no-image'])('nor is one that the vendor refused to draw: %s', async (fault) => {
     const { gateway, first, second } = await start();
@@ -162,6 +167,37 @@ test('an upstream that fails is left alone, asked once a second where nobody els
     .toBe(200);
   expect(await scraped(gateway, 'plantain_breaker_open', { upstream: 'second' })).toBe(0);
   expect((await gateway.post(IMAGES, picture())).headers.get('x-plantain-upstream')).toBe('second');
+});
+
+test.each<[Fault, number]>([
+  ['bad-gateway-html', 502],
+  ['deadline', 504],
+])('what nobody says was not drawn is charged as unknown, once, and told: %s', async (fault, status) => {
+  const directory = temporaryDirectory();
+  const { gateway, first, second } = await start({}, { directory });
+  rule(first, fault);
+  const reply = await gateway.post(IMAGES, picture());
+  expect([reply.status, reply.headers.get('x-should-retry')]).toEqual([status, 'false']);
+  expect(reply.headers.get('x-plantain-cost-usd')).toBe('0.05');
+  expect([first.calls.length, second.calls.length]).toEqual([1, 0]);
+  const file = join(directory, 'ledger.db');
+  await expect.poll(() => audit(file).rows.length).toBe(2);
+  const { faults, rows } = audit(file);
+  expect(faults).toEqual([]);
+  expect(rows.map(({ kind, outcome }) => [kind, outcome]).at(-1)).toEqual(['settle', 'unknown']);
+  expect(rows.reduce((sum, { delta_held: held }) => sum + held, 0)).toBe(0);
+});
+
+test('a vendor that is behind a broken proxy spends no more than a budget, and is left alone', async () => {
+  const tenants = [{ id: 'acme', keys: [{ key: 'sk-test-acme' }], budgets: [{ limitUsd: 1, per: 'day' }] }];
+  const { gateway, first, second } = await start({}, { config: { tenants } });
+  rule(first, 'bad-gateway-html');
+  rule(second, 'bad-gateway-html');
+  const statuses: number[] = [];
+  for (let number = 0; number < 40; number += 1) statuses.push((await gateway.post(IMAGES, picture())).status);
+  expect(new Set(statuses)).not.toContain(200);
+  expect(await spentNanos(gateway)).toBeLessThanOrEqual(1_000_000_000);
+  expect(first.calls.length + second.calls.length).toBeLessThan(40);
 });
 
 test('the ledger has a hold for each call, and ends with nothing held', async () => {

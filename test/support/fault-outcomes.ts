@@ -24,7 +24,13 @@ const refusedByVendor: Outcome = { ...failed, native: 500, retry: true };
 const lost: Outcome = { ...failed, money: 'unknown' };
 const shapeless: Outcome = { ...lost, code: 'upstream_bad_response' };
 const brokenPicture: Outcome = { ...failed, money: 'billed' };
-export const TIMED_OUT: Outcome = { images: 504, native: 504, code: 'upstream_timeout', retry: false, money: 'free' };
+export const TIMED_OUT: Outcome = {
+  images: 504,
+  native: 504,
+  code: 'upstream_timeout',
+  retry: false,
+  money: 'unknown',
+};
 const blocked: Outcome = { images: 400, native: 200, code: 'moderation_blocked', retry: false, money: 'free' };
 const noImage: Outcome = { images: 422, native: 200, code: 'no_image', retry: false, money: 'billed' };
 
@@ -52,11 +58,11 @@ export const OUTCOMES: Readonly<Record<Exclude<Fault, Slow>, Outcome>> = {
     money: 'free',
   },
   'too-large': { images: 413, native: 413, code: 'request_too_large', retry: false, money: 'free' },
-  'bad-gateway-html': failed,
+  'bad-gateway-html': lost,
   'error-array': overloaded,
   'error-200': refusedByVendor,
-  'empty-error': failed,
-  'empty-204': failed,
+  'empty-error': lost,
+  'empty-204': lost,
   redirect: failed,
   'html-200': lost,
   'empty-200': lost,

@@ -127,6 +127,18 @@ export const model = object({
       { description: 'How its pictures are kept; what a tenant or a key says wins.' },
     ),
   ),
+  fallback: Type.Optional(
+    object(
+      {
+        model: id('The other model.'),
+        maxPriceUsd: usd(LEAST_USD, 'The most one picture of it may cost at worst, as a quote tells. US dollars.'),
+      },
+      {
+        description:
+          'Another model that answers, and says so, where every target of this one is down and none can have cost anything.',
+      },
+    ),
+  ),
   targets: Type.Optional(list(target, 'Who offers it, the preferred one first.', { minItems: 1, uniqueItems: false })),
 });
 

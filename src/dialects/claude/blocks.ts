@@ -12,6 +12,7 @@ import {
   unsupportedField,
 } from '../../image/fields.ts';
 import { readMarkdown } from '../../image/markdown.ts';
+import { isRemoteUrl, remotePart } from '../../image/remote.ts';
 import type { Part, PicturePart } from '../../image/request.ts';
 import type { Json, JsonObject } from '../../wire/json.ts';
 import { LongString } from '../../wire/long-string.ts';
@@ -93,7 +94,7 @@ function parseResult(block: JsonObject, path: string, passOver: PassOver): reado
 function parseImage(block: JsonObject, path: string, passOver: PassOver): PicturePart {
   const { source, at } = readSource(block, path, passOver, '{"type":"base64","media_type":"image/png","data":"…"}');
   const type = readOneOf(source.type ?? null, `${at}.type`, ['base64', 'url', 'file']);
-  if (type === 'url') return readUrl(source, at);
+  if (type === 'url') return readAddress(source, at);
   if (type === 'file') throw noName(source, at);
   return parseBytes(source, at, /^image\//, 'a type of pictures, such as image/png');
 }
@@ -121,6 +122,12 @@ function parseBytes(source: JsonObject, at: string, types: RegExp, expected: str
   const mimeType = claimed === 'image/jpg' ? 'image/jpeg' : claimed;
   if (!types.test(mimeType)) throw invalidValue(`${at}.media_type`, expected);
   return { kind: 'picture', data, mimeType, thought: false, signature: null, more: {} };
+}
+
+/** A picture, or where it lies. */
+function readAddress(source: JsonObject, at: string): PicturePart {
+  const { url = null } = source;
+  return isRemoteUrl(url) ? remotePart(readString(url, `${at}.url`), at) : readUrl(source, at);
 }
 
 function readUrl(source: JsonObject, at: string): PicturePart {

@@ -50,7 +50,11 @@ export function parseAnswer(words: JsonObject): Answer {
   const candidates = objects(words.candidates).map(parseCandidate);
   if (candidates.length === 0 && !isObject(feedback)) {
     const message = 'The upstream answered without a candidate and without saying why.';
-    throw new GatewayError('upstream_failed', message, { code: 'upstream_bad_response', retry: false });
+    throw new GatewayError('upstream_failed', message, {
+      code: 'upstream_bad_response',
+      retry: false,
+      mayHaveCost: true,
+    });
   }
   const good = candidates.filter(({ verdict }) => verdict === 'picture');
   const told = good[0] ?? candidates[0];

@@ -44,13 +44,35 @@ export function parseError(status: number, words: Json, retryAfter: string | nul
   if (status === 400 || status === 422) return refused(status, said);
   if (status === 503 || status === 529) return busy(said, waits, vendor);
   if (status === 408 || status === 499 || status === 504 || status === 524) {
-    const message = 'The upstream gave up on this picture: it took too long. A smaller size is drawn faster.';
-    return failed('upstream_timeout', message, { retry: false, vendor: status === 504 ? vendor : undefined });
+    // Whoever gave up had begun, or waited for somebody who had. Who draws may not have heard of it.
+    const message = `The upstream gave up on this picture: it took too long. ${MAY_BE_PAID} A smaller size is drawn faster.`;
+    const detail = { retry: false, mayHaveCost: true };
+    return failed('upstream_timeout', message, { ...detail, vendor: status === 504 ? vendor : undefined });
   }
   // Only an upstream that answers in an API's own terms is known to have drawn nothing; a proxy's page in between is not.
-  const isRefusal = status >= 500 && said.tokens.length > 0;
-  const message = `The upstream failed (HTTP ${status}).${isRefusal ? ' Nothing was drawn; try again.' : ''}`;
-  return failed('upstream_failed', message, { retry: isRefusal, vendor: status >= 500 ? vendor : undefined });
+  const isRefusal = (status >= 500 && said.tokens.length > 0) || NEVER_ARRIVED.has(status);
+  const mayHaveCost = !isRefusal && isUnclear(status);
+  const rest = isRefusal ? ' Nothing was drawn; try again.' : mayHaveCost ? ` ${MAY_BE_PAID}` : '';
+  return failed('upstream_failed', `The upstream failed (HTTP ${status}).${rest}`, {
+    retry: isRefusal,
+    ...(mayHaveCost && { mayHaveCost }),
+    vendor: status >= 500 ? vendor : undefined,
+  });
+}
+
+const MAY_BE_PAID = 'It may have been paid for all the same, so it is not asked for again by itself.';
+
+/**
+ * Cloudflare's own, of a call that its origin never got: nobody listens, no way there, no TLS, no name.
+ * https://developers.cloudflare.com/support/troubleshooting/http-status-codes/cloudflare-5xx-errors/
+ */
+const NEVER_ARRIVED = new Set([521, 523, 525, 526, 530]);
+/** The method, the version or the network is refused, and so the call with it. */
+const NEVER_BEGUN = new Set([501, 505, 511]);
+
+/** A proxy's 502 says that the answer did not come through it, and an empty success that something was done: neither what. */
+function isUnclear(status: number): boolean {
+  return status < 300 || (status >= 500 && !NEVER_BEGUN.has(status));
 }
 
 function failed(failure: Failure, message: string, detail: FailureDetail): GatewayError {

@@ -1,7 +1,15 @@
 import { isDataUrl, readDataUrl } from '../../image/data-url.ts';
-import { conflictingFields, invalidValue, missingField, readObject, unsupportedField } from '../../image/fields.ts';
+import {
+  conflictingFields,
+  invalidValue,
+  missingField,
+  readObject,
+  readString,
+  unsupportedField,
+} from '../../image/fields.ts';
 import { take } from '../../image/native/spelling.ts';
 import type { Fields } from '../../image/native/spelling.ts';
+import { isRemoteUrl, remotePart } from '../../image/remote.ts';
 import { referencePart } from '../../image/reference.ts';
 import type { PicturePart } from '../../image/request.ts';
 import type { Json } from '../../wire/json.ts';
@@ -59,9 +67,13 @@ function readOne(value: Json, path: string): PicturePart {
 }
 
 function readText(value: string | LongString, path: string): PicturePart {
+  if (isRemoteUrl(value)) return remotePart(readString(value, path), path);
   const beginning = value instanceof LongString ? value.beginning(16) : value.slice(0, 16);
-  if (/^\s*(?:https?|gs|s3|file|ftp):/i.test(beginning))
-    throw unsupportedField(path, 'pictures are not fetched from URLs. Send the picture itself, as a data URL.');
+  if (/^\s*(?:gs|s3|file|ftp):/i.test(beginning))
+    throw unsupportedField(
+      path,
+      'pictures are not fetched from such addresses. Send the picture itself, as a data URL.',
+    );
   return referencePart(isDataUrl(value) ? readDataUrl(value, path).data : value, path);
 }
 

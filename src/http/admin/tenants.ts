@@ -1,4 +1,4 @@
-import { FILE_MODELS } from '../../cache/kept-files.ts';
+import { filesOf } from '../../cache/kept-files.ts';
 import type { View } from '../../tenants/registry.ts';
 import { createTenant, deleteTenant, forgetTenant, patchTenant } from '../../tenants/registry-tenant-changes.ts';
 import { notFound } from '../../tenants/registry-lookup.ts';
@@ -63,7 +63,7 @@ export function tenantRoutes({ registry, reader, ledger, cache }: RouteParts): r
           const purge = async (): Promise<void> => {
             for (const scope of scopes) await answered(cache.purge({ scope }));
             // Where others share its scope these are still its own.
-            for (const model of FILE_MODELS) await answered(cache.purge({ scope: id, model }));
+            for (const selection of filesOf(id)) await answered(cache.purge(selection));
           };
           // First, since afterwards nobody knows any more under which scope they are: what fails is asked for again.
           if (isGone(registry.view(), id)) await purge();

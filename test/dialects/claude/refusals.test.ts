@@ -42,7 +42,7 @@ const cases: [JsonObject, string, string?][] = [
   [source({ ...bytes, data: '' }), `${SOURCE}.data`],
   [source({ ...bytes, media_type: null }), `${SOURCE}.media_type`],
   [source({ ...bytes, media_type: 'video/mp4' }), `${SOURCE}.media_type`],
-  [source({ type: 'url', url: 'https://example.org/x.png' }), SOURCE, 'unsupported_value'],
+  [source({ type: 'url', url: 'gs://example/x.png' }), SOURCE, 'unsupported_value'],
   [source({ type: 'url', url: 'http://169.254.169.254/' }, 'document'), SOURCE, 'unsupported_value'],
   [source({ type: 'url' }), `${SOURCE}.url`, 'missing_required_parameter'],
   [source({ type: 'file', file_id: 1 }), `${SOURCE}.file_id`],
@@ -52,7 +52,7 @@ const cases: [JsonObject, string, string?][] = [
     block({
       type: 'tool_result',
       tool_use_id: 't',
-      content: [{ type: 'image', source: { type: 'url', url: 'https://x' } }],
+      content: [{ type: 'image', source: { type: 'url', url: 'file:///x' } }],
     }),
     `${BLOCK}.content[0].source`,
     'unsupported_value',

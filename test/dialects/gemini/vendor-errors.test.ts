@@ -1,3 +1,4 @@
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { gemini } from '../../../src/dialects/gemini/dialect.ts';
 import type { Json, JsonObject } from '../../../src/wire/json.ts';
@@ -173,6 +174,50 @@ describe('trouble', () => {
     expect(parseError(302, null).detail.retry).toBe(false);
     expect(parseError(504, null).detail.retry).toBe(false);
     expect(parseError(402, null).detail.retry).toBe(false);
+  });
+
+  const page = '<html>bad gateway</html>';
+  test.each<[number, Json, boolean]>([
+    [502, page, true],
+    [500, null, true],
+    [504, page, true],
+    [504, google(504, 'DEADLINE_EXCEEDED', 'x'), true],
+    [499, google(499, 'CANCELLED', 'x'), true],
+    [408, null, true],
+    [520, page, true],
+    [522, page, true],
+    [524, page, true],
+    [204, null, true],
+    [500, google(500, 'INTERNAL', 'x'), false],
+    [502, reseller('no', 'new_api_error', 'bad_response'), false],
+    [503, page, false],
+    [529, page, false],
+    [501, page, false],
+    [521, page, false],
+    [523, page, false],
+    [302, null, false],
+    [403, page, false],
+    [404, page, false],
+    [429, page, false],
+    [418, page, false],
+  ])('%i %j may have cost something: %s', (status, words, mayHaveCost) => {
+    expect(parseError(status, words).detail.mayHaveCost === true).toBe(mayHaveCost);
+  });
+
+  test('no SDK is told to ask again for what may have cost something, whatever came', () => {
+    const statuses = fc.integer({ min: 201, max: 599 });
+    const words = fc.constantFrom<Json>(null, page, {}, google(500, 'INTERNAL', 'x'), reseller('x', 'y', 'z'), [null]);
+    fc.assert(
+      fc.property(statuses, words, (status, said) => {
+        const { detail } = parseError(status, said);
+        if (detail.mayHaveCost === true) expect(detail.retry).toBe(false);
+        // A page of nobody's that is no refusal is never taken for one.
+        const isPage = said === null || said === page;
+        if (isPage && status >= 500 && detail.mayHaveCost !== true)
+          expect([501, 503, 505, 511, 521, 523, 525, 526, 529, 530]).toContain(status);
+      }),
+      { numRuns: 2_000 },
+    );
   });
 
   test('capacity of a model is told from the rate of a key', () => {

@@ -230,7 +230,7 @@ describe('what a conversation cannot hold', () => {
     ['a film', part({ type: 'video_url', video_url: {} }), 'messages[1].content[1].type', 'unsupported_value'],
     [
       'an address',
-      part({ type: 'image_url', image_url: { url: 'https://example.com/a.png' } }),
+      part({ type: 'image_url', image_url: { url: 'gs://example/a.png' } }),
       'messages[1].content[1].image_url.url',
       'unsupported_value',
     ],
@@ -242,7 +242,7 @@ describe('what a conversation cannot hold', () => {
     ],
     [
       'an address in an answer',
-      [user('x'), { role: 'assistant', images: [{ image_url: { url: 'http://example.com/a.png' } }] }],
+      [user('x'), { role: 'assistant', images: [{ image_url: { url: 'ftp://example.com/a.png' } }] }],
       'messages[1].images[0].image_url.url',
       'unsupported_value',
     ],
@@ -288,9 +288,13 @@ describe('what a conversation cannot hold', () => {
     expect({ status, ...detail }).toMatchObject({ status: 400, param, code });
   });
 
-  test('an address is refused with what to send instead', () => {
-    const message = user([{ type: 'image_url', image_url: { url: 'https://example.com/a.png' } }]);
-    expect(refusalOf(() => talk(message)).message).toMatch(/remote URLs are off.*data URL/);
+  test('an address is a picture that has still to be fetched, and of a document it is refused', () => {
+    const url = 'https://example.com/a.png';
+    const [turn] = talk(user([{ type: 'image_url', image_url: { url } }])).turns;
+    const named = 'messages[0].content[0].image_url.url';
+    expect(turn?.parts).toMatchObject([{ kind: 'picture', data: '', remote: url, named }]);
+    const file = user([{ type: 'input_file', file_url: 'https://example.com/a.pdf' }]);
+    expect(refusalOf(() => talk(file)).message).toMatch(/remote URLs are off.*data URL/);
   });
 
   test('a link in Markdown is text like any other', () => {

@@ -70,6 +70,15 @@ describe('an edit', () => {
         expect(picturesOf(parse({ image: data }))).toMatchObject([{ mimeType: `image/${type}` }]);
   });
 
+  test('an address is a picture that has still to be fetched', () => {
+    const first = 'https://x.example/a.png';
+    const second = 'HTTP://x.example/b.png';
+    expect(picturesOf(parse({ images: [{ image_url: first }] }))).toMatchObject([
+      { data: '', remote: first, named: 'images[0].image_url' },
+    ]);
+    expect(picturesOf(parse({ image: second }))).toMatchObject([{ data: '', remote: second, named: 'image' }]);
+  });
+
   test.each<[string, JsonObject, string, RegExp]>([
     ['nothing', {}, 'image', /image is missing/],
     ['an empty list', { images: [] }, 'images', /images is missing/],
@@ -78,8 +87,6 @@ describe('an edit', () => {
     ['what is no picture', { image: [Buffer.from('%PDF-1.7').toString('base64')] }, 'image[0]', /is no picture/],
     ['text', { image: 'a fox' }, 'image', /is no picture/],
     ['a number', { image: 5 }, 'image', /must be an object/],
-    ['a remote URL', { images: [{ image_url: 'https://x.example/a.png' }] }, 'images[0].image_url', /not fetched/],
-    ['a remote URL alone', { image: 'HTTP://x.example/a.png' }, 'image', /not fetched/],
     ['a bucket', { image: 'gs://b/a.png' }, 'image', /not fetched/],
     ['a file that is named by a number', { images: [{ file_id: 1 }] }, 'images[0].file_id', /the id of a file/],
     ['a file and a URL', { images: [{ file_id: 'f', image_url: 'data:' }] }, 'images[0].file_id', /different things/],

@@ -3,14 +3,18 @@ import { join } from 'node:path';
 import { adminParts } from './app/admin.ts';
 import { alerting, budgetReader } from './app/budgets.ts';
 import { openCache } from './app/cache.ts';
+import { openFiles } from './app/files.ts';
 import { baseOf } from './app/keys.ts';
 import { watchLedger } from './app/ledger.ts';
 import { keepLinkSecrets, linkSecrets } from './app/link-secret.ts';
 import { limitParts } from './app/limits.ts';
+import { openRemote } from './app/remote.ts';
+import type { Web } from './app/remote.ts';
 import { keepFor } from './app/retention.ts';
 import { openState } from './app/state.ts';
 import { openTasks } from './app/tasks.ts';
 import { Flights } from './cache/flights.ts';
+import { filesOf } from './cache/kept-files.ts';
 import { sizeOfDrawn } from './cache/head.ts';
 import type { CacheAdmin } from './cache/store.ts';
 import { deadlineMs, isLoopback } from './config.ts';
@@ -19,6 +23,7 @@ import { claude } from './dialects/claude/dialect.ts';
 import { gemini } from './dialects/gemini/dialect.ts';
 import { openaiChat } from './dialects/openai-chat/dialect.ts';
 import { openaiImages } from './dialects/openai-images/dialect.ts';
+import { openaiResponses } from './dialects/openai-responses/dialect.ts';
 import { openrouter } from './dialects/openrouter/dialect.ts';
 import type { DrawUpstream, Flown } from './draw.ts';
 import type { GatewayParts } from './gateway.ts';
@@ -67,6 +72,8 @@ export interface AppOptions {
   readonly now?: () => number;
   /** Of streamed answers; absent: the usual. */
   readonly pace?: StreamPace;
+  /** Where remote pictures lie; absent: on the web. */
+  readonly web?: Web;
 }
 
 /** The composition root: every part made once, in the order of their needs, and handed to those who need it. */
@@ -107,6 +114,10 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     const replies = createByteBudget(config.bounds.bytesInFlight / 2);
     // Taken while a body is held, and never while a reply is: a third, so that none of them waits for itself.
     const restored = createByteBudget(config.bounds.bytesInFlight / 4);
+    // A fourth, taken before that: files that requests name.
+    const named = createByteBudget(config.bounds.bytesInFlight / 4);
+    // A fifth, taken between these: what is fetched for them.
+    const fetched = createByteBudget(config.bounds.bytesInFlight / 4);
     const pauses = new KeyPauses({ now });
     const metrics: Metrics = createMetrics({
       version,
@@ -119,7 +130,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
         waiters: () => flights.waiting,
         detached: () => flights.detached,
         tasks: () => kept.tasks.inTheAir,
-        bytesInFlight: () => bodies.held + replies.held + restored.held,
+        bytesInFlight: () => bodies.held + replies.held + restored.held + named.held + fetched.held,
         keysPaused: () => pauses.paused,
         stateUp: () => state.trouble() === null,
         untold: opened.untold,
@@ -152,11 +163,13 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     });
     closers.push(cache.close);
     const kept = await openTasks({ config: config.tasks, cache, now, log, metrics });
-    registry.onForgotten((scope) => {
-      kept.tasks.forget(scope);
-      cache.admin
-        .purge({ scope })
-        .catch((error: unknown) => log.fault('cache: a forgotten tenant has pictures left', error));
+    const files = openFiles(config.files, cache, { roll: registry.roll, now });
+    registry.onForgotten(({ tenant, scopes }) => {
+      for (const scope of scopes) kept.tasks.forget(scope);
+      const all = [...scopes.map((scope) => ({ scope })), ...filesOf(tenant)];
+      Promise.all(all.map(async (selection) => cache.admin.purge(selection))).catch((error: unknown) =>
+        log.fault('cache: a forgotten tenant has something left', error),
+      );
     });
 
     opened.watch(metrics);
@@ -207,7 +220,9 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       links: cache.links,
       signatures: cache.signatures,
       restoredBytes: config.bounds.bodyBytes,
+      files: files.files,
       idempotencyKeys: cache.idempotencyKeys,
+      remotePictures: openRemote(config.remoteImages, metrics, options.web),
       cache: config.cache,
       defaultFormat: config.images.defaultFormat === 'vendor' ? null : config.images.defaultFormat,
       answerWithinMs: (id, tier) =>
@@ -222,9 +237,10 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     const health = { notReady: () => (closing.signal.aborted ? 'shutting down' : state.trouble()) };
     const api = createServer({
       gateway,
-      dialects: [claude, openrouter, gemini, openaiChat, openaiImages],
+      dialects: [claude, openrouter, gemini, openaiChat, openaiResponses, openaiImages],
       keys: registry.roll.keys,
       tasks: kept.tasks,
+      files,
       limits: limitParts(limited, metrics),
       trustProxy: config.trustProxy,
       corsOrigins: config.cors.origins,
@@ -232,10 +248,10 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       bodyBytes: config.bounds.bodyBytes,
       connections: config.bounds.connections,
       linkBudget: createByteBudget(config.bounds.bytesInFlight / 2),
+      fileBudget: named,
       restoredBudget: restored,
-      get publicUrl() {
-        return publicUrl;
-      },
+      fetchedBudget: fetched,
+      publicUrl: () => publicUrl,
       health,
       closing: closing.signal,
       ...(options.pace !== undefined && { pace: options.pace }),

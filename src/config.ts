@@ -86,7 +86,7 @@ export function loadConfig({ file: asked, environment, workingDirectory }: Confi
   if (report.mistakes.length === 0) checkLeftOut(known, models, drawing, defaultModel, report);
   if (report.mistakes.length > 0 || defaultModel === null) throw new ConfigError(shown, report.mistakes);
 
-  const { listen, operations, trustProxy, cors, logLevel, bounds, tasks } = file;
+  const { listen, operations, trustProxy, cors, logLevel, bounds, tasks, files, remoteImages } = file;
   return deepFreeze({
     source: { file: path, named: name !== null },
     listen,
@@ -103,6 +103,8 @@ export function loadConfig({ file: asked, environment, workingDirectory }: Confi
     images: { defaultFormat: file.images.defaultFormat, defaultModel },
     cache,
     tasks,
+    files,
+    remoteImages,
     upstreams: drawing,
     models,
     auto,

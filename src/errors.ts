@@ -47,6 +47,11 @@ export const FAILURE_STATUS = {
   internal: 500,
 } as const satisfies Record<Failure, number>;
 
+/** What the model or its filters refuse: in a conversation that is an answer. */
+export function isRefusal({ failure }: { readonly failure: Failure }): boolean {
+  return failure === 'blocked_prompt' || failure === 'blocked_output';
+}
+
 export interface FailureDetail {
   /** The field at fault, as the caller spelt its path: `size`, `generationConfig.imageConfig.imageSize`. */
   readonly param?: string | undefined;

@@ -13,8 +13,11 @@ import type { Failure } from './errors.ts';
 import { isRefusedSignature } from './draw/signatures.ts';
 import { board } from './gateway/board.ts';
 import type { Landed } from './gateway/board.ts';
+import { dress, recordSignatures } from './gateway/dress.ts';
+import type { FileParts } from './gateway/files.ts';
 import type { HistoryParts } from './gateway/history.ts';
 import { isFreeOutage, standsAlone, withReason } from './gateway/instead.ts';
+import { admitLinks, withLinks } from './gateway/links.ts';
 import { onDisconnectOf } from './gateway/on-disconnect.ts';
 import { ownerKey } from './gateway/plan.ts';
 import type { Planned } from './gateway/plan.ts';
@@ -24,12 +27,13 @@ import type { Model } from './image/model.ts';
 import type { Draw, ImageRequest, PictureFormat } from './image/request.ts';
 import type { Retirement } from './image/retirement.ts';
 import type { resolveShape } from './image/size.ts';
+import type { RemotePictures } from './remote/fetch.ts';
 import type { Caller } from './tenants/authenticate.ts';
 import type { Tags } from './tenants/state.ts';
 import type { Router } from './upstreams/router.ts';
 import type { JsonObject } from './wire/json.ts';
 
-export interface GatewayParts extends DrawParts, HistoryParts {
+export interface GatewayParts extends DrawParts, HistoryParts, FileParts {
   readonly router: Router;
   readonly flights: Flights<Flown, Thought>;
   /** Of the instances that share a store; null: this one is alone. */
@@ -37,6 +41,8 @@ export interface GatewayParts extends DrawParts, HistoryParts {
   readonly renditions: Renditions;
   readonly links: Links;
   readonly idempotencyKeys: IdempotencyKeys;
+  /** Fetches pictures that requests only name; null: that is switched off. */
+  readonly remotePictures: RemotePictures | null;
   readonly cache: {
     readonly when: CacheWhen;
     readonly ttlSeconds: number;
@@ -49,6 +55,9 @@ export interface GatewayParts extends DrawParts, HistoryParts {
   /** How long a caller waits for a picture of a tier before it is told to come back. */
   readonly answerWithinMs: (upstream: string, tier: Draw['tier']) => number;
 }
+
+/** What is put into a request beside its body: files it names, pictures it names by address, and what its history is made of. Each has room of its own. */
+export type HoldMore = (bytes: number, what: 'files' | 'fetched' | 'history') => Promise<void>;
 
 /** One request, after its key was checked and its body read. */
 export interface Incoming {
@@ -70,7 +79,7 @@ export interface Incoming {
   /** Keeps the bytes of the body counted, for work that outlives its caller, until the function is called. */
   readonly retainBody: () => () => void;
   /** Waits until so many bytes more may be held, and counts them for as long as those of the body. */
-  readonly holdMore: (bytes: number) => Promise<void>;
+  readonly holdMore: HoldMore;
   readonly trace: Trace;
   /** Set when it is a task, whose caller does not wait for it. */
   readonly watch: Watch | null;
@@ -102,6 +111,8 @@ export interface Trace {
   /** What is to be told of the name that was asked for; null: nothing. */
   retirement: Retirement | null;
   upstream: string | null;
+  /** Of the request what its answer says again; null: nothing. */
+  echo: JsonObject | null;
   /** Milliseconds spent waiting for pictures to be drawn. */
   upstreamMs: number;
 }
@@ -141,9 +152,7 @@ export async function servePlanned(
   const { trace, gone, watch } = incoming;
   const { request, format, model, target, shape, pictures: plans } = planned;
 
-  const { asLink } = request.delivery;
-  if (asLink && plans.some(({ hit }) => hit === null)) await parts.links.admit(incoming.caller.tenant.id);
-
+  await admitLinks(parts, incoming, planned);
   trace.upstream = target.upstream;
   await hearHangUps(parts, incoming, planned);
   const crew = board(parts, incoming, planned, performance.now() - startedAt);
@@ -174,9 +183,9 @@ export async function servePlanned(
   try {
     const dressed = await Promise.all(flown.map((each) => dress(parts, each, format, request)));
     await recordSignatures(parts, incoming, request, dressed);
-    const pictures = asLink ? await linkAll(parts, incoming, dressed) : dressed;
+    const handedOver = await withLinks(parts, incoming, { request, pictures: dressed });
     const missing = failure === undefined ? null : asGatewayError(failure);
-    return { request, model, shape, pictures, missing, costNanos, delivered: crew.leave };
+    return { ...handedOver, model, shape, missing, costNanos, delivered: crew.leave };
   } catch (error) {
     // Drawn and paid for: whoever asks again collects it.
     crew.leave(false);
@@ -225,60 +234,6 @@ async function hearHangUps({ flights }: GatewayParts, { caller }: Incoming, { pi
     return owner !== null && flights.mayBeLeft(owner);
   });
   if (isInTheAir) await sleep(HANG_UP_MS);
-}
-
-/** A landed picture in the format its caller wants. */
-async function dress(
-  { renditions }: GatewayParts,
-  landed: Landed,
-  format: PictureFormat | null,
-  { delivery }: ImageRequest,
-): Promise<ServedPicture> {
-  const { drawn } = landed.flown;
-  const { compression, exact } = delivery;
-  const masked = delivery.masked && { picture: delivery.masked.picture.data, mask: delivery.masked.mask.data };
-  const wish = { format, compression, exact, masked, scope: landed.key.scope, ttlSeconds: keptFor(landed) };
-  return { ...landed, drawn, picture: await renditions.of(drawn, wish) };
-}
-
-/** So that each is known again when it comes back. What `no-store` forbids to keep is not kept for that either. */
-async function recordSignatures(
-  { signatures, upstreams, log }: GatewayParts,
-  { caller: { tenant } }: Incoming,
-  { delivery }: ImageRequest,
-  pictures: readonly ServedPicture[],
-): Promise<void> {
-  // What was laid into the original is another picture than the vendor signed.
-  if (delivery.masked !== null) return;
-  for (const { drawn, picture, decision } of pictures) {
-    const family = upstreams.get(drawn.upstream)?.family;
-    if (family === undefined || decision.bypass === 'no-store') continue;
-    try {
-      await signatures.record(drawn, picture, { scope: tenant.cache.scope, family });
-    } catch (error) {
-      log.fault('signatures: those of a picture were not kept; sent back, it will be a reference', error);
-    }
-  }
-}
-
-/** A link to each, one after the other: room for them is found once, and not raced for. */
-async function linkAll(
-  { links }: GatewayParts,
-  { caller: { tenant } }: Incoming,
-  pictures: readonly ServedPicture[],
-): Promise<readonly ServedPicture[]> {
-  const linked: ServedPicture[] = [];
-  for (const each of pictures) {
-    const url = await links.make(each.picture, { tenant: tenant.id, model: each.drawn.model });
-    linked.push({ ...each, url });
-  }
-  return linked;
-}
-
-/** Seconds: what is made of a picture is kept where that is, and no longer. */
-function keptFor({ flown: { hit, stored }, decision }: Landed): number {
-  if (!decision.store || (hit === null && !stored)) return 0;
-  return hit?.ttlSeconds ?? decision.ttlSeconds;
 }
 
 /** For the metrics and the ledger's usage: what this caller would have paid. */

@@ -1,5 +1,5 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { Failure, Outcome } from './errors.ts';
+import type { Outcome } from './errors.ts';
 import { upstreamMetrics } from './metrics/upstreams.ts';
 import type { UpstreamMetrics } from './metrics/upstreams.ts';
 import { tenantLabels } from './metrics/tenant-label.ts';
@@ -55,10 +55,6 @@ export interface Metrics extends UpstreamMetrics {
   /** `tier`: where a hit was found. What no tier can answer is counted on the first, which is always there. */
   cache(result: CacheResult, tier?: string): void;
   bypass(reason: string): void;
-  /** A picture past its time, in the place of one that could not be drawn. */
-  stoodIn(model: string, failure: Failure): void;
-  /** A request for a model that was down, which falls over to another. */
-  fellOver(model: string, outcome: 'served' | 'failed' | 'not_possible'): void;
   /** A picture that another caller's request brought: of this instance, or of another. */
   joined(where: 'local' | 'instance'): void;
   leaseTakenOver(): void;
@@ -157,18 +153,6 @@ export function createMetrics({ version, simulator, store, gauges }: MetricsOpti
   const cache = counter('plantain_cache_requests_total', 'Pictures looked up, by result.', 'tier', 'result');
   const dropped = counter('plantain_connections_dropped_total', 'Connections closed since there were too many.');
   const bypass = counter('plantain_cache_bypass_total', 'Pictures not looked up, by reason.', 'reason');
-  const stale = counter(
-    'plantain_stale_served_total',
-    'Pictures past their time that stood in for one nobody could draw, by why.',
-    'model',
-    'failure',
-  );
-  const fallbacks = counter(
-    'plantain_model_fallbacks_total',
-    'Requests whose model was down and falls over to another: served by it, failed with it too, or not_possible (too dear, not allowed, or more than it can do).',
-    'model',
-    'outcome',
-  );
   const joins = counter(
     'plantain_joined_total',
     'Pictures that came of the work another request had begun, on this instance (local) or on another (instance).',
@@ -287,8 +271,6 @@ export function createMetrics({ version, simulator, store, gauges }: MetricsOpti
     bytes: (direction, count) => bodies.observe({ direction }, count),
     cache: (result, tier = 'memory') => cache.inc({ tier, result }),
     bypass: (reason) => bypass.inc({ reason }),
-    fellOver: (model, outcome) => fallbacks.inc({ model, outcome }),
-    stoodIn: (model, failure) => stale.inc({ model, failure }),
     joined: (where) => joins.inc({ where }),
     leaseTakenOver: () => takeOvers.inc(),
     leaseTroubled: (trouble) => leaseTroubles.inc({ trouble }),

@@ -27,14 +27,29 @@ const MAY_USE = {
   cache: ['image', 'wire', 'errors', 'redis', 'sqlite'],
   tenants: ['image', 'wire', 'errors', 'redis', 'sqlite'],
   tasks: ['wire', 'errors'],
+  files: ['image', 'wire', 'errors'],
   upstreams: ['image', 'wire', 'errors'],
+  remote: ['image', 'wire', 'errors'],
   simulator: ['image', 'wire'],
   config: ['image', 'wire', 'errors', 'redis'],
   log: ['errors'],
   metrics: ['errors'],
   draw: ['dialects', 'cache', 'tenants', 'upstreams', 'image', 'wire', 'errors', 'log', 'metrics'],
-  gateway: ['draw', 'dialects', 'cache', 'tenants', 'upstreams', 'image', 'wire', 'errors', 'log', 'metrics'],
-  http: ['gateway', 'dialects', 'cache', 'tasks', 'tenants', 'image', 'wire', 'errors', 'log', 'metrics'],
+  gateway: [
+    'draw',
+    'dialects',
+    'cache',
+    'files',
+    'tenants',
+    'upstreams',
+    'remote',
+    'image',
+    'wire',
+    'errors',
+    'log',
+    'metrics',
+  ],
+  http: ['gateway', 'dialects', 'cache', 'tasks', 'files', 'tenants', 'image', 'wire', 'errors', 'log', 'metrics'],
 } as const satisfies Record<string, readonly string[]>;
 const PROCESS = ['app', 'banner', 'cli', 'launch', 'main', 'plantain', 'start'];
 
@@ -57,7 +72,7 @@ const OWNERS: Record<string, RegExp> = {
   sharp: /^image\/(rendition|composition)\.ts$/,
   typebox: /^config\/schema(\/|\.ts)/,
   // Each of them speaks HTTP to somebody else, with deadlines of its own.
-  undici: /^(upstreams\/(client|webhook)|cache\/s3-bytes)\.ts$/,
+  undici: /^(upstreams\/(client|webhook)|cache\/s3-bytes|remote\/fetch)\.ts$/,
   yaml: /^config\/(source|describe)\.ts$/,
 };
 

@@ -4,11 +4,12 @@ import { DiskStore } from '../cache/disk-store.ts';
 import type { DiskTrouble } from '../cache/disk-store.ts';
 import { Entries } from '../cache/entry.ts';
 import { IdempotencyKeys } from '../cache/idempotency.ts';
+import { KeptFiles } from '../cache/kept-files.ts';
 import type { Leases } from '../cache/leases.ts';
 import { MemoryStore } from '../cache/memory-store.ts';
 import { Links } from '../cache/links.ts';
 import { createLinkSigner } from '../cache/link-signature.ts';
-import type { Secrets } from '../cache/link-signature.ts';
+import type { LinkSigner, Secrets } from '../cache/link-signature.ts';
 import { createRenditions } from '../cache/renditions.ts';
 import type { Renditions } from '../cache/renditions.ts';
 import { Signatures } from '../cache/signatures.ts';
@@ -29,6 +30,10 @@ export interface CacheParts {
   readonly links: Links;
   readonly signatures: Signatures;
   readonly idempotencyKeys: IdempotencyKeys;
+  /** What tenants uploaded. */
+  readonly files: KeptFiles;
+  /** Signs links, and what else is its own credential. */
+  readonly signer: LinkSigner;
   /** Answers of tasks, and what is known of these over a restart. */
   readonly answers: KeptAnswers;
   readonly taskBook: TaskBook & { rows(): Promise<readonly TaskRow[]> };
@@ -174,6 +179,8 @@ export async function openCache(options: CacheOptions): Promise<CacheParts> {
     signatures,
     idempotencyKeys,
     answers: new KeptAnswers({ shelf: whole, now }),
+    files: new KeptFiles({ shelf: whole, now }),
+    signer,
     taskBook: {
       keep: async (row) => (await (shared?.tasks.keep(row) ?? disk?.keepTask(row))) ?? false,
       drop(place) {

@@ -1,6 +1,7 @@
 import { inTransaction, openDatabase } from '../sqlite.ts';
 import type { Database } from '../sqlite.ts';
 import { SCHEMA_STEPS } from './disk-schema.ts';
+import { sizeOfCard, sizeOfHead } from './disk-size.ts';
 import type { Card, Claim, Selection, Standing, TaskRow } from './store.ts';
 
 /** An entry without its head and its blobs: enough to remove it. */
@@ -14,8 +15,6 @@ export interface Row {
   readonly pinned: number;
 }
 
-/** Of the rows of an entry in all tables and indexes, roughly. */
-const ROW_BYTES = 512;
 /** As many as memory has room for. */
 const MOST_CLAIMS = 20_000;
 const ROW = 'id, scope, head_bytes AS headBytes, bytes, pinned';
@@ -98,6 +97,12 @@ export class Books {
       Number(id),
     );
     return { ...card, blobs, ...(pinned === 1 && { pinned: true }) } as unknown as Card;
+  }
+
+  /** The newest first. */
+  list(scope: string, model: string, most: number): Card[] {
+    const query = 'SELECT name FROM entry WHERE scope = ? AND model = ? ORDER BY created DESC, id DESC LIMIT ?';
+    return this.#all(query, scope, model, most).flatMap(({ name }) => this.find(String(name)) ?? []);
   }
 
   insert(name: string, card: Card): void {
@@ -302,13 +307,4 @@ function add(sums: Map<string, number>, scope: string, bytes: number): void {
   const sum = (sums.get(scope) ?? 0) + bytes;
   if (sum > 0) sums.set(scope, sum);
   else sums.delete(scope);
-}
-
-function sizeOfHead({ head }: Pick<Card, 'head'>): number {
-  return Buffer.byteLength(head) + ROW_BYTES;
-}
-
-/** What an entry counts for: its head, its rows, and each of its blobs. */
-export function sizeOfCard(card: Pick<Card, 'head' | 'blobs'>): number {
-  return card.blobs.reduce((sum, { byteLength }) => sum + byteLength, sizeOfHead(card));
 }

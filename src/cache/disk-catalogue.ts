@@ -1,8 +1,9 @@
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDamaged, NewerSchema } from '../sqlite.ts';
-import { Books, sizeOfCard } from './disk-books.ts';
+import { Books } from './disk-books.ts';
 import type { Row } from './disk-books.ts';
+import { sizeOfCard } from './disk-size.ts';
 import { emptyDrafts, FOLDERS, identityOf, makeTree, placesIn, putInPlace } from './disk-tree.ts';
 import type { Places } from './disk-tree.ts';
 import { matches, pinnable } from './store.ts';
@@ -60,6 +61,10 @@ export class Catalogue {
 
   find(name: string): Card | null {
     return this.#books.find(name);
+  }
+
+  list(scope: string, model: string, most: number): Card[] {
+    return this.#books.list(scope, model, most);
   }
 
   /** Makes room for an entry before its bytes are written, so that the bound holds at every moment; null: there is none. */

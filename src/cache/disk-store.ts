@@ -181,6 +181,12 @@ export class DiskStore implements EntryStore {
     return standings ?? [];
   }
 
+  /** Rejects with StoreDown. */
+  async list(scope: string, model: string, most: number): Promise<readonly Card[]> {
+    const { cards } = await within(this.#keepMs, this.#thread.ask({ verb: 'list', scope, model, most }));
+    return cards ?? [];
+  }
+
   async mayPin(scope: string, bytes: number): Promise<boolean> {
     const told = await this.#tell({ verb: 'mayPin', scope, bytes });
     return told?.done === true;

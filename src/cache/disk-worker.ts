@@ -21,6 +21,7 @@ export type DiskOperation =
   | { readonly verb: 'touch'; readonly uses: readonly (readonly [name: string, hits: number])[] }
   | { readonly verb: 'purge'; readonly selection: Selection }
   | { readonly verb: 'stats' }
+  | { readonly verb: 'list'; readonly scope: string; readonly model: string; readonly most: number }
   | { readonly verb: 'mayPin'; readonly scope: string; readonly bytes: number }
   | { readonly verb: 'sweep'; readonly at: number }
   | { readonly verb: 'check' }
@@ -33,6 +34,7 @@ export type DiskOperation =
 /** What it answers, each verb only what concerns it. */
 export interface DiskTold {
   readonly card?: Card | null;
+  readonly cards?: readonly Card[];
   /** Null: there is no room. */
   readonly reservation?: number | null;
   readonly done?: boolean;
@@ -99,6 +101,8 @@ function perform(operation: DiskOperation): DiskTold | Promise<DiskTold> {
   switch (operation.verb) {
     case 'find':
       return { card: catalogue.find(operation.name) };
+    case 'list':
+      return { cards: catalogue.list(operation.scope, operation.model, operation.most) };
     case 'reserve':
       return reserve(operation.name, operation.card);
     case 'file':

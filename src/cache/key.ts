@@ -82,8 +82,8 @@ async function pictureMeaning(part: PicturePart, path: string): Promise<JsonObje
     thought: part.thought,
     signature: null,
     more: withoutDefaults(part.more),
-    // Where it stood in its request is nothing that can be seen.
-  } satisfies Record<Exclude<keyof PicturePart, 'named'>, Json>;
+    // Where it stood in its request, or was fetched from, is nothing that can be seen.
+  } satisfies Record<Exclude<keyof PicturePart, 'named' | 'remote'>, Json>;
 }
 
 /** SHA-256 of a picture's bytes, in lower-case hex; `place`: of its part in Gemini's request. Throws `invalid_request`. */

@@ -75,13 +75,16 @@ export class Links {
     this.#options = options;
   }
 
+  /** Why no link could be given, whatever is drawn; null: it could. */
+  problemWith(directives: { readonly noStore: boolean }): string | null {
+    if (directives.noStore) return 'Cache-Control: no-store forbids to keep the picture, which a link leads to';
+    if (this.#options.base() !== null) return null;
+    return 'this gateway does not know the address it is reached at: its operator sets publicUrl, or PUBLIC_URL';
+  }
+
   /** Throws GatewayError where no link could be given: to be asked before anything is drawn. */
   check(directives: { readonly noStore: boolean }): void {
-    const problem = directives.noStore
-      ? 'Cache-Control: no-store forbids to keep the picture, which a link leads to'
-      : this.#options.base() === null
-        ? 'this gateway does not know the address it is reached at: its operator sets publicUrl, or PUBLIC_URL'
-        : null;
+    const problem = this.problemWith(directives);
     if (problem === null) return;
     this.#options.count('not_asked');
     const message = `response_format url cannot be had: ${problem}. Send b64_json.`;
@@ -122,7 +125,7 @@ export class Links {
       );
     }
     count('made');
-    return `${base() ?? ''}${LINKED_PATH}/${id}?expires=${expires}&signature=${signer.sign(id, expires)}`;
+    return `${base() ?? ''}${LINKED_PATH}/${id}?expires=${expires}&signature=${signer.sign('link', id, expires)}`;
   }
 
   /** The picture a link leads to. Throws `forbidden` (403), or `invalid_request` with 410 or 404. */
@@ -147,7 +150,8 @@ export class Links {
   /** Unix seconds: when the link expires. What is malformed and what is not signed are told apart for nobody. */
   #verify({ id, expires, signature }: AskedLink): number {
     const isWellFormed = ID.test(id) && EXPIRES.test(expires ?? '') && SIGNATURE.test(signature ?? '');
-    if (isWellFormed && this.#options.signer.isGenuine(id, Number(expires), signature ?? '')) return Number(expires);
+    if (isWellFormed && this.#options.signer.isGenuine('link', id, Number(expires), signature ?? ''))
+      return Number(expires);
     throw this.#refusal('bad_signature', 403, 'This is no link that was given here: use it whole, as it was given.');
   }
 

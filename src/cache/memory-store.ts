@@ -135,6 +135,12 @@ export class MemoryStore implements EntryStore {
     return addUp([...entries]);
   }
 
+  async list(scope: string, model: string, most: number): Promise<readonly Card[]> {
+    const kept = this.#scopes.get(scope)?.entries.values() ?? [].values();
+    const cards = kept.map(({ card }) => card).filter((card) => card.model === model);
+    return [...cards].toSorted((a, b) => b.createdAt - a.createdAt).slice(0, most);
+  }
+
   async mayPin(scope: string, bytes: number): Promise<boolean> {
     const { maxBytes, scopeBytes } = this.#options;
     const ofScope = this.#scopes.get(scope)?.pinnedBytes ?? 0;

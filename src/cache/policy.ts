@@ -100,7 +100,9 @@ function outside(draw: Draw): 'tools' | 'remote-content' | null {
 /** Tools that work on the request alone. All others, and those still to come, look something up. */
 const CLOSED_TOOLS: ReadonlySet<string> = new Set(['codeExecution', 'functionDeclarations']);
 
+/** What was fetched from an address may be another picture tomorrow: the request says where it lies, and not what it is. */
 function pointsOutside(part: Part): boolean {
+  if (part.kind === 'picture' && part.remote !== undefined) return true;
   return mentionsFile(part.kind === 'other' ? part.fields : part.more);
 }
 

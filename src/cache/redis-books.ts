@@ -171,6 +171,18 @@ export class Books {
     return standings;
   }
 
+  /** What a scope has of one model, the newest first: where the card of each lies. */
+  async list(
+    scope: string,
+    model: string,
+    most: number,
+    ms: number,
+  ): Promise<readonly { readonly name: string; readonly token: string }[]> {
+    const [bytes, ...texts] = textsOf(await this.#run(care.LIST, [scope, model, String(most)], ms));
+    this.#count(bytes);
+    return texts.flatMap((name, at) => (at % 2 === 0 ? [{ name, token: texts[at + 1] ?? '' }] : []));
+  }
+
   /** Removes some of what has expired; empty when nothing is left of that. */
   async sweep(now: number, ms: number): Promise<readonly Removed[]> {
     const [bytes, removed = []] = listOf(await this.#run(care.SWEEP, [String(now), String(MOST)], ms));

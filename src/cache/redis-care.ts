@@ -82,6 +82,26 @@ return out
   false,
 );
 
+/** ARGV: a scope, a model, and how many at most: names and tokens, the newest first. */
+export const LIST = verb(
+  'list',
+  FREELY,
+  `
+local out = { held() }
+if not id or not balanced() then return out end
+local group = key('group:' .. cjson.encode({ ARGV[2], ARGV[3] }))
+for _, name in ipairs(redis.call('ZREVRANGE', group, 0, tonumber(ARGV[4]) - 1)) do
+  local packed = redis.call('HGET', key('entries'), name)
+  if packed then
+    out[#out + 1] = name
+    out[#out + 1] = cmsgpack.unpack(packed).t
+  end
+end
+return out
+`,
+  false,
+);
+
 /** ARGV: the time, and how many at most. */
 export const SWEEP = verb(
   'sweep',

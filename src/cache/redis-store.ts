@@ -17,6 +17,8 @@ import type { BlobRef, Card, Claim, EntryStore, NewEntry, Purged, Selection, Sta
 const TOLERATED = 3;
 /** Objects being deleted at one time. */
 const DELETERS = 8;
+/** Heads being read at one time, by who lists them. */
+const READERS = 16;
 const MOST_USES = 1_000;
 /** Operators wait longer than callers. */
 const PATIENT_MS = 5_000;
@@ -173,6 +175,16 @@ export class RedisStore implements EntryStore {
     await this.#tellUses();
     const standings = await this.#patiently(() => this.#books.stats(PATIENT_MS));
     return standings.toSorted((a, b) => (`${a.scope}\n${a.model}` < `${b.scope}\n${b.model}` ? -1 : 1));
+  }
+
+  /** Rejects with StoreDown. */
+  async list(scope: string, model: string, most: number): Promise<readonly Card[]> {
+    return this.#patiently(async () => {
+      const filed = await this.#books.list(scope, model, most, PATIENT_MS);
+      const lane = new Lane(READERS);
+      const cards = await Promise.all(filed.map(({ name, token }) => lane.run(() => this.#heads.get(name, token))));
+      return cards.filter((card) => card !== null);
+    });
   }
 
   /** Any instance does it for all. Rejects with StoreDown. */

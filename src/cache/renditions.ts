@@ -1,6 +1,6 @@
 import { GatewayError } from '../errors.ts';
 import type { Drawn, Picture } from '../image/answer.ts';
-import { compose } from '../image/composition.ts';
+import { compose, keepsPixels } from '../image/composition.ts';
 import { checkPicture, PictureError } from '../image/picture.ts';
 import type { PictureType } from '../image/picture.ts';
 import { needsRendition, transcode } from '../image/rendition.ts';
@@ -116,6 +116,7 @@ export function createRenditions({ shelf, now }: RenditionsOptions): Renditions 
       if (isOff) words.push(`exact ${exact.width}x${exact.height}`);
       if (masked !== null)
         for (const data of [masked.picture, masked.mask]) words.push(`with ${await digest(asLongString(data))}`);
+      if (masked !== null && format === 'webp' && keepsPixels(format, compression)) words.push('lossless');
       const name = keyName({ scope, digest: await digestOf(words.map((word) => `${word}\n`)) });
       // Whoever shares a flight shares what is made of its picture too.
       const work = making.get(name) ?? make(name, source, wish, format).finally(() => making.delete(name));

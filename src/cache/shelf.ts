@@ -182,6 +182,12 @@ export class Shelf {
     return this.#tiers.at(-1)!.store.stats();
   }
 
+  /** Of the last tier, what has not expired: the newest first, so many at most. Rejects with StoreDown. */
+  async list(scope: string, model: string, most: number): Promise<readonly Card[]> {
+    const cards = await this.#tiers.at(-1)!.store.list(scope, model, most);
+    return cards.filter(({ expiresAt }) => this.#options.now() < expiresAt);
+  }
+
   async #read(
     { store, cards }: Tier,
     name: string,

@@ -67,6 +67,8 @@ export interface EntryStore {
   touch(name: string): void;
   purge(selection: Selection): Promise<Purged>;
   stats(): Promise<readonly Standing[]>;
+  /** What a scope has of one model, the newest first, as many as asked for at most. Expired ones may be given. Rejects with StoreDown. */
+  list(scope: string, model: string, most: number): Promise<readonly Card[]>;
   /** Whether there is room left for so many bytes of pinned entries of a scope. Absent: there always is. Never rejects. */
   mayPin?(scope: string, bytes: number): Promise<boolean>;
   /** Drops what has expired. It is also done by itself. */

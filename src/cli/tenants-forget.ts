@@ -2,6 +2,7 @@ import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { baseOf } from '../app/keys.ts';
 import { purgeIn } from '../cache/disk-offline.ts';
+import { filesOf } from '../cache/kept-files.ts';
 import { loadConfig } from '../config.ts';
 import type { EmbeddedLedger, Operation, Told } from '../tenants/embedded-ledger.ts';
 import { Registry } from '../tenants/registry.ts';
@@ -53,7 +54,8 @@ others do the same to their own directories when they hear of it.
         return 'its pictures are forgotten one by one, and stay as totals';
       },
     });
-    for (const scope of scopes) purgeIn(cacheBeside(values, surroundings), { scope });
+    const selections = [...scopes.map((scope) => ({ scope })), ...filesOf(tenant)];
+    for (const selection of selections) purgeIn(cacheBeside(values, surroundings), selection);
     surroundings.print(`${tenant}: ${told}\n`);
     return 0;
   },

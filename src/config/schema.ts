@@ -5,6 +5,7 @@ import { model } from './schema/model.ts';
 import { alerts } from './schema/alerts.ts';
 import { auto } from './schema/auto.ts';
 import { cors } from './schema/cors.ts';
+import { remoteImages } from './schema/remote.ts';
 import { retention } from './schema/retention.ts';
 import { budgets, organisation, tenant } from './schema/tenant.ts';
 import {
@@ -112,6 +113,13 @@ export const CONFIG_SCHEMA = object({
     inTheAirPerTenant: integer(1, 100_000, 'Those of one tenant.', { default: 128 }),
     bytesPerTenant: bytes(2 ** 30, 'Answers of one tenant that are kept, with those to come.'),
   }),
+  files: section('What tenants upload, to name it in their requests.', {
+    keepSeconds: integer(60, 2_592_000, 'How long a file is kept.', { default: 172_800 }),
+    bytesPerFile: bytes(48 << 20, 'The most bytes of one file: what names it carries it as base64.'),
+    bytesPerTenant: bytes(2 ** 30, 'The most bytes of all files of one tenant.'),
+    perTenant: integer(1, 10_000, 'The most files of one tenant.', { default: 1_000 }),
+  }),
+  remoteImages,
   upstreams: Type.Array(upstream, {
     minItems: 1,
     description: 'Who draws.',

@@ -52,6 +52,19 @@ export interface Config {
     readonly inTheAirPerTenant: number;
     readonly bytesPerTenant: number;
   };
+  readonly files: {
+    readonly keepSeconds: number;
+    readonly bytesPerFile: number;
+    readonly bytesPerTenant: number;
+    readonly perTenant: number;
+  };
+  /** Pictures that requests only name. `hosts`: none for every public one. */
+  readonly remoteImages: {
+    readonly enabled: boolean;
+    readonly hosts: readonly string[];
+    readonly bytes: number;
+    readonly timeoutMs: number;
+  };
   /** Where budgets, limits and leases live: in the data directory, or in a Redis. `url` may hold a password. */
   readonly state: 'embedded' | { readonly url: string; readonly shown: string };
   /** Those that can be used: with a key, or the built-in simulator. */

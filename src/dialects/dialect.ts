@@ -1,6 +1,7 @@
 import type { GatewayError } from '../errors.ts';
 import type { Answer, Drawn, Picture } from '../image/answer.ts';
 import type { Model } from '../image/model.ts';
+import type { DescribedFile, UploadedFile } from '../image/file.ts';
 import type { Draw, ImageRequest } from '../image/request.ts';
 import type { FramingName } from '../wire/framing.ts';
 import type { FormPart } from '../wire/form.ts';
@@ -32,9 +33,13 @@ export interface Dialect {
   /** `query`: what stands behind the path, such as the page that is asked for. Throws GatewayError naming a parameter. */
   renderModels(models: readonly Model[], call: Call, query: URLSearchParams): JsonObject;
   renderModel(model: Model): JsonObject;
+  /** Uploaded files as its SDKs send and list them; absent: it has none. */
+  readonly files?: FilesWire;
+  /** How its requests name them; absent: they cannot. */
+  readonly fileInputs?: FileInputs;
 }
 
-export type DialectName = 'openai-images' | 'openai-chat' | 'claude' | 'gemini' | 'openrouter';
+export type DialectName = 'openai-images' | 'openai-chat' | 'openai-responses' | 'claude' | 'gemini' | 'openrouter';
 
 export interface Route {
   /** `{model}:method` at its end may hold any model string. */
@@ -53,7 +58,42 @@ export interface Route {
   renderCount?(tokens: EstimatedTokens, call: Call): JsonObject;
 }
 
-/** One answer told bit by bit. What each verb returns is sent in that order; `finish` or `fail` is the last. */
+/** The paths of a vendor's Files API. Several vendors have the same: whose a call is, its headers tell. */
+export interface FilesWire {
+  /** Where files are sent by POST and listed; each of them lies one step below. */
+  readonly paths: readonly string[];
+  /** Throws GatewayError naming the field. `data`: base64 as it came. */
+  parseUpload(body: JsonObject): { readonly described: DescribedFile; readonly data: LongString | string };
+  readonly fromForm?: Route['fromForm'];
+  /** What stands behind the path and a slash; null for what no file is called. */
+  parsePath(rest: string): { readonly id: string; readonly wants: 'file' | 'bytes' } | null;
+  /** `base`: where callers reach this gateway, without a trailing slash. */
+  renderFile(file: UploadedFile, base: string): JsonObject;
+  /** `files`: all of the tenant's, the newest first; `query` says which page of them. Throws GatewayError naming a parameter. */
+  renderFiles(files: readonly UploadedFile[], query: URLSearchParams, base: string): JsonObject;
+  renderDeleted(id: string): JsonObject;
+  /** Google's way of sending files, in steps: https://ai.google.dev/gemini-api/docs/files; absent: they only come in forms. */
+  readonly uploads?: {
+    readonly paths: readonly string[];
+    /** What is said of a file before its bytes are sent. Throws GatewayError naming the field. */
+    parseDescription(body: JsonObject): Pick<DescribedFile, 'id' | 'displayName' | 'claimed'>;
+    renderUploaded(file: UploadedFile, base: string): JsonObject;
+  };
+  /** Another tenant's, one that never was, and one that has expired: nobody can tell them apart. */
+  unknownFile(id: string): GatewayError;
+}
+
+/** How the JSON of a request names an uploaded file: an object in it that has the name in the place of the bytes. */
+export interface FileInputs {
+  /** `name`: of the member that the object stands in. `member`: of those that name the file. Null: it names none of ours. */
+  referenceIn(object: JsonObject, name: string): { readonly id: string; readonly member: string } | null;
+  /** The same object with the bytes in it. `data`: canonical base64. */
+  inline(object: JsonObject, name: string, file: { readonly mimeType: string; readonly data: LongString }): JsonObject;
+  /** `param`: where it stands. As `unknownFile` of the vendor's paths, of a request. */
+  unknown(id: string, param: string): GatewayError;
+}
+
+/** One answer told bit by bit. The verbs are called in this order, `begin` first, and what each returns is sent before the next is; `finish` or `fail` is the last. */
 export interface Events {
   /** When the 200 goes out. */
   begin(): readonly StreamEvent[];
@@ -99,6 +139,8 @@ export interface Call {
   readonly alt?: string | null;
   /** The house's id of the model routed to, for a failure that came after that. */
   readonly model?: string | null;
+  /** Of the request what its answer says again (`delivery.echo`), for a failure that is told as an answer. */
+  readonly echo?: JsonObject | null;
 }
 
 export interface Delivered {

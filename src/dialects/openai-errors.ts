@@ -1,3 +1,4 @@
+import { isRefusal } from '../errors.ts';
 import type { Failure, GatewayError } from '../errors.ts';
 import type { JsonObject } from '../wire/json.ts';
 
@@ -41,7 +42,7 @@ export function renderError(error: GatewayError): { status: number; body: JsonOb
 }
 
 function moderation(failure: Failure): JsonObject {
-  if (failure !== 'blocked_prompt' && failure !== 'blocked_output') return {};
+  if (!isRefusal({ failure })) return {};
   return {
     moderation_details: { moderation_stage: failure === 'blocked_prompt' ? 'input' : 'output', categories: [] },
   };

@@ -10,7 +10,7 @@ import type { JsonObject } from '../wire/json.ts';
 import { onDisconnectOf } from './on-disconnect.ts';
 
 export interface CapabilityParts {
-  readonly gateway: Pick<GatewayParts, 'router' | 'cache' | 'defaultFormat'>;
+  readonly gateway: Pick<GatewayParts, 'router' | 'cache' | 'defaultFormat' | 'files'>;
   /** The largest request body. */
   readonly bodyBytes: number;
   /** Where pictures are asked for, as their vendors document it: `/v1beta/models/{model}:generateContent`. */
@@ -24,7 +24,11 @@ export function capabilities(parts: CapabilityParts, caller: Caller): JsonObject
     object: 'capabilities',
     models: router.list(caller.tenant.models).map((model) => describe(model, parts, caller)),
     default_format: defaultFormat ?? 'vendor',
-    bounds: { body_bytes: parts.bodyBytes, pictures_per_request: MOST_PICTURES },
+    bounds: {
+      body_bytes: parts.bodyBytes,
+      file_bytes: parts.gateway.files.bytesPerFile,
+      pictures_per_request: MOST_PICTURES,
+    },
   };
 }
 

@@ -1,5 +1,5 @@
 import { GatewayError } from '../errors.ts';
-import { decodedPixels, maskFacts, MOST_MASKED_PIXELS } from '../image/composition.ts';
+import { decodedPixels, keepsPixels, maskFacts, MOST_MASKED_PIXELS } from '../image/composition.ts';
 import { checkPicture, PictureError } from '../image/picture.ts';
 import type { ImageRequest, Masked, PictureFormat, PicturePart } from '../image/request.ts';
 import { Base64Error, decodeBase64 } from '../wire/base64.ts';
@@ -15,8 +15,9 @@ export async function withMask(
   const { delivery } = request;
   if (delivery.masked === null) return { request, format };
   await checkMask(delivery.masked);
-  if (format === null || format === 'png') return { request, format: 'png' };
-  const lossy = `As ${format} the pixels outside the mask are nearly what they were; as png they are exactly that.`;
+  if (format === null || keepsPixels(format, delivery.compression)) return { request, format: format ?? 'png' };
+  const smaller = format === 'webp' ? `As webp of output_compression ${delivery.compression}` : `As ${format}`;
+  const lossy = `${smaller} the pixels outside the mask are nearly what they were; as png they are exactly that.`;
   return { request: { ...request, delivery: { ...delivery, warnings: [...delivery.warnings, lossy] } }, format };
 }
 

@@ -15,10 +15,12 @@ import { retirementOf } from '../image/retirement.ts';
 import { underFloor } from '../image/safety.ts';
 import { DEFAULT_TIER, resolveShape } from '../image/size.ts';
 import type { Caller } from '../tenants/authenticate.ts';
+import { withFiles } from './files.ts';
 import { withSignatures } from './history.ts';
 import type { SignaturesVerb } from './history.ts';
 import { planInstead } from './instead.ts';
 import { withMask } from './mask.ts';
+import { withRemote } from './remote.ts';
 
 /** What is to be done for a request, before anybody does it: nothing is reserved, sent or stored. */
 export interface Planned {
@@ -56,8 +58,10 @@ type KeyVerb = 'claim' | 'check' | 'claimed';
 
 /** Parses, routes, puts signatures back, checks, plans and looks up. Throws GatewayError. */
 export async function planRequest(parts: GatewayParts, asking: Asking, verb: 'claim' | 'check'): Promise<Planned> {
-  const parsed = withDrafts(asking.route.parseRequest(asking.body, asking.call));
+  const body = await withFiles(parts, asking);
+  const parsed = withDrafts(asking.route.parseRequest(body, asking.call));
   asking.trace.modelAsked = parsed.model;
+  asking.trace.echo = parsed.delivery.echo ?? null;
   try {
     return await planParsed(parts, asking, parsed, verb);
   } catch (error) {
@@ -73,14 +77,17 @@ async function planParsed(
   verb: 'claim' | 'check',
 ): Promise<Planned> {
   const { caller, trace } = asking;
-  if (parsed.delivery.asLink) parts.links.check(asking.directives);
-  const { model } = parts.router.route(parsed, caller.tenant.models);
+  if (parsed.delivery.link === 'asked') parts.links.check(asking.directives);
+  const { model, asked: name, warnings } = parts.router.route(parsed, caller.tenant.models);
+  trace.modelAsked = name;
   trace.modelRouted = model.id;
-  trace.retirement = retirementOf(model, parsed.model);
-  const planned = await planOn(parts, asking, parsed, model, verb);
+  trace.retirement = retirementOf(model, name);
+  const warned = withWarnings(parsed, warnings);
+  const whole = await withRemote(parts.remotePictures, warned, (bytes) => asking.holdMore(bytes, 'fetched'));
+  const planned = await planOn(parts, asking, whole, model, verb);
   if (model.fallback === undefined) return planned;
   const instead = (): Promise<Planned | null> =>
-    planInstead(parts, asking, model, (other) => planOn(parts, asking, parsed, other, 'claimed'));
+    planInstead(parts, asking, model, (other) => planOn(parts, asking, whole, other, 'claimed'));
   return { ...planned, instead };
 }
 
@@ -103,7 +110,7 @@ async function planOn(
   const whose = { scope: caller.tenant.cache.scope, model: model.id, family };
 
   const planWith = async (signatures: SignaturesVerb, keyVerb: KeyVerb): Promise<Planned> => {
-    const how = { model, verb: signatures, hold: asking.holdMore };
+    const how = { model, verb: signatures, hold: (bytes: number) => asking.holdMore(bytes, 'history') };
     const { request, restored } = await withSignatures(parts, whole, whose, how);
     const plans = await planAll(parts, asking, model, drawsOf(request, model.id, shape), keyVerb);
     const pictures = await Promise.all(plans.map(async (plan) => ({ ...plan, hit: await lookUp(parts, plan) })));
@@ -127,8 +134,12 @@ type Plan = Omit<PicturePlan, 'hit'>;
 
 function withFloor(request: ImageRequest, { tenant }: Caller, field: string): ImageRequest {
   const { safety, warnings } = underFloor(request.safety, tenant.safetyFloor ?? null, field);
+  return { ...withWarnings(request, warnings), safety };
+}
+
+function withWarnings(request: ImageRequest, warnings: readonly string[]): ImageRequest {
   const { delivery } = request;
-  return { ...request, safety, delivery: { ...delivery, warnings: [...delivery.warnings, ...warnings] } };
+  return { ...request, delivery: { ...delivery, warnings: [...delivery.warnings, ...warnings] } };
 }
 
 async function planAll(

@@ -1,12 +1,14 @@
 import type { IncomingMessage } from 'node:http';
 import { GatewayError } from '../errors.ts';
+import { Base64Writer } from '../wire/base64-writer.ts';
 import { FormError, FormReader } from '../wire/form.ts';
 import type { FormPart } from '../wire/form.ts';
 import { isObject, JsonError, Lifter } from '../wire/json.ts';
 import type { JsonObject, LiftLimits } from '../wire/json.ts';
+import type { LongString } from '../wire/long-string.ts';
 import { acquireOrRefuse } from './byte-budget.ts';
 import type { ByteBudget, Room } from './byte-budget.ts';
-import { mediaTypeOf } from './media-type.ts';
+import { checkCoding, mediaTypeOf } from './media-type.ts';
 import type { MediaType } from './media-type.ts';
 
 /** Longer strings are no part of the skeleton: prompts rarely are shorter. */
@@ -59,6 +61,24 @@ const STEP_BYTES = 1 << 20;
 /** A form as the JSON that says the same. Throws GatewayError naming the field. */
 export type FromForm = (parts: readonly FormPart[]) => JsonObject;
 
+/** The bytes of a body as base64, with the room they are counted in. */
+export interface ReadBytes {
+  /** Canonical. */
+  readonly data: LongString;
+  /** Of the bytes themselves. */
+  readonly byteLength: number;
+  /** To be called when they are no longer needed. */
+  readonly giveBack: () => void;
+}
+
+/** Receives a body of whatever type. Throws GatewayError as `readBody` does. */
+export async function readBytes(source: BodySource, limits: BodyLimits): Promise<ReadBytes> {
+  checkCoding(source.raw, 'send the bytes as they are');
+  const reader = bytesReader(limits.bytes);
+  const { value, giveBack } = await readWith(source, limits, reader);
+  return { data: value, byteLength: reader.byteLength, giveBack };
+}
+
 /**
  * Receives a body and reads it as it comes: JSON, or a form where the path takes one. Throws GatewayError: 415 for
  * another type, 413 for a larger body, 408 for one that comes too slowly, 400 with the place of the mistake for anything
@@ -69,13 +89,33 @@ export async function readBody(
   limits: BodyLimits,
   fromForm: FromForm | null = null,
 ): Promise<ReadBody> {
+  const type = mediaTypeOf(source.raw, fromForm !== null);
+  const reader = readerOf(type, limits.bytes, fromForm);
+  const { value, rooms, giveBack } = await readWith(source, limits, reader);
+  const { gone } = source;
+  const holdMore: ReadBody['holdMore'] = async (bytes, budget) => {
+    try {
+      rooms.push(await acquireOrRefuse(budget, bytes, gone));
+    } catch (error) {
+      throw gone.aborted ? hungUp(error) : error;
+    }
+  };
+  return { value, byteLength: reader.byteLength, retain: retainer(giveBack), holdMore };
+}
+
+interface Read<T> {
+  readonly value: T;
+  /** All that it is counted in. */
+  readonly rooms: Room[];
+  readonly giveBack: () => void;
+}
+
+async function readWith<T>(source: BodySource, limits: BodyLimits, reader: Reader<T>): Promise<Read<T>> {
   const { raw, gone } = source;
-  const type = mediaTypeOf(raw, fromForm !== null);
   const declared = raw.headers['content-length'] === undefined ? null : Number(raw.headers['content-length']);
   if (declared !== null && declared > limits.bytes) throw tooLarge(limits.bytes);
   const rooms: Room[] = [];
   const giveBack = (): void => rooms.forEach((room) => room.keep(0));
-  const reader = readerOf(type, limits.bytes, fromForm);
   try {
     rooms.push(await acquireOrRefuse(limits.budget, declared === null ? STEP_BYTES : reader.holds(declared), gone));
     await receive(source, limits.pace, (chunk) => {
@@ -85,14 +125,7 @@ export async function readBody(
     });
     const value = reader.end();
     rooms.at(-1)?.keep(reader.holds(reader.byteLength) - heldBy(rooms.slice(0, -1)));
-    const holdMore: ReadBody['holdMore'] = async (bytes, budget) => {
-      try {
-        rooms.push(await acquireOrRefuse(budget, bytes, gone));
-      } catch (error) {
-        throw gone.aborted ? hungUp(error) : error;
-      }
-    };
-    return { value, byteLength: reader.byteLength, retain: retainer(giveBack), holdMore };
+    return { value, rooms, giveBack };
   } catch (error) {
     giveBack();
     if (error instanceof JsonError) throw error.reason === 'too_large' ? tooLarge(limits.bytes, error) : notJson(error);
@@ -103,15 +136,15 @@ export async function readBody(
 }
 
 /** What makes a value of a body, chunk by chunk. */
-interface Reader {
+interface Reader<T> {
   readonly byteLength: number;
   push(chunk: Uint8Array): void;
-  end(): JsonObject;
+  end(): T;
   /** How many bytes are held of so many that came. */
   holds(byteLength: number): number;
 }
 
-function readerOf(type: MediaType, bytes: number, fromForm: FromForm | null): Reader {
+function readerOf(type: MediaType, bytes: number, fromForm: FromForm | null): Reader<JsonObject> {
   if (type.kind === 'json' || fromForm === null) return jsonReader(bytes);
   const form = new FormReader(type.boundary, { bytes });
   return {
@@ -120,12 +153,31 @@ function readerOf(type: MediaType, bytes: number, fromForm: FromForm | null): Re
     },
     push: (chunk) => form.push(chunk),
     end: () => fromForm(form.end()),
-    // Files become base64, of which four characters stand for three bytes.
-    holds: (byteLength) => Math.ceil((byteLength * 4) / 3),
+    holds: asBase64,
   };
 }
 
-function jsonReader(bytes: number): Reader {
+function bytesReader(limitBytes: number): Reader<LongString> {
+  const base64 = new Base64Writer();
+  return {
+    get byteLength() {
+      return base64.byteLength;
+    },
+    push(chunk) {
+      base64.push(chunk);
+      if (base64.byteLength > limitBytes) throw tooLarge(limitBytes);
+    },
+    end: () => base64.end(),
+    holds: asBase64,
+  };
+}
+
+/** Bytes become base64, of which four characters stand for three of them. */
+function asBase64(byteLength: number): number {
+  return Math.ceil((byteLength * 4) / 3);
+}
+
+function jsonReader(bytes: number): Reader<JsonObject> {
   const lifter = new Lifter({ ...BODY_LIMITS, bytes }, LONG_BYTES);
   return {
     get byteLength() {
@@ -213,7 +265,7 @@ function hungUp(cause: unknown): GatewayError {
 function tooLarge(limitBytes: number, cause?: JsonError): GatewayError {
   if (cause !== undefined && !cause.message.includes(String(limitBytes)))
     return new GatewayError('too_large', `The body is too large: ${cause.message}`, { code: 'body_too_large' });
-  const size = limitBytes % MIB === 0 ? `${limitBytes / MIB} MiB` : `${limitBytes} bytes`;
+  const size = limitBytes >= MIB && limitBytes % MIB === 0 ? `${limitBytes / MIB} MiB` : `${limitBytes} bytes`;
   return new GatewayError('too_large', `The body is too large: at most ${size} are read.`, { code: 'body_too_large' });
 }
 

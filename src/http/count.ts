@@ -1,10 +1,12 @@
+import { withFiles } from '../gateway/files.ts';
 import { checkParts } from '../image/limits.ts';
 import { inWordsOf } from '../image/places.ts';
+import { remoteIsOff, remotesOf } from '../image/remote.ts';
 import { retirementOf } from '../image/retirement.ts';
 import { estimateTokens } from '../image/tokens.ts';
 import { readBody, USUAL_PACE } from './body.ts';
 import { splitMethod } from './paths.ts';
-import { callOf, identify, json, wildcard } from './routes.ts';
+import { callOf, holdMoreOf, identify, json, wildcard } from './routes.ts';
 import type { RouteHandler } from './routes.ts';
 
 /**
@@ -19,12 +21,15 @@ export const countHandler: RouteHandler = (parts, dialect, route) => {
     facts.bytesIn = body.byteLength;
     const letGo = body.retain();
     try {
-      const asked = route.parseRequest(body.value, call);
+      const asking = { dialect, caller, body: body.value, holdMore: holdMoreOf(parts, body) };
+      const asked = route.parseRequest(await withFiles(parts.gateway, asking), call);
       facts.modelAsked = asked.model;
       const { model } = parts.gateway.router.route(asked, caller.tenant.models);
       facts.modelRouted = model.id;
       facts.retirement = retirementOf(model, asked.model);
       try {
+        const [remote] = parts.gateway.remotePictures === null ? remotesOf(asked, false) : [];
+        if (remote !== undefined) throw remoteIsOff(remote.path);
         checkParts(asked, model);
       } catch (error) {
         throw inWordsOf(asked, error);

@@ -12,7 +12,7 @@ export class Drafts {
   readonly #planned: Planned;
   readonly #scope: string;
   readonly #events: Events;
-  readonly #tell: (events: readonly StreamEvent[]) => void;
+  readonly #tell: (make: () => readonly StreamEvent[]) => void;
   /** By the place of the picture: how many drafts of it were told. */
   readonly #counts = new Map<number, number>();
   #said: Promise<void> = Promise.resolve();
@@ -22,7 +22,8 @@ export class Drafts {
     planned: Planned,
     { tenant }: Caller,
     events: Events,
-    tell: (events: readonly StreamEvent[]) => void,
+    /** Events may count themselves: they are made when those before them have been told. */
+    tell: (make: () => readonly StreamEvent[]) => void,
   ) {
     this.#parts = parts;
     this.#planned = planned;
@@ -39,8 +40,11 @@ export class Drafts {
   async #say(before: Promise<void>, place: number, { words, draft }: Thought): Promise<void> {
     await before;
     try {
-      if (this.#events.thought !== undefined) this.#tell(this.#events.thought(words));
-      else if (draft !== null) this.#tell(await this.#show(place, draft));
+      if (this.#events.thought !== undefined) this.#tell(() => this.#events.thought?.(words) ?? []);
+      else if (draft !== null) {
+        const shown = await this.#show(place, draft);
+        if (shown !== null) this.#tell(() => this.#events.draft(shown));
+      }
     } catch (error) {
       // The picture itself may come all the same.
       this.#parts.log.fault('stream: a draft could not be told', error);
@@ -53,26 +57,27 @@ export class Drafts {
   }
 
   /** The drafts of an answer that nobody told while it was drawn. */
-  async untold({ pictures }: Served): Promise<readonly StreamEvent[]> {
-    const events: StreamEvent[] = [];
-    if (this.#events.thought !== undefined || this.#most === 0) return events;
+  async untold({ pictures }: Served): Promise<readonly Picture[]> {
+    const drafts: Picture[] = [];
+    if (this.#events.thought !== undefined || this.#most === 0) return drafts;
     for (const { drawn, place } of pictures) {
       if (this.#counts.has(place)) continue;
       for (const part of drawn.answer.parts) {
         if (part.kind !== 'picture' || !part.thought) continue;
-        events.push(...(await this.#showOf(place, part.data)));
+        const shown = await this.#showOf(place, part.data);
+        if (shown !== null) drafts.push(shown);
       }
     }
-    return events;
+    return drafts;
   }
 
-  async #showOf(place: number, data: LongString | string): Promise<readonly StreamEvent[]> {
+  async #showOf(place: number, data: LongString | string): Promise<Picture | null> {
     try {
       const draft = await checkedPicture(data, this.#parts.regions);
-      return draft === null ? [] : await this.#show(place, draft);
+      return draft === null ? null : await this.#show(place, draft);
     } catch (error) {
       this.#parts.log.fault('stream: a draft could not be told', error);
-      return [];
+      return null;
     }
   }
 
@@ -80,14 +85,15 @@ export class Drafts {
     return this.#planned.request.delivery.stream?.drafts ?? 0;
   }
 
-  async #show(place: number, draft: Picture): Promise<readonly StreamEvent[]> {
+  /** As it is told; null: there have been enough of them. */
+  async #show(place: number, draft: Picture): Promise<Picture | null> {
     const count = this.#counts.get(place) ?? 0;
-    if (count >= this.#most) return [];
+    if (count >= this.#most) return null;
     this.#counts.set(place, count + 1);
     const { format, model, request } = this.#planned;
     const { compression } = request.delivery;
     // Of a draft nothing is kept but what the vendor sent.
     const wish = { format, compression, scope: this.#scope, ttlSeconds: 0 };
-    return this.#events.draft(await this.#parts.renditions.of({ picture: draft, model: model.id }, wish));
+    return this.#parts.renditions.of({ picture: draft, model: model.id }, wish);
   }
 }

@@ -51,6 +51,7 @@ export function newFacts(requestId: string, route: string, method: string, recei
     retirement: null,
     modelAnswered: null,
     upstream: null,
+    echo: null,
     size: null,
     pictures: 0,
     cache: null,
@@ -161,6 +162,7 @@ export function errorAnswer(error: unknown, dialect: Dialect, facts: Facts, log:
     pathModel: null,
     receivedAt: facts.receivedAt,
     model: facts.modelRouted,
+    echo: facts.echo,
   });
   const retryAfterSeconds = failure.detail.retryAfterSeconds ?? (mayRetry(failure) ? USUAL_WAIT_SECONDS : undefined);
   return {
@@ -222,7 +224,17 @@ function ownFault(error: unknown, facts: Facts, log: Log): GatewayError {
 }
 
 function line(facts: Facts, status: number, bytesOut: number, totalMs: number, ownMs: number): RequestLine {
-  const { caller, receivedAt: _, listsErrors: __, retirement: ___, method, upstreamMs, route, ...rest } = facts;
+  const {
+    caller,
+    receivedAt: _,
+    listsErrors: __,
+    retirement: ___,
+    echo: ____,
+    method,
+    upstreamMs,
+    route,
+    ...rest
+  } = facts;
   const round = (ms: number): number => Math.round(ms * 10) / 10;
   return {
     ...rest,

@@ -9,9 +9,7 @@ const BOUNDARY = /^[0-9A-Za-z'()+_,./:=? -]{0,69}[0-9A-Za-z'()+_,./:=?-]$/;
 
 /** `forms`: whether the path takes a form too. Throws GatewayError: 415 for another type, 400 for a form that cannot be read. */
 export function mediaTypeOf(raw: IncomingMessage, forms: boolean): MediaType {
-  const encoding = raw.headers['content-encoding'];
-  if (encoding !== undefined && encoding !== 'identity')
-    refuse('Compressed bodies are not read: send the JSON as it is, without Content-Encoding.');
+  checkCoding(raw, 'send the JSON as it is');
   const type = raw.headers['content-type'];
   if (type === undefined) return { kind: 'json' };
   const essence = (type.split(';', 1)[0] ?? '').trim().toLowerCase();
@@ -24,6 +22,13 @@ export function mediaTypeOf(raw: IncomingMessage, forms: boolean): MediaType {
     );
   checkParameters(type.split(';').slice(1));
   return { kind: 'json' };
+}
+
+/** Throws GatewayError: 415 for a compressed body. `instead`: what to do. */
+export function checkCoding({ headers }: IncomingMessage, instead: string): void {
+  const encoding = headers['content-encoding'];
+  if (encoding !== undefined && encoding !== 'identity')
+    refuse(`Compressed bodies are not read: ${instead}, without Content-Encoding.`);
 }
 
 function checkParameters(parameters: readonly string[]): void {

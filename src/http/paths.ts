@@ -71,16 +71,25 @@ function postedPath(path: string, dialects: readonly Dialect[]): PostedPath | nu
 export function allowedMethod(
   path: string,
   dialects: readonly Dialect[],
-): 'GET' | 'GET, HEAD' | 'POST' | 'GET, DELETE' | null {
+): 'GET' | 'GET, HEAD' | 'POST' | 'GET, DELETE' | 'GET, POST' | 'POST, PUT' | null {
   const plain = plainPath(path);
   if (plain.startsWith(`${LINKED_PATH}/`)) return 'GET, HEAD';
   const isTask = ({ tasks }: Dialect): boolean =>
     tasks.some((base) => plain.startsWith(`${base}/`) && !plain.slice(base.length + 1).includes('/'));
   if (dialects.some(isTask)) return 'GET, DELETE';
+  for (const { files } of dialects) {
+    if (files?.paths.includes(plain) === true) return 'GET, POST';
+    if (files?.paths.some((path) => plain.startsWith(`${path}/`)) === true) return 'GET, DELETE';
+    if (files?.uploads?.paths.includes(plain) === true) return 'POST, PUT';
+  }
+  if (DOWNLOAD.test(plain)) return 'GET';
   if (postedPath(path, dialects) !== null || QUOTE_PATHS.some((quote) => quote === plain)) return 'POST';
   if (CAPABILITY_PATHS.some((capabilities) => capabilities === plain)) return 'GET';
   return MODEL_PATHS.some((models) => plain === models || plain.startsWith(`${models}/`)) ? 'GET' : null;
 }
+
+/** Google's own place for the bytes of files. */
+const DOWNLOAD = /^\/download\/(?:v1beta|v1)\/files\/[^/]+$/;
 
 /** The path somebody wanted whose base URL is too long by a version, or of a version nobody serves; null for any other. */
 export function meantPath(path: string, dialects: readonly Dialect[]): string | null {
@@ -95,13 +104,13 @@ export function meantPath(path: string, dialects: readonly Dialect[]): string | 
 const VENDOR_PATH = new RegExp(
   `^((?:/v1beta/openai|/v1beta|/v1)?/(?:${[
     'completions',
-    'responses',
+    // One that is kept, by its id.
+    'responses/[^/:]+',
     'messages/batches',
     'embeddings',
-    'files',
     'batches',
     'interactions',
-  ].join('|')})|/upload/(?:v1beta|v1)/files)(?:[/:].*)?$`,
+  ].join('|')}))(?:[/:].*)?$`,
 );
 
 /** The vendor's path that somebody asked for, without what follows its name; null for one that is served or that nobody has. */

@@ -7,7 +7,7 @@ import { quote } from '../gateway/quote.ts';
 import { readBody, USUAL_PACE } from './body.ts';
 import { dialectOf, drawnPath, QUOTE_PATHS, splitUrl } from './paths.ts';
 import { drawnPaths } from './refusals.ts';
-import { callOf, identify, json } from './routes.ts';
+import { callOf, holdMoreOf, identify, json } from './routes.ts';
 import type { Mount, Request, RouteParts } from './routes.ts';
 import type { Handler } from './server.ts';
 
@@ -41,7 +41,7 @@ export function registerQuote(app: FastifyInstance, parts: RouteParts, mount: Mo
             idempotencyKey,
             wish: null,
             trace: facts,
-            holdMore: (bytes: number) => body.holdMore(bytes, parts.restoredBudget),
+            holdMore: holdMoreOf(parts, body),
           };
           const { cache, budget, warnings, ...quoted } = await quote(parts.gateway, asking);
           return json({ ...quoted, cache: [...cache], budget: [...budget], warnings: [...warnings] }, facts);

@@ -9,7 +9,7 @@ import { allowedMethod, meantPath, MODEL_PATHS, splitUrl, unservedPath } from '.
 /** A path nobody serves, one that only this version does not, or one that is served by another method. */
 export function notServed(
   request: FastifyRequest,
-  { dialects, publicUrl }: { readonly dialects: readonly Dialect[]; readonly publicUrl: string },
+  { dialects, publicUrl }: { readonly dialects: readonly Dialect[]; readonly publicUrl: () => string },
 ): GatewayError {
   const refused = notAllowed(request, dialects);
   if (refused !== null) return refused;
@@ -19,9 +19,10 @@ export function notServed(
     const message = `This version does not serve ${unserved}. It serves ${servedPaths(dialects)}.`;
     return new GatewayError('invalid_request', message, { status: 404, code: 'not_served' });
   }
+  const base = publicUrl();
   const meant = meantPath(path, dialects);
-  const hint = `OpenAI SDKs take the base URL ${publicUrl}/v1, Gemini and Claude SDKs ${publicUrl}.`;
-  const message = `There is nothing at this path. ${meant === null ? '' : `Did you mean ${publicUrl}${meant}? `}${hint}`;
+  const hint = `OpenAI SDKs take the base URL ${base}/v1, Gemini and Claude SDKs ${base}.`;
+  const message = `There is nothing at this path. ${meant === null ? '' : `Did you mean ${base}${meant}? `}${hint}`;
   return new GatewayError('invalid_request', message, { status: 404, code: 'unknown_path' });
 }
 

@@ -4,7 +4,7 @@ import { parseCacheControl } from '../cache/policy.ts';
 import type { Call, Dialect, Route } from '../dialects/dialect.ts';
 import { GatewayError } from '../errors.ts';
 import { servePlanned } from '../gateway.ts';
-import type { Incoming, Served } from '../gateway.ts';
+import type { HoldMore, Incoming, Served } from '../gateway.ts';
 import { planRequest } from '../gateway/plan.ts';
 import { authenticate, readCredentials } from '../tenants/authenticate.ts';
 import type { Caller } from '../tenants/authenticate.ts';
@@ -14,6 +14,7 @@ import { splice } from '../wire/json.ts';
 import type { JsonObject } from '../wire/json.ts';
 import { pictureWish } from './accept.ts';
 import { readBody, USUAL_PACE } from './body.ts';
+import type { ReadBody } from './body.ts';
 import { commonHeaders } from './exchange.ts';
 import type { Answered, Facts } from './exchange.ts';
 import { checkLater, serveLater } from './later.ts';
@@ -104,7 +105,7 @@ function drawHandler(parts: RouteParts, dialect: Dialect, route: Route): Handler
         gone: source.gone,
         patience,
         retainBody: body.retain,
-        holdMore: (bytes) => body.holdMore(bytes, parts.restoredBudget),
+        holdMore: holdMoreOf(parts, body),
         trace: facts,
         watch: null,
         follow: null,
@@ -129,6 +130,15 @@ function drawHandler(parts: RouteParts, dialect: Dialect, route: Route): Handler
       letGo();
     }
   };
+}
+
+/** Room beside a body, of the budget that what it is for has. */
+export function holdMoreOf(
+  { fileBudget, fetchedBudget, restoredBudget }: RouteParts,
+  body: Pick<ReadBody, 'holdMore'>,
+): HoldMore {
+  const budgets = { files: fileBudget, fetched: fetchedBudget, history: restoredBudget };
+  return (bytes, what) => body.holdMore(bytes, budgets[what]);
 }
 
 /** In one piece, or bit by bit for who asks for that. */
@@ -166,7 +176,7 @@ function modelHandler(parts: RouteParts): Handler {
 }
 
 /** The key may stand in the query only where the vendor's own clients put it there. Throws GatewayError `unauthenticated`. */
-function authenticated({ keys, gateway }: RouteParts, request: Request, dialect: Dialect): Caller {
+export function authenticated({ keys, gateway }: RouteParts, request: Request, dialect: Dialect): Caller {
   const queryKey = dialect.native ? new URLSearchParams(splitUrl(request.url).query).get('key') : null;
   return authenticate(keys, readCredentials(request.headers, queryKey), gateway.now());
 }

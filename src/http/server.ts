@@ -21,11 +21,14 @@ import { limitRequests } from './rate-limit.ts';
 import type { LimitParts } from './rate-limit.ts';
 import { checkHost, frameworkError, notAllowed, notServed, shuttingDown } from './refusals.ts';
 import type { StreamPace } from './stream.ts';
+import { registerFiles } from './files.ts';
+import type { FileRouteParts } from './files.ts';
 import { registerLinks } from './links.ts';
 import { registerQuote } from './quote.ts';
 import { registerRoutes } from './routes.ts';
 import { registerTasks } from './tasks.ts';
 import type { Mount } from './routes.ts';
+import { registerUploads } from './uploads.ts';
 
 export interface ServerParts {
   readonly gateway: GatewayParts;
@@ -34,6 +37,7 @@ export interface ServerParts {
   readonly keys: KeyRing;
   /** What `Prefer: respond-async` began. */
   readonly tasks: Tasks;
+  readonly files: FileRouteParts;
   readonly limits: LimitParts;
   /** Addresses and CIDR ranges of the proxies whose X-Forwarded-For is believed. */
   readonly trustProxy: readonly string[];
@@ -45,10 +49,14 @@ export interface ServerParts {
   readonly connections: number;
   /** For linked pictures on their way: readers of links keep nobody else waiting. */
   readonly linkBudget: ByteBudget;
+  /** For files that requests name. */
+  readonly fileBudget: ByteBudget;
   /** For what is put back into requests: pictures as the vendor sent them, and their thought signatures. */
   readonly restoredBudget: ByteBudget;
+  /** For pictures that requests name and the gateway fetches. */
+  readonly fetchedBudget: ByteBudget;
   /** Where callers reach this gateway, without a trailing slash: for hints only. */
-  readonly publicUrl: string;
+  readonly publicUrl: () => string;
   readonly health: Health;
   /** Of answers that are told bit by bit. */
   readonly pace?: StreamPace;
@@ -156,6 +164,8 @@ export function createServer(parts: ServerParts): FastifyInstance {
   registerQuote(app, routeParts, mount);
   registerTasks(app, routeParts, mount);
   registerLinks(app, routeParts, mount);
+  registerFiles(app, routeParts, mount);
+  registerUploads(app, routeParts, mount);
 
   // A browser asks before a page's request, without its key. Whoever else asks hears which methods there are.
   app.options('*', (request, reply) =>

@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Events, StreamEvent } from '../dialects/dialect.ts';
+import type { Events } from '../dialects/dialect.ts';
 import { GatewayError } from '../errors.ts';
 import { servePlanned } from '../gateway.ts';
 import type { Incoming, Patience, Served } from '../gateway.ts';
 import type { Planned } from '../gateway/plan.ts';
+import type { Picture } from '../image/answer.ts';
 import { FRAMINGS } from '../wire/framing.ts';
 import { Drafts } from './drafts.ts';
 import { countDenied, noteFailure } from './exchange.ts';
@@ -34,7 +35,7 @@ interface Answer {
   readonly served: Served;
   readonly headers: Readonly<Record<string, string>>;
   /** Of drafts that were not told on the way. */
-  readonly untold: readonly StreamEvent[];
+  readonly untold: readonly Picture[];
 }
 
 /**
@@ -59,9 +60,9 @@ export async function serveStream(
     outbox.push(events.begin());
     begun.resolve();
   };
-  const drafts = new Drafts(parts.gateway, planned, incoming.caller, events, (told) => {
+  const drafts = new Drafts(parts.gateway, planned, incoming.caller, events, (make) => {
     begin();
-    outbox.push(told);
+    outbox.push(make());
   });
   const letGoOfBody = incoming.retainBody();
   const work = endOf(parts, { ...incoming, follow: drafts.hear }, planned, facts, drafts).finally(letGoOfBody);
@@ -168,7 +169,10 @@ async function endOf(
 function toldTo(outbox: Outbox, events: Events, end: End): End {
   if ('error' in end) return end;
   try {
-    outbox.push([...end.untold, ...events.finish(end.served.pictures, end.served.costNanos)]);
+    outbox.push([
+      ...end.untold.flatMap((draft) => events.draft(draft)),
+      ...events.finish(end.served.pictures, end.served.costNanos),
+    ]);
     return end;
   } catch (error) {
     end.served.delivered(false);

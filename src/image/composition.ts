@@ -40,6 +40,11 @@ export async function maskFacts(mask: Uint8Array): Promise<MaskFacts> {
   });
 }
 
+/** Whether a masked edit is written with every pixel as it is: as PNG, and as WebP that is not asked to be smaller. */
+export function keepsPixels(format: PictureFormat, compression: number | null): boolean {
+  return format === 'png' || (format === 'webp' && (compression ?? 100) === 100);
+}
+
 /**
  * What was drawn in the pixels of the picture. Where the mask is opaque every pixel is the picture's own, to the last bit
  * of its 8 in a channel, in its own colour profile; where alpha is less, the drawn one shows, from the edge of the mask
@@ -53,8 +58,9 @@ export async function compose(
     mask,
     picture: sent,
   }: { readonly drawn: Uint8Array; readonly picture: Uint8Array; readonly mask: Uint8Array },
-  want: { readonly format: PictureFormat; readonly compression: number | null },
+  { format, compression }: { readonly format: PictureFormat; readonly compression: number | null },
 ): Promise<Buffer> {
+  const want = { format, compression, lossless: keepsPixels(format, compression) };
   return inTurn(async () => {
     const picture = await inThreeColours(sent);
     const original = await opened(picture).autoOrient().toColourspace('srgb').ensureAlpha().raw().toBuffer(WHOLE);

@@ -1,5 +1,8 @@
-import { invalidValue, unsupportedField } from './fields.ts';
+import { invalidValue, readInteger, unsupportedField } from './fields.ts';
 import type { NativeConfig } from './native/config.ts';
+import { listed } from './native/extras.ts';
+import { take } from './native/spelling.ts';
+import type { Fields } from './native/spelling.ts';
 import type { ImageRequest, Modality, Part, Turn } from './request.ts';
 import type { JsonObject } from '../wire/json.ts';
 
@@ -20,18 +23,19 @@ export interface Said {
   readonly paths?: readonly string[];
 }
 
+/** Turns, and beside them what the system says. `places`: as those of the request. */
+export interface Conversation extends Pick<ImageRequest, 'turns' | 'system'> {
+  readonly places: ReadonlyMap<string, string>;
+}
+
 /** A long conversation has some hundred; reading more takes time that others wait for. */
 const MOST_PARTS = 4096;
 
 /**
  * A conversation as Gemini has it: what the system says apart, wherever it stood, and turns that alternate. Messages
- * without content are left out. `path`: where the messages stood. `places`: as those of the request.
+ * without content are left out. `path`: where the messages stood.
  */
-export function converse(
-  messages: readonly unknown[],
-  path: string,
-  say: (index: number) => Said,
-): Pick<ImageRequest, 'turns' | 'system'> & { readonly places: ReadonlyMap<string, string> } {
+export function converse(messages: readonly unknown[], path: string, say: (index: number) => Said): Conversation {
   const tooMany = invalidValue(path, `shorter: all messages together have at most ${MOST_PARTS} parts`);
   if (messages.length > MOST_PARTS) throw tooMany;
   const instructions: Part[] = [];
@@ -55,7 +59,33 @@ export function converse(
   }
   if (turns.length === 0)
     throw invalidValue(path, 'a conversation with something to draw: a message of the user with a text or a picture');
-  return { turns, system: instructions.length === 0 ? null : { role: 'user', parts: instructions, more: {} }, places };
+  return { turns, system: systemOf(instructions), places };
+}
+
+/** The same with instructions that stood before it, in a field of their own. */
+export function ledBy(instructions: readonly Part[], conversation: Conversation): Conversation {
+  return { ...conversation, system: systemOf([...instructions, ...(conversation.system?.parts ?? [])]) };
+}
+
+function systemOf(instructions: readonly Part[]): Turn | null {
+  return instructions.length === 0 ? null : { role: 'user', parts: instructions, more: {} };
+}
+
+/** One message, put together. Throws where a picture is among instructions: no model takes it there. */
+export function saidBy(speaker: Said['speaker'], placed: readonly Placed[]): Said {
+  const picture = placed.find(({ part }) => part.kind === 'picture');
+  if (speaker === 'system' && picture !== undefined)
+    throw unsupportedField(
+      picture.path,
+      'instructions are text; send the picture in a message of the user.',
+      'unsupported_value',
+    );
+  return { speaker, parts: placed.map(({ part }) => part), paths: placed.map(({ path }) => path) };
+}
+
+/** One sentence for all that was in messages and is not passed on; none where that is nothing. */
+export function passedOverWarnings(paths: readonly string[]): readonly string[] {
+  return paths.length === 0 ? [] : [`Not passed on to the model: ${listed([...new Set(paths)])}.`];
 }
 
 export function textPart(text: string): Part {
@@ -73,17 +103,35 @@ export function modalitiesOf(asked: NativeConfig['modalities']): readonly Modali
   );
 }
 
-/** Fields of other paths that would change the picture so much that leaving them out is no option. `inMessages`: how a picture is sent here. */
-export function refusedOf(inMessages: string): ReadonlyMap<string, string> {
+/** `n`, where an answer holds one picture. `answer`: what the dialect calls one. */
+export function checkOnePicture(own: Fields, answer: string): void {
+  const count = take(own, 'n', (value, path) => readInteger(value, path, { min: 1, max: 10 }));
+  if (count !== null && count.value > 1)
+    throw unsupportedField(count.path, `one ${answer} holds one picture; send 1, or ask again.`, 'unsupported_value');
+}
+
+/** How a path is told what: its field for conversations, and what to do with a picture and a mask. */
+export interface Takes {
+  readonly field: 'messages' | 'input';
+  readonly pictures: string;
+  readonly masks: string;
+}
+
+/** Fields of other paths that would change the picture so much that leaving them out is no option. */
+export function refusedOf({ field, pictures, masks }: Takes): ReadonlyMap<string, string> {
+  const conversation = `this path takes ${field}: [{"role":"user","content":"…"}].`;
+  const other = field === 'messages' ? 'input' : 'messages';
   return new Map([
-    ['prompt', 'this path takes messages: [{"role":"user","content":"…"}]. Send a prompt to /v1/images/generations.'],
-    ['input', 'this path takes messages: [{"role":"user","content":"…"}].'],
+    ['prompt', `${conversation} Send a prompt to /v1/images/generations.`],
+    [other, conversation],
     ...['image', 'images', 'image_url', 'input_references', 'reference_images'].map(
-      (name) => [name, inMessages] as const,
+      (name) => [name, pictures] as const,
     ),
-    ...['mask', 'markup'].map((name) => [name, 'this path knows no masks; say in a message what to change.'] as const),
+    ...['mask', 'markup'].map((name) => [name, masks] as const),
     ...['contents', 'systemInstruction', 'system_instruction'].map(
-      (name) => [name, 'this path takes messages. Send contents to :generateContent.'] as const,
+      (name) => [name, `this path takes ${field}. Send contents to :generateContent.`] as const,
     ),
   ]);
 }
+
+export const NO_MASKS = 'this path knows no masks; say in a message what to change.';

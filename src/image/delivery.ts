@@ -38,7 +38,7 @@ export function formatOf(
       'stream asks for events and the Accept header for the bare picture: ask for one of them.',
       { param: 'stream', code: 'unsupported_value' },
     );
-  if (wish !== null && delivery.asLink)
+  if (wish !== null && delivery.link === 'asked')
     throw new GatewayError(
       'invalid_request',
       'response_format asks for a link and the Accept header for the picture itself: ask for one of them.',

@@ -6,6 +6,10 @@ import type { ImageRequest, OtherPart, PicturePart } from './request.ts';
 /** YouTube is the one place on the web the vendor takes videos from, without saying that they are. */
 const VIDEO_SITE = /^https?:\/\/(?:[\w-]+\.)*(?:youtube\.com|youtu\.be)(?:[/?:]|$)/i;
 
+export function isVideoSite(uri: string): boolean {
+  return VIDEO_SITE.test(uri);
+}
+
 /** Hardly a text has so many letters to a token; one that does is refused by the vendor. */
 const LETTERS_PER_TOKEN = 16;
 
@@ -54,7 +58,7 @@ function checkInline(part: PicturePart, path: string, model: Model): string {
 function checkFile({ fields }: OtherPart, path: string, model: Model): string | null {
   const file = fields.fileData;
   if (file === undefined || !isObject(file)) return null;
-  if (typeof file.fileUri === 'string' && VIDEO_SITE.test(file.fileUri)) {
+  if (typeof file.fileUri === 'string' && isVideoSite(file.fileUri)) {
     throw unsupportedField(
       `${path}.fileData.fileUri`,
       `${model.id} takes no videos. ${allowed(model)}`,

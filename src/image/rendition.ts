@@ -99,8 +99,9 @@ export async function encodePixels(
 /** Writes it down. Others than those of this file call it in their turn. */
 export function encodePicture(
   picture: Sharp,
-  want: { readonly format: PictureFormat; readonly compression: number | null },
+  want: { readonly format: PictureFormat; readonly compression: number | null; readonly lossless?: boolean },
 ): Promise<Buffer> {
+  const { lossless = false } = want;
   const quality = Math.max(1, want.compression ?? 100);
   const formats = {
     png: () => picture.png(),
@@ -108,7 +109,8 @@ export function encodePicture(
       picture
         .flatten({ background: 'white' })
         .jpeg({ quality, chromaSubsampling: quality >= FULL_CHROMA_QUALITY ? '4:4:4' : '4:2:0' }),
-    webp: () => picture.webp({ quality }),
+    // Exact keeps the colours that nobody sees, where a picture is transparent.
+    webp: () => (lossless ? picture.webp({ lossless, exact: true }) : picture.webp({ quality })),
   } as const satisfies Record<PictureFormat, () => Sharp>;
   return formats[want.format]().timeout({ seconds: TIMEOUT_SECONDS }).toBuffer();
 }

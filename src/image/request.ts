@@ -10,6 +10,8 @@ import type { AspectRatio, Pixels, Quality, Tier } from './size.ts';
 export interface ImageRequest {
   /** The model as asked for, before routing; null where the dialect lets it be absent. */
   readonly model: string | null;
+  /** A second name, of a field that says who draws for the model above: it counts where nobody here has the first. Absent: there is none. */
+  readonly drawnBy?: { readonly name: string; readonly path: string };
   readonly turns: readonly Turn[];
   readonly system: Turn | null;
   /**
@@ -79,6 +81,8 @@ export interface PicturePart {
   readonly more: JsonObject;
   /** The field it came in as the caller spelt it, for errors; absent: its place in Gemini's request. */
   readonly named?: string;
+  /** The address its caller gave in its place; until the gateway has fetched it, `data` is empty. Absent: it was sent along. */
+  readonly remote?: string;
 }
 
 /** A part the house does not read (fileData, functionCall, …), verbatim in canonical spelling. */
@@ -112,17 +116,26 @@ export interface Delivery {
   readonly exact: Pixels | null;
   /** What was drawn is laid into that picture, where the mask is transparent; null: it stands alone. */
   readonly masked: Masked | null;
-  /** A link to the picture instead of its bytes. */
-  readonly asLink: boolean;
+  readonly link: LinkWish;
   /** Told bit by bit, with so many drafts at most and, where the dialect leaves that open, with what was used; null: in one piece. */
   readonly stream: { readonly drafts: number; readonly tellsUsage?: boolean } | null;
   /** Pictures stand in the text, as Markdown, for who reads nothing else; absent: beside it. */
   readonly inText?: boolean;
+  /** The model's thoughts are told, which may come for its drafts alone; absent: where there are any. */
+  readonly thoughts?: boolean;
+  /** What an answer says again of its request, in the words of the dialect; absent: nothing. */
+  readonly echo?: JsonObject;
   /** Told back to OpenAI callers who sent one. */
   readonly safetyIdentifier: string | null;
   /** One sentence for each thing that could not be honoured: `x-plantain-warning`. */
   readonly warnings: readonly string[];
 }
+
+/**
+ * Links to the pictures instead of their bytes: `asked` is refused where there can be none, `by_default`, which no word of
+ * the request asks for, is answered with the bytes.
+ */
+export type LinkWish = 'no' | 'by_default' | 'asked';
 
 /** A picture of the request and the mask that came with it. */
 export interface Masked {
@@ -136,7 +149,7 @@ export const WHOLE: Delivery = {
   compression: null,
   exact: null,
   masked: null,
-  asLink: false,
+  link: 'no',
   stream: null,
   safetyIdentifier: null,
   warnings: [],

@@ -1,3 +1,4 @@
+import type { Failure } from '../errors.ts';
 import type { UpstreamOutcome } from '../metrics.ts';
 
 interface Series {
@@ -25,6 +26,12 @@ export interface UpstreamMetrics {
   attempt(event: string, upstream: string, model: string): void;
   breaker(upstream: string, model: string, isOpen: boolean): void;
   queue(event: string, model: string): void;
+  /** A picture past its time, in the place of one that could not be drawn. */
+  stoodIn(model: string, failure: Failure): void;
+  /** A request for a model that was down, which falls over to another. */
+  fellOver(model: string, outcome: 'served' | 'failed' | 'not_possible'): void;
+  /** What became of a picture that was to be fetched for a request. */
+  remotePicture(outcome: string): void;
 }
 
 /** Pictures take from a second to minutes: `buckets` in seconds. */
@@ -61,6 +68,23 @@ export function upstreamMetrics({ counter, gauge, histogram }: Makers, buckets: 
     'event',
     'model',
   );
+  const stale = counter(
+    'plantain_stale_served_total',
+    'Pictures past their time that stood in for one nobody could draw, by why.',
+    'model',
+    'failure',
+  );
+  const fallbacks = counter(
+    'plantain_model_fallbacks_total',
+    'Requests whose model was down and falls over to another: served by it, failed with it too, or not_possible (too dear, not allowed, or more than it can do).',
+    'model',
+    'outcome',
+  );
+  const remotes = counter(
+    'plantain_remote_pictures_total',
+    'Pictures that requests named by an address: fetched, refused (the address), unreachable, late, too_large, no_picture, busy.',
+    'outcome',
+  );
   return {
     upstreamStarted: (model) => inflight.inc({ model }),
     upstreamEnded(model, outcome, took) {
@@ -71,5 +95,8 @@ export function upstreamMetrics({ counter, gauge, histogram }: Makers, buckets: 
     attempt: (event, upstream, model) => attempts.inc({ event, upstream, model }),
     queue: (event, model) => queue.inc({ event, model }),
     breaker: (upstream, model, isOpen) => breakers.set({ upstream, model }, isOpen ? 1 : 0),
+    stoodIn: (model, failure) => stale.inc({ model, failure }),
+    fellOver: (model, outcome) => fallbacks.inc({ model, outcome }),
+    remotePicture: (outcome) => remotes.inc({ outcome }),
   };
 }

@@ -45,6 +45,12 @@ const MOST_WAITING = 1_000;
 
 type Seen = Map<string, RecordName & { readonly revision: number }>;
 
+export interface ForgottenTenant {
+  readonly tenant: string;
+  /** Those of the cache that it had to itself. */
+  readonly scopes: readonly string[];
+}
+
 /** The tenants and keys in force, and every change of those made at run time, one after the other. */
 export class Registry {
   readonly roll: Roll;
@@ -56,9 +62,9 @@ export class Registry {
   #closed = false;
   #unread = false;
   #unwatch = (): void => undefined;
-  /** Cache scopes of forgotten tenants that nobody was told of yet. */
-  readonly #forgotten = new Set<string>();
-  #tellForgotten: ((scope: string) => void) | null = null;
+  /** Forgotten tenants that nobody was told of yet, by id. */
+  readonly #forgotten = new Map<string, ForgottenTenant>();
+  #tellForgotten: ((forgotten: ForgottenTenant) => void) | null = null;
 
   private constructor(options: RegistryOptions) {
     this.roll = new Roll(options.base);
@@ -90,12 +96,12 @@ export class Registry {
   }
 
   /**
-   * From now on `tell` hears of every cache scope that a forgotten tenant had to itself, whoever forgot it, and first of
-   * those from before. The same one may be told again, after each start too.
+   * From now on `tell` hears of every tenant that was forgotten, whoever did it, and first of those from before. The same
+   * one may be told again, after each start too.
    */
-  onForgotten(tell: (scope: string) => void): void {
+  onForgotten(tell: (forgotten: ForgottenTenant) => void): void {
     this.#tellForgotten = tell;
-    for (const scope of this.#forgotten) tell(scope);
+    for (const forgotten of this.#forgotten.values()) tell(forgotten);
     this.#forgotten.clear();
   }
 
@@ -204,14 +210,14 @@ export class Registry {
   /** Only here: before a change of our own others may have written some that were not read yet. */
   #take({ records, revision }: Loaded): void {
     // A tenant that is configured again here draws again, whoever forgot it before.
-    const scopes = records
+    const forgotten = records
       .filter(({ record }) => record.kind === 'tenant' && record.forgottenAt !== undefined)
       .filter(({ record }) => !this.roll.baseTenants.has(record.id))
-      .flatMap(({ record }) => this.roll.ownScopes(record.id));
+      .map(({ record }) => ({ tenant: record.id, scopes: this.roll.ownScopes(record.id) }));
     this.roll.apply(records);
-    for (const scope of scopes)
-      if (this.#tellForgotten === null) this.#forgotten.add(scope);
-      else this.#tellForgotten(scope);
+    for (const each of forgotten)
+      if (this.#tellForgotten === null) this.#forgotten.set(each.tenant, each);
+      else this.#tellForgotten(each);
     this.#revision = Math.max(this.#revision, revision);
   }
 }

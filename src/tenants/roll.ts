@@ -1,5 +1,5 @@
 import { addToRing, removeFromRing } from './authenticate.ts';
-import type { KeyEntry, KeyRing, Tenant } from './authenticate.ts';
+import type { Caller, KeyEntry, KeyRing, Tenant } from './authenticate.ts';
 import type { Payer } from './budget.ts';
 import { createResolver, earlier, entryOf } from './registry-keys.ts';
 import type { Base, BaseKey, BaseTenant, Resolver } from './registry-keys.ts';
@@ -88,6 +88,13 @@ export class Roll {
       this.#records.delete(name);
       if (record.kind === 'key') this.#keysOf.get(tenant.record.id)?.delete(record.id);
     }
+  }
+
+  /** Who asked with that key, as it is now; null: it is revoked or has expired, or its tenant is gone. `now`: Unix ms. */
+  caller(tenant: string, keyId: string, now: number): Caller | null {
+    const entry = (this.#entries.get(tenant) ?? []).find(({ id }) => id === keyId);
+    if (entry === undefined || entry.revoked === true || (entry.expiresAt ?? Infinity) <= now) return null;
+    return this.has(tenant) ? { tenant: entry.tenant, keyId } : null;
   }
 
   /** Whether there is such a tenant, with all that its settings name. */

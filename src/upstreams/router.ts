@@ -1,6 +1,7 @@
 import { GatewayError } from '../errors.ts';
 import { AUTO, autoModel, chooseModel, noneToChoose } from '../image/auto.ts';
 import type { AutoRule } from '../image/auto.ts';
+import { conflictingFields } from '../image/fields.ts';
 import { bareName, findModel, nearestNames } from '../image/model.ts';
 import type { Model, Target } from '../image/model.ts';
 import type { ImageRequest } from '../image/request.ts';
@@ -8,12 +9,16 @@ import type { ImageRequest } from '../image/request.ts';
 export interface Route {
   readonly model: Model;
   readonly target: Target;
+  /** The name it was found by; null: none was given. */
+  readonly asked: string | null;
+  /** Of a name that was passed over. */
+  readonly warnings: readonly string[];
 }
 
 export interface Router {
   /**
    * By the request's model, or by what the rules for `auto` choose for it. Throws `unknown_model` with the nearest names,
-   * or `forbidden` where the tenant's list leaves the model out.
+   * `forbidden` where the tenant's list leaves the model out, and `invalid_request` for two names of different models.
    */
   route(request: ImageRequest, allowed: readonly string[] | null): Route;
   /** The models a tenant may use, and `auto` where it can choose one of them. */
@@ -63,16 +68,31 @@ export function createRouter(models: readonly Model[], defaultModel: string, rul
     return model;
   }
 
+  /** The name that counts of the two a request may have: that of who draws, where nobody has the one before it. */
+  function nameIn({ model, drawnBy }: ImageRequest): Pick<Route, 'asked' | 'warnings'> {
+    if (model === null || drawnBy === undefined) return { asked: model, warnings: [] };
+    const idOf = (name: string): string | null => (isAuto(name) ? AUTO : (findModel(models, name)?.id ?? null));
+    const [first, second] = [idOf(model), idOf(drawnBy.name)];
+    if (first !== null && second !== null && first !== second) throw conflictingFields('model', drawnBy.path);
+    const passed = first === null ? 'model' : drawnBy.path;
+    const isPassed = (first === null) !== (second === null);
+    return {
+      asked: first === null && second !== null ? drawnBy.name : model,
+      warnings: isPassed ? [`${passed} is not honoured: no model here has that name.`] : [],
+    };
+  }
+
   return {
     list,
     find,
     route(request, allowed) {
-      const asked = request.model ?? defaultModel;
+      const { asked: name, warnings } = nameIn(request);
+      const asked = name ?? defaultModel;
       const model = isAuto(asked) ? chooseModel(rules, models, request, allowed) : find(asked, allowed);
       const target = model.targets[0];
       if (target === undefined)
         throw new GatewayError('unavailable', `No upstream offers the model ${model.id} here.`, { retry: false });
-      return { model, target };
+      return { model, target, asked: name, warnings };
     },
   };
 }

@@ -114,16 +114,19 @@ test('a signature is good for its own link and secret, in its own spelling', () 
   const before = createLinkSigner([old]);
   const both = createLinkSigner([current, old]);
   const after = createLinkSigner([current]);
-  const signature = before.sign('id', 1_700_000_000);
+  const signature = before.sign('link', 'id', 1_700_000_000);
   expect(signature).toMatch(/^[\w-]{43}$/);
-  expect([both, after].map((signer) => signer.isGenuine('id', 1_700_000_000, signature))).toEqual([true, false]);
-  expect(after.isGenuine('id', 1_700_000_000, both.sign('id', 1_700_000_000))).toBe(true);
-  expect(before.isGenuine('id', 1_700_000_001, signature)).toBe(false);
-  expect(before.isGenuine('iD', 1_700_000_000, signature)).toBe(false);
+  expect([both, after].map((signer) => signer.isGenuine('link', 'id', 1_700_000_000, signature))).toEqual([
+    true,
+    false,
+  ]);
+  expect(after.isGenuine('link', 'id', 1_700_000_000, both.sign('link', 'id', 1_700_000_000))).toBe(true);
+  expect(before.isGenuine('link', 'id', 1_700_000_001, signature)).toBe(false);
+  expect(before.isGenuine('link', 'iD', 1_700_000_000, signature)).toBe(false);
   for (const other of ['', signature.slice(1), `${signature}A`, signature.toLowerCase(), 'ü'.repeat(43)])
-    expect(before.isGenuine('id', 1_700_000_000, other)).toBe(false);
+    expect(before.isGenuine('link', 'id', 1_700_000_000, other)).toBe(false);
   // The last character has bits that no decoder looks at: only one of its spellings is right.
   const last = signature.at(-1)!;
   for (const character of 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_')
-    expect(before.isGenuine('id', 1_700_000_000, signature.slice(0, -1) + character)).toBe(character === last);
+    expect(before.isGenuine('link', 'id', 1_700_000_000, signature.slice(0, -1) + character)).toBe(character === last);
 });

@@ -49,9 +49,9 @@ withRedis('the secret of instances that share a cache', () => {
     expect([one.signer.secrets, one.kept]).toEqual([[secret('a')], []]);
     expect(two.signer.secrets).toEqual([secret('a'), secret('b'), secret('c')]);
     expect(two.kept).toEqual([two.signer.secrets]);
-    expect(two.signer.isGenuine(ID, 5, one.signer.sign(ID, 5))).toBe(true);
-    expect(one.signer.isGenuine(ID, 5, two.signer.sign(ID, 5))).toBe(true);
-    expect(two.signer.isGenuine(ID, 5, createLinkSigner([secret('b')]).sign(ID, 5))).toBe(true);
+    expect(two.signer.isGenuine('link', ID, 5, one.signer.sign('link', ID, 5))).toBe(true);
+    expect(one.signer.isGenuine('link', ID, 5, two.signer.sign('link', ID, 5))).toBe(true);
+    expect(two.signer.isGenuine('link', ID, 5, createLinkSigner([secret('b')]).sign('link', ID, 5))).toBe(true);
   });
 
   test('is put back when Redis has lost it, and found by who came while Redis was away', async () => {
@@ -70,7 +70,7 @@ withRedis('the secret of instances that share a cache', () => {
       [one, two],
       [two, one],
     ] as const)
-      expect(reads.signer.isGenuine(ID, 5, signs.signer.sign(ID, 5))).toBe(true);
+      expect(reads.signer.isGenuine('link', ID, 5, signs.signer.sign('link', ID, 5))).toBe(true);
   });
 
   test('is no rubbish that lies in its place: then each goes on with its own, and says so', async () => {

@@ -26,6 +26,23 @@ export function storeContract(where: string, make: MakeStore): void {
       expect(await store.get('b')).toBeUndefined();
     });
 
+    test('lists what a scope has of one model, the newest first, and no more than is asked for', async () => {
+      const { store } = await make();
+      const at = (minutes: number): EntryFields => ({ createdAt: START + minutes * 60_000, model: 'files' });
+      for (const minutes of [2, 1, 3])
+        await put(store, `f${minutes}`, { ...at(minutes), head: `"${minutes}"`, blobs: [blobBytes(minutes, 100)] });
+      await put(store, 'another model', { createdAt: START });
+      await put(store, 'another scope', { ...at(4), scope: 'globex' });
+      const heads = async (most: number): Promise<string[]> =>
+        (await store.list('acme', 'files', most)).map(({ head }) => head);
+      expect(await heads(10)).toEqual(['"3"', '"2"', '"1"']);
+      expect(await heads(2)).toEqual(['"3"', '"2"']);
+      expect((await store.list('acme', 'files', 1))[0]).toEqual((await store.get('f3'))!.value);
+      await store.delete('f3');
+      expect(await heads(10)).toEqual(['"2"', '"1"']);
+      expect(await store.list('nobody', 'files', 10)).toEqual([]);
+    });
+
     test('keeps an entry without a blob, and many that share one', async () => {
       const { store } = await make();
       await put(store, 'none', { blobs: [] });

@@ -21,7 +21,7 @@ describe('a mistake', () => {
     ['logLevel: loud', 'my.yaml:1 logLevel: must be debug, info, warn, error or silent, is "loud"'],
     [
       '\ncach: { when: never }',
-      'my.yaml:2 cach: unknown setting; known here: listen, operations, admin, publicUrl, trustProxy, cors, dataDir, logLevel, state, bounds, images, cache, tasks, upstreams, models, auto, tenants, organisations, budgets, alerts, retention; did you mean cache?',
+      'my.yaml:2 cach: unknown setting; known here: listen, operations, admin, publicUrl, trustProxy, cors, dataDir, logLevel, state, bounds, images, cache, tasks, files, remoteImages, upstreams, models, auto, tenants, organisations, budgets, alerts, retention; did you mean cache?',
     ],
     [
       'cache: { pebbles: 1 }',

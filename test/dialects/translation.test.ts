@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { parseRequest as parseClaude } from '../../src/dialects/claude/request.ts';
 import { parseRequest as parseImages } from '../../src/dialects/openai-images/request.ts';
 import { parseRequest as parseChat } from '../../src/dialects/openai-chat/request.ts';
+import { parseRequest as parseResponses } from '../../src/dialects/openai-responses/request.ts';
 import { parseRequest as parseNative } from '../../src/dialects/gemini/request.ts';
 import { gemini } from '../../src/dialects/gemini/dialect.ts';
 import type { ImageRequest } from '../../src/image/request.ts';
@@ -12,6 +13,7 @@ import { drawOf, flash, geminiCall, pro, received, textTurn } from './draws.ts';
 const images = (body: JsonObject): ImageRequest => parseImages(body);
 const chat = (body: JsonObject): ImageRequest => parseChat(body);
 const claude = (body: JsonObject): ImageRequest => parseClaude(body);
+const responses = (body: JsonObject): ImageRequest => parseResponses(body);
 const native = (body: JsonObject): ImageRequest => parseNative(body, geminiCall);
 
 /** The same meaning in both languages. */
@@ -69,6 +71,21 @@ test.each(PAIRS)('%j asked in a chat is that picture too', (asked, natively) => 
   expect(drawOf(chat(asChat(asked)))).toEqual(drawOf(native(natively)));
 });
 
+/** The same with what is said of the picture in the tool that draws it. */
+const asResponses = ({ prompt, size, quality, tools = [], ...asked }: JsonObject): JsonObject => ({
+  input: prompt!,
+  modalities: ['image'],
+  tools: [
+    { type: 'image_generation', ...(size !== undefined && { size }), ...(quality !== undefined && { quality }) },
+    ...(tools as JsonObject[]),
+  ],
+  ...asked,
+});
+
+test.each(PAIRS)('%j asked as a response is that picture too', (asked, natively) => {
+  expect(drawOf(responses(asResponses(asked)))).toEqual(drawOf(native(natively)));
+});
+
 const PICTURE = 'iVBORw0KGgo=';
 const inline = { inlineData: { mimeType: 'image/png', data: PICTURE } };
 const url = `data:image/png;base64,${PICTURE}`;
@@ -118,8 +135,39 @@ test.each(TALKS)('%j is the conversation %j', (asked, natively) => {
   expect(drawOf(chat(asked))).toEqual(drawOf(native(natively)));
 });
 
+/** The last of them as items of Responses. */
+const ITEMS: JsonObject = {
+  instructions: 'be brief',
+  input: [
+    {
+      role: 'user',
+      content: [
+        { type: 'input_text', text: 'one' },
+        { type: 'input_image', image_url: url },
+      ],
+    },
+    { type: 'reasoning', id: 'rs_1', summary: [] },
+    { type: 'message', role: 'assistant', content: [{ type: 'output_text', text: 'there', annotations: [] }] },
+    { type: 'image_generation_call', id: 'ig_1', status: 'completed', result: PICTURE },
+    { role: 'user', content: 'bluer' },
+  ],
+  tools: [{ type: 'image_generation', size: '2K' }, { type: 'web_search' }],
+  reasoning: { effort: 'high' },
+  google: { safety_settings: [{ category: 'A', threshold: 'off' }], stop_sequences: ['END'] },
+};
+
+test('a conversation in items is the one it is in messages', () => {
+  expect(drawOf(responses(ITEMS))).toEqual(drawOf(native(TALKS[1]![1])));
+});
+
 const FIXTURES: ImageRequest[] = [
-  ...PAIRS.flatMap(([asked, natively]) => [images(asked), chat(asChat(asked)), native(natively)]),
+  responses(ITEMS),
+  ...PAIRS.flatMap(([asked, natively]) => [
+    images(asked),
+    chat(asChat(asked)),
+    responses(asResponses(asked)),
+    native(natively),
+  ]),
   ...TALKS.flatMap(([asked, natively]) => [chat(asked), native(natively)]),
   images({ prompt: '"$& {{x}} 🦊 שלום', moderation: 'low', style: 'vivid' }),
   native({
@@ -169,6 +217,7 @@ test.each(CELLS)('$ratio in $tier is reached from every dialect, and is one draw
     expect(drawOf(images(asked)), JSON.stringify(size)).toEqual(natively);
     expect(drawOf(chat(asChat(asked))), JSON.stringify(size)).toEqual(natively);
     expect(drawOf(claude(asChat(asked))), JSON.stringify(size)).toEqual(natively);
+    expect(drawOf(responses(asResponses(asked))), JSON.stringify(size)).toEqual(natively);
   }
 });
 

@@ -103,7 +103,7 @@ const request = fc.record({
 /** Null where the path could be either's. */
 function dialectOfPath(path: string): 'openai' | 'google' | 'claude' | null {
   const plain = path.replace(/\/{2,}/g, '/');
-  if (/^\/v1(beta)?\/messages(\/|$)/.test(plain)) return 'claude';
+  if (/^(\/v1(beta)?)+\/messages(\/|$)/.test(plain)) return 'claude';
   if (/^\/v1(beta)?\/(openai|images|chat|completions)(\/|$)/.test(plain))
     return plain.startsWith('/v1/openai') ? null : 'openai';
   return plain.startsWith('/v1beta/') ? 'google' : null;

@@ -2,10 +2,11 @@ import { describe, expect, test } from 'vitest';
 import { claude } from '../../src/dialects/claude/dialect.ts';
 import { gemini } from '../../src/dialects/gemini/dialect.ts';
 import { openaiChat } from '../../src/dialects/openai-chat/dialect.ts';
+import { openaiResponses } from '../../src/dialects/openai-responses/dialect.ts';
 import { openaiImages } from '../../src/dialects/openai-images/dialect.ts';
 import { allowedMethod, dialectOf, meantPath, splitMethod, splitUrl, unservedPath } from '../../src/http/paths.ts';
 
-const DIALECTS = [claude, gemini, openaiChat, openaiImages];
+const DIALECTS = [claude, gemini, openaiChat, openaiResponses, openaiImages];
 const nameOf = (path: string, headers: Record<string, string> = {}, query = ''): string =>
   dialectOf({ path, query, headers }, DIALECTS).name;
 
@@ -41,7 +42,6 @@ describe('the dialect of a call', () => {
   test.each([
     '/v1/images/generations',
     '/v1/images/edits',
-    '/v1/responses',
     '/v1beta/openai/images/generations',
     '/v1beta/openai/anything',
     '/v1beta//openai/anything',
@@ -55,6 +55,13 @@ describe('the dialect of a call', () => {
     '%s is OpenAI’s chat, whichever key comes with it',
     (path) => {
       expect([nameOf(path), nameOf(path, google), nameOf(path, {}, 'key=x')]).toEqual(Array(3).fill('openai-chat'));
+    },
+  );
+
+  test.each(['/v1/responses', '/v1beta/openai/responses', '//responses', '/v1/responses/resp_1/cancel'])(
+    '%s is OpenAI’s Responses, whichever key comes with it',
+    (path) => {
+      expect([nameOf(path), nameOf(path, google)]).toEqual(Array(2).fill('openai-responses'));
     },
   );
 
@@ -142,13 +149,14 @@ describe('the path somebody meant', () => {
     ['/v1/v1/messages', '/v1/messages'],
     ['/v1beta/v1/messages/count_tokens', '/v1/messages/count_tokens'],
     ['/v1/v1/chat/completions', '/v1/chat/completions'],
+    ['/v1/v1/responses', '/v1/responses'],
     ['/v1/openai/models', '/v1/models'],
   ])('%s: %s', (path, meant) => {
     expect(meantPath(path, DIALECTS)).toBe(meant);
   });
 
   // What is not there is never recommended, least of all to somebody who asked for it.
-  test.each(['/v1/images/nope', '/v1/responses', '/v1/nope', '/v1/v1/nope', '/nope', '/', '/v1', '/v1/v1'])(
+  test.each(['/v1/images/nope', '/v1/nope', '/v1/v1/nope', '/nope', '/', '/v1', '/v1/v1'])(
     '%s: nobody knows',
     (path) => {
       expect(meantPath(path, DIALECTS)).toBeNull();
@@ -157,7 +165,7 @@ describe('the path somebody meant', () => {
 });
 
 describe('a path of a vendor that this version does not serve', () => {
-  const NAMES = 'completions responses messages/batches embeddings files batches interactions';
+  const NAMES = 'completions responses/resp_4711 messages/batches embeddings batches interactions';
   test.each(NAMES.split(' '))('%s is known under every base', (name) => {
     for (const base of ['/v1', '/v1beta', '/v1beta/openai', ''])
       for (const [before, after] of [
@@ -171,10 +179,8 @@ describe('a path of a vendor that this version does not serve', () => {
   });
 
   test.each([
-    ['/upload/v1beta/files', '/upload/v1beta/files'],
-    ['/upload/v1/files', '/upload/v1/files'],
-    ['/v1/files/abc-123:download', '/v1/files'],
-    ['/v1/responses/resp_1/cancel', '/v1/responses'],
+    ['/v1beta/batches/abc-123:cancel', '/v1beta/batches'],
+    ['/v1/responses/resp_1/cancel', '/v1/responses/resp_1'],
   ])('%s is %s', (path, unserved) => {
     expect(unservedPath(path)).toBe(unserved);
   });
@@ -187,6 +193,7 @@ describe('a path of a vendor that this version does not serve', () => {
     '/v1/chat',
     '/v1/filesystem',
     '/v1/chat/completions',
+    '/v1/responses',
     '/v1/v1/responses',
     '/openai/v1/images/edits',
     '/upload/files',

@@ -4,6 +4,7 @@ import type { FastifyInstance } from 'fastify';
 import { Entries } from '../../src/cache/entry.ts';
 import { Flights } from '../../src/cache/flights.ts';
 import { IdempotencyKeys } from '../../src/cache/idempotency.ts';
+import { KeptFiles } from '../../src/cache/kept-files.ts';
 import { createLinkSigner } from '../../src/cache/link-signature.ts';
 import { Links } from '../../src/cache/links.ts';
 import { MemoryStore } from '../../src/cache/memory-store.ts';
@@ -14,6 +15,8 @@ import { memoryTexts } from '../../src/cache/texts.ts';
 import type { Dialect } from '../../src/dialects/dialect.ts';
 import { gemini } from '../../src/dialects/gemini/dialect.ts';
 import { openaiImages } from '../../src/dialects/openai-images/dialect.ts';
+import { Files } from '../../src/files/files.ts';
+import { Uploads } from '../../src/files/uploads.ts';
 import { createByteBudget } from '../../src/http/byte-budget.ts';
 import { Regions } from '../../src/wire/regions.ts';
 import { createServer } from '../../src/http/server.ts';
@@ -75,6 +78,23 @@ export async function startSmallServer(
   });
   const store = new MemoryStore({ maxBytes: 1 << 20, scopeBytes: 1 << 20, now: Date.now, onEvict: none });
   const shelf = new Shelf({ tiers: [store], now: Date.now, onTrouble: none });
+  const signer = createLinkSigner(['a secret of the small server alone']);
+  const kept = new KeptFiles({ shelf, now: Date.now });
+  const files = new Files({
+    isTenant: () => true,
+    store: kept,
+    now: Date.now,
+    keepMs: 60_000,
+    bytesPerFile: 1 << 16,
+    bytesPerTenant: 1 << 18,
+    perTenant: 10,
+  });
+  const signing = {
+    sign: (text: string, expires: number) => signer.sign('upload', text, expires),
+    isGenuine: (text: string, expires: number, signature: string) =>
+      signer.isGenuine('upload', text, expires, signature),
+  };
+  const uploads = new Uploads({ files, isTenant: () => true, store: kept, signer: signing, now: Date.now });
   const app = createServer({
     gateway: {
       entries: new Entries({
@@ -105,11 +125,12 @@ export async function startSmallServer(
       router: createRouter(BUILT_IN_MODELS, 'gemini-3.1-flash-image', USUAL_RULES),
       flights: new Flights({ now: Date.now, sizeOf: none }),
       leases: null,
+      files,
       renditions: createRenditions({ shelf, now: Date.now }),
       // Nobody has said where this server is reached.
       links: new Links({
         shelf,
-        signer: createLinkSigner(['a secret of the small server alone']),
+        signer,
         base: () => null,
         isTenant: () => true,
         now: Date.now,
@@ -119,10 +140,12 @@ export async function startSmallServer(
       restoredBytes: 1 << 20,
       cache: { when: 'repeatable', ttlSeconds: 60, onDisconnect: 'finish', staleIfErrorSeconds: 0 },
       defaultFormat: null,
+      remotePictures: null,
       answerWithinMs: () => 1000,
     },
     dialects: options.dialects ?? [gemini, openaiImages],
     tasks: noTasks(),
+    files: { files, uploads, callerOf: (_tenant: string, keyId: string) => ({ tenant: keyEntry(KEY).tenant, keyId }) },
     keys: createKeyRing([keyEntry(KEY), { ...keyEntry(REVOKED_KEY), revoked: true }]),
     // Hundreds of bad keys come from one address here, and each is to hear the same.
     limits: {
@@ -138,10 +161,12 @@ export async function startSmallServer(
     corsOrigins: [],
     budget: createByteBudget(1 << 20),
     linkBudget: createByteBudget(1 << 20),
+    fileBudget: createByteBudget(1 << 20),
     restoredBudget: createByteBudget(1 << 20),
+    fetchedBudget: createByteBudget(1 << 20),
     bodyBytes: 1 << 20,
     connections: options.connections ?? 1_000,
-    publicUrl: 'http://gateway.example',
+    publicUrl: () => 'http://gateway.example',
     health: { notReady: () => null },
     closing: options.closing ?? new AbortController().signal,
   });

@@ -113,6 +113,18 @@ describe('a masked edit', () => {
     expect(hair(10, 30)).toBeGreaterThan(240);
   });
 
+  test.each([null, 100])('is written as WebP of compression %s without loss, seen or unseen', async (compression) => {
+    for (const channels of [3, 4] as const) {
+      const parts = { drawn: await red(), picture: await colour(channels).png().toBuffer(), mask: await maskOf(BOX) };
+      const [png, webp] = await Promise.all([
+        compose(parts, { format: 'png', compression: null }),
+        compose(parts, { format: 'webp', compression }),
+      ]);
+      expect(await sharp(webp).metadata()).toMatchObject({ format: 'webp', width: WIDTH, height: HEIGHT });
+      expect((await stored(webp)).data.equals((await stored(png)).data)).toBe(true);
+    }
+  });
+
   test.each(['png', 'jpeg', 'webp'] as const)('is written as %s', async (format) => {
     const picture = await colour().png().toBuffer();
     const bytes = await compose({ drawn: await red(), picture, mask: await maskOf(BOX) }, { format, compression: 80 });

@@ -136,7 +136,7 @@ describe.each(GENERATIONS)('@anthropic-ai/sdk $generation', ({ generation, Clien
 
     test.each([
       [{ type: 'url', url: 'https://example.org/x.png' }, /remote URLs are off/],
-      [{ type: 'file', file_id: 'file_1' }, /no files are kept here/],
+      [{ type: 'file', file_id: 'file_1' }, /File not found: file_1/],
     ] as const)('%j is a BadRequestError that names the source', async (source, says) => {
       const content = [
         { type: 'text', text: 'x' },

@@ -111,8 +111,6 @@ describe.each(SDKS)('$name: every failure is an ApiError with its status and Goo
     const ai = createClient(sdk, gateway.url);
     const calls: Readonly<Record<string, () => Promise<unknown>>> = {
       batchGenerateContent: () => ai.batches.create({ model: FLASH, src: [{ contents: 'x' }] }),
-      files: () => ai.files.list(),
-      upload: () => ai.files.upload({ file: new Blob(['x'], { type: 'image/png' }) }),
     };
     for (const [name, call] of Object.entries(calls)) {
       const { thrown, said } = read(

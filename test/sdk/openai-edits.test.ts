@@ -127,6 +127,14 @@ describe('images.edit', () => {
 
 test('images.createVariation draws another version, asked for with nothing but a picture', async () => {
   const image = await OpenAI.toFile(png, 'a.png', { type: 'image/png' });
-  const reply = await client().images.createVariation({ image, n: 2, size: '512x512' });
-  expect(await Promise.all((reply.data ?? []).map(({ b64_json }) => sizeIn(b64_json)))).toEqual(['512x512', '512x512']);
+  const asked = { image, n: 2, size: '512x512' } as const;
+  // Links, which is what this path answers with where nobody says.
+  const { data = [] } = await client().images.createVariation(asked);
+  const bytes = await Promise.all(data.map(async ({ url }) => Buffer.from(await (await fetch(url!)).arrayBuffer())));
+  expect(await Promise.all(bytes.map((each) => sizeIn(each.toString('base64'))))).toEqual(['512x512', '512x512']);
+  const inline = await client().images.createVariation({ ...asked, response_format: 'b64_json' });
+  expect(await Promise.all((inline.data ?? []).map(({ b64_json }) => sizeIn(b64_json)))).toEqual([
+    '512x512',
+    '512x512',
+  ]);
 });

@@ -105,8 +105,8 @@ describe('what the caller can mend', () => {
   test('what is not served yet is a NotFoundError and no riddle', async () => {
     const client = new OpenAI({ apiKey: KEY, baseURL: `${gateway.url}/v1` });
     const calls: Readonly<Record<string, () => PromiseLike<unknown>>> = {
-      '/v1/responses': () => client.responses.create({ model: 'm', input: 'draw' }),
-      '/v1/files': () => client.files.list(),
+      '/v1/responses/resp_1': () => client.responses.retrieve('resp_1'),
+      '/v1/batches': () => client.batches.list(),
     };
     for (const [path, call] of Object.entries(calls)) {
       const error: unknown = await Promise.resolve(call()).catch((error: unknown) => error);

@@ -1,5 +1,5 @@
 import { request as send } from 'node:http';
-import type { IncomingMessage } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startGateway } from '../support/gateway.ts';
 import type { TestGateway } from '../support/gateway.ts';
@@ -21,13 +21,14 @@ afterAll(() => gateway.close());
 
 /** The reply as far as any client reads it. */
 interface Reply {
-  readonly data?: readonly { readonly b64_json?: string }[];
+  readonly data?: readonly { readonly b64_json?: string; readonly url?: string }[];
   readonly choices?: readonly {
     readonly message: { readonly images?: readonly { readonly image_url: { readonly url: string } }[] };
   }[];
   readonly object?: string;
   readonly id?: string;
   readonly models?: readonly unknown[];
+  readonly files?: readonly unknown[];
   readonly name?: string;
   readonly totalTokens?: number;
   readonly candidates?: readonly {
@@ -40,8 +41,14 @@ interface Reply {
   readonly error?: Readonly<Record<string, unknown>>;
 }
 
+interface Heard {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly reply: Reply;
+}
+
 /** Sends it as it was recorded: the names in their spelling and order, the body byte for byte. */
-async function replay({ line, headers, body }: Recorded): Promise<{ readonly status: number; readonly reply: Reply }> {
+async function replay({ line, headers, body }: Recorded): Promise<Heard> {
   const [method = '', path = ''] = line.split(' ');
   const { hostname, port, host } = new URL(gateway.url);
   const bytes = body === undefined ? null : Buffer.from(body, 'latin1');
@@ -53,7 +60,8 @@ async function replay({ line, headers, body }: Recorded): Promise<{ readonly sta
   for await (const chunk of incoming) chunks.push(chunk as Buffer);
   const text = Buffer.concat(chunks).toString();
   const isStream = incoming.headers['content-type']?.startsWith('text/event-stream');
-  return { status: incoming.statusCode ?? 0, reply: isStream ? gathered(text) : (JSON.parse(text) as Reply) };
+  const reply = text === '' ? {} : isStream ? gathered(text) : (JSON.parse(text) as Reply);
+  return { status: incoming.statusCode ?? 0, headers: incoming.headers, reply };
 }
 
 /** What a client has of a stream in the end. */
@@ -65,13 +73,19 @@ function gathered(text: string): Reply {
   return completed.length > 0 ? { data: completed } : { candidates: said };
 }
 
-function picturesIn({ data, choices, candidates, content }: Reply): readonly (string | undefined)[] {
+/** Each as base64; links are followed. */
+async function picturesIn({ data, choices, candidates, content }: Reply): Promise<readonly (string | undefined)[]> {
   if (content !== undefined) return content.flatMap(({ type, source }) => (type === 'image' ? [source?.data] : []));
   if (choices !== undefined)
     return choices.flatMap(({ message }) => message.images?.map(({ image_url }) => image_url.url.split(',')[1]));
-  if (data !== undefined) return data.map(({ b64_json }) => b64_json);
+  if (data !== undefined)
+    return Promise.all(data.map(async ({ b64_json, url }) => (url === undefined ? b64_json : fetched(url))));
   const parts = candidates?.flatMap(({ content }) => content.parts) ?? [];
   return parts.flatMap(({ thought, inlineData }) => (inlineData && thought !== true ? [inlineData.data] : []));
+}
+
+async function fetched(url: string): Promise<string> {
+  return Buffer.from(await (await fetch(url)).arrayBuffer()).toString('base64');
 }
 
 describe.each([
@@ -85,16 +99,24 @@ describe.each([
 ])('what $client was seen to send', ({ recorded }) => {
   test.each(recorded)('$name: $expected.status in its own dialect', async (request) => {
     const { expected } = request;
-    const { status, reply } = await replay(request);
+    const { status, headers, reply } = await replay(request);
     expect(reply.error?.message ?? '').toMatch('says' in expected ? expected.says : /^$/);
     expect(status).toBe(expected.status);
     if ('says' in expected) {
       const envelopes = {
         openai: { type: 'invalid_request_error', code: expect.any(String) },
-        gemini: { code: status, status: status === 404 ? 'NOT_FOUND' : 'INVALID_ARGUMENT' },
+        gemini: {
+          code: status,
+          status: { 400: 'INVALID_ARGUMENT', 403: 'PERMISSION_DENIED', 404: 'NOT_FOUND' }[expected.status],
+        },
         claude: { type: status === 404 ? 'not_found_error' : 'invalid_request_error' },
       };
       expect(reply.error).toMatchObject(envelopes[expected.dialect]);
+    } else if ('uploadIsActive' in expected) {
+      expect(headers['x-goog-upload-status']).toBe('active');
+      expect(headers['x-goog-upload-url']).toContain('upload_id=');
+    } else if ('files' in expected) {
+      expect(reply.files ?? []).toHaveLength(expected.files);
     } else if ('tokens' in expected) {
       expect(reply.input_tokens ?? reply.totalTokens).toBe(expected.tokens);
     } else if ('models' in expected) {
@@ -103,7 +125,7 @@ describe.each([
     } else {
       const answered = { openai: reply.data ?? reply.choices, gemini: reply.candidates, claude: reply.content };
       expect(answered[expected.dialect]).toBeDefined();
-      expect(await Promise.all(picturesIn(reply).map(sizeIn))).toEqual(expected.pictures);
+      expect(await Promise.all((await picturesIn(reply)).map(sizeIn))).toEqual(expected.pictures);
     }
   });
 });

@@ -83,11 +83,18 @@ const withReference = [
   Buffer.from('"}}]}]}'),
 ];
 
+const withAnswer = [
+  Buffer.from('{"input":[{"role":"user","content":"x"},{"type":"image_generation_call","id":"ig_1","result":"'),
+  base64Bytes(REFERENCE),
+  Buffer.from('"},{"role":"user","content":"bluer"}]}'),
+];
+
 describe('a picture of 20 MB', () => {
   test.each([
     { how: 'in the images dialect', path: IMAGES, body: json({ prompt: 'x' }), words: '"b64_json":"' },
     { how: 'natively', path: NATIVE, body: json({ contents: [{ parts: [{ text: 'x' }] }] }), words: '"data":"' },
     { how: 'natively, with a reference of 20 MB', path: NATIVE, body: withReference, words: '"data":"' },
+    { how: 'as a response, with an answer of 20 MB', path: '/v1/responses', body: withAnswer, words: '"result":"' },
     {
       how: 'in the images dialect, of a file of 20 MB in a form',
       path: '/v1/images/edits',

@@ -52,7 +52,7 @@ describe('capabilities', () => {
     expect(told).toMatchObject({
       object: 'capabilities',
       default_format: 'vendor',
-      bounds: { body_bytes: 1_000_000, pictures_per_request: 10 },
+      bounds: { body_bytes: 1_000_000, file_bytes: 48 << 20, pictures_per_request: 10 },
     });
     expect(told.models.map(({ id }) => id)).toEqual([FLASH, PRO, 'auto']);
     const [flash, pro] = told.models;
@@ -66,7 +66,11 @@ describe('capabilities', () => {
       formats: ['vendor', 'png', 'jpeg', 'webp'],
       tools: [{ google_search: { finds: ['web', 'image'] } }],
       thinking_levels: ['minimal', 'high'],
-      paths: expect.arrayContaining(['/v1/images/generations', `/v1beta/models/${FLASH}:generateContent`]),
+      paths: expect.arrayContaining([
+        '/v1/images/generations',
+        '/v1/responses',
+        `/v1beta/models/${FLASH}:generateContent`,
+      ]),
       cache: { when: 'repeatable', ttl_seconds: 604_800, on_disconnect: 'finish' },
     });
     expect(flash!.tiers.map(({ tier }) => tier)).toEqual(['512', '1K', '2K', '4K']);

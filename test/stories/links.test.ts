@@ -9,6 +9,7 @@ import { admin } from '../support/admin.ts';
 import { KEY, OTHER_KEY, startGateway } from '../support/gateway.ts';
 import type { TestGateway, TestGatewayOptions } from '../support/gateway.ts';
 import { scraped } from '../support/scrape.ts';
+import { PNG } from '../sdk/recorded/request.ts';
 import { bodyOf } from '../support/wire.ts';
 import type { OpenAIError } from '../support/wire.ts';
 
@@ -316,6 +317,58 @@ describe('a link', () => {
   });
 });
 
+describe('a link that nobody asked for', () => {
+  const dallE = (more: object = {}) => images('a fox', { model: 'dall-e-3', ...more });
+
+  test('is what a DALL·E name means where response_format is left out, on every path of images', async () => {
+    const gateway = await start();
+    const picture = `data:image/png;base64,${PNG}`;
+    const calls: readonly (readonly [string, object])[] = [
+      [IMAGES, dallE()],
+      ['/v1/images/edits', dallE({ images: [{ image_url: picture }] })],
+      ['/v1/images/variations', { image: PNG, size: '512x512' }],
+    ];
+    for (const [path, body] of calls) {
+      const { data } = await replyOf(await gateway.post(path, body));
+      expect(data).toEqual([{ url: expect.stringMatching(/^http/) }]);
+      expect((await checkPicture(await bytesOf(await fetch(data[0]!.url!)))).width).toBe(512);
+    }
+  });
+
+  test('is none where anything speaks against it: that costs a warning at most, and never the picture', async () => {
+    const gateway = await start();
+    const silent = await start({ config: { listen: { host: '0.0.0.0' } } });
+    const answers: readonly (readonly [TestGateway, object, Record<string, string>, RegExp | null])[] = [
+      [gateway, { response_format: 'b64_json' }, {}, null],
+      [gateway, { model: 'gpt-image-1' }, {}, null],
+      [gateway, {}, { 'cache-control': 'no-store' }, /no-store/],
+      [silent, {}, {}, /publicUrl/],
+    ];
+    for (const [asked, more, headers, warning] of answers) {
+      const reply = await asked.post(IMAGES, dallE(more), headers);
+      expect((await replyOf(reply)).data).toEqual([{ b64_json: expect.any(String) }]);
+      if (warning === null) expect(reply.headers.get('x-plantain-warning')).toBeNull();
+      else expect(reply.headers.get('x-plantain-warning')).toMatch(warning);
+    }
+    const bare = await gateway.post(IMAGES, dallE(), { accept: 'image/*' });
+    expect((await checkPicture(await bytesOf(bare))).width).toBe(512);
+    const stream = await (await gateway.post(IMAGES, dallE({ stream: true }))).text();
+    expect(stream).toMatch(/image_generation\.completed.*b64_json/s);
+    expect(await counted(gateway, 'made')).toBe(0);
+    expect(await counted(gateway, 'not_asked')).toBe(0);
+  });
+
+  test('is the same picture as the bytes, at no cost', async () => {
+    const gateway = await start();
+    const { data } = await replyOf(await gateway.post(IMAGES, dallE()));
+    const again = await gateway.post(IMAGES, dallE({ model: 'nano-banana-2' }));
+    expect(again.headers.get('x-plantain-cost-usd')).toBe('0');
+    const inline = Buffer.from((await replyOf(again)).data[0]!.b64_json!, 'base64');
+    expect(await bytesOf(await fetch(data[0]!.url!))).toEqual(inline);
+    expect(gateway.simulator.calls).toHaveLength(1);
+  });
+});
+
 describe('where there can be no link', () => {
   test('nothing is drawn: no-store, no address, a wish for bare bytes', async () => {
     const gateway = await start({ config: { listen: { host: '0.0.0.0' } } });
@@ -379,6 +432,13 @@ describe('where there can be no link', () => {
       expect((await fetch(await linkTo(gateway, linked('picture 0')))).status).toBe(200);
       for (const url of urls) expect((await fetch(url)).status).toBe(200);
       expect(await counted(gateway, 'no_room')).toBe(1);
+      // Who did not ask for a link gets the picture itself, and hears why.
+      const unasked = await gateway.post(IMAGES, images(last, { model: 'dall-e-3' }));
+      expect([unasked.status, unasked.headers.get('x-plantain-warning')]).toEqual([
+        200,
+        expect.stringMatching(/no url: no link/),
+      ]);
+      expect((await replyOf(unasked)).data).toEqual([{ b64_json: expect.any(String) }]);
     },
   );
 });

@@ -28,6 +28,24 @@ async function leftHalf(width: number, height: number): Promise<Buffer> {
     .toBuffer();
 }
 
+/** Of that alpha in its left upper corner, and opaque elsewhere. */
+async function withHole(width: number, height: number, alpha = 0): Promise<Buffer> {
+  return shaded((x, y) => (x < width && y < height ? alpha : 255));
+}
+
+async function slope(): Promise<Buffer> {
+  return shaded((x) => Math.min(255, x));
+}
+
+async function shaded(alphaAt: (x: number, y: number) => number): Promise<Buffer> {
+  const data = Buffer.alloc(WIDTH * HEIGHT * 4, 255);
+  for (let pixel = 0; pixel < WIDTH * HEIGHT; pixel += 1)
+    data[pixel * 4 + 3] = alphaAt(pixel % WIDTH, Math.floor(pixel / WIDTH));
+  return sharp(data, { raw: { width: WIDTH, height: HEIGHT, channels: 4 } })
+    .png()
+    .toBuffer();
+}
+
 async function edit(fields: Readonly<Record<string, string | Buffer>>, headers: Record<string, string> = {}) {
   const form = new FormData();
   for (const [name, value] of Object.entries(fields))
@@ -74,6 +92,49 @@ describe('a masked edit', () => {
     expect([reply.status, reply.headers.get('x-plantain-warning')]).toEqual([200, expect.stringMatching(/reference/)]);
   });
 
+  test('asked as a response is the same edit, and the same entry', async () => {
+    const dataUrl = (bytes: Buffer): string => `data:image/png;base64,${bytes.toString('base64')}`;
+    const edited = await bytesOf(await edit({ prompt: 'a cap', image: picture, mask, seed: '3' }));
+    const body = (more: readonly object[] = [], input_image_mask: object = { image_url: dataUrl(mask) }) => ({
+      model: 'nano-banana-2',
+      modalities: ['image'],
+      seed: 3,
+      input: [
+        ...more,
+        {
+          role: 'user',
+          content: [
+            { type: 'input_text', text: 'a cap' },
+            { type: 'input_image', image_url: dataUrl(picture) },
+          ],
+        },
+      ],
+      tools: [{ type: 'image_generation', input_image_mask }],
+    });
+    const calls = gateway.simulator.calls.length;
+    const reply = await gateway.post('/v1/responses', body());
+    const { output, tools } = (await reply.json()) as { output: { result: string }[]; tools: object[] };
+    expect(Buffer.from(output.at(-1)!.result, 'base64').equals(edited)).toBe(true);
+    expect(tools).toEqual([{ type: 'image_generation' }]);
+    expect(gateway.simulator.calls).toHaveLength(calls);
+    const before = { role: 'user', content: [{ type: 'input_image', image_url: dataUrl(picture) }] };
+    const answer = { role: 'assistant', content: 'nice' };
+    const spoilt = body();
+    spoilt.input = [{ role: 'user', content: [{ type: 'input_image', image_url: dataUrl(picture.subarray(0, 900)) }] }];
+    for (const [asked, param] of [
+      [spoilt, 'input[0].content[0]'],
+      [body([before, answer]), 'tools[0].input_image_mask'],
+      [{ ...body(), input: 'a cap' }, 'tools[0].input_image_mask'],
+      [body([], { file_id: 'file-1' }), 'tools[0].input_image_mask.file_id'],
+      [body([], { image_url: 'https://example.com/m.png' }), 'tools[0].input_image_mask.image_url'],
+      [body([], { image_url: dataUrl(picture) }), 'tools[0].input_image_mask.image_url'],
+    ] as const) {
+      const refused = await gateway.post('/v1/responses', asked);
+      const { error } = (await refused.json()) as { error: { param: string } };
+      expect([refused.status, error.param]).toEqual([400, param]);
+    }
+  });
+
   test('has the pixels of its picture, and changes none outside the mask', async () => {
     const reply = await edit({ prompt: 'a hat', image: picture, mask });
     expect(reply.headers.get('x-plantain-size')).toBe(`${WIDTH}x${HEIGHT}`);
@@ -107,14 +168,76 @@ describe('a masked edit', () => {
   });
 
   test('in a format that loses something is given with a warning', async () => {
-    for (const [fields, headers] of [
-      [{ output_format: 'jpeg' }, {}],
-      [{}, { accept: 'image/jpeg' }],
+    for (const [fields, headers, words] of [
+      [{ output_format: 'jpeg' }, {}, 'As jpeg'],
+      [{}, { accept: 'image/jpeg' }, 'As jpeg'],
+      [{ output_format: 'webp', output_compression: '90' }, {}, 'As webp of output_compression 90'],
     ] as const) {
       const reply = await edit({ prompt: 'a lossy hat', image: picture, mask, ...fields }, headers);
-      expect(reply.headers.get('x-plantain-warning')).toMatch(/As jpeg the pixels outside the mask/);
+      expect(reply.headers.get('x-plantain-warning')).toContain(`${words} the pixels outside the mask`);
       await reply.arrayBuffer();
     }
+  });
+
+  test('is the same pixels as PNG, as lossless WebP, drawn or a hit, and under a link', async () => {
+    const fields = { prompt: 'a hat in every format', image: picture, mask, seed: '9' };
+    const before = gateway.simulator.calls.length;
+    const png = await rgb(await bytesOf(await edit(fields)));
+    for (const more of [{}, { output_format: 'webp' }, { output_format: 'webp', output_compression: '100' }]) {
+      for (const how of ['made', 'kept']) {
+        const reply = await edit({ ...fields, ...more });
+        expect([how, reply.headers.get('x-plantain-warning')]).toEqual([how, null]);
+        const bytes = await bytesOf(reply);
+        expect((await rgb(bytes)).equals(png)).toBe(true);
+        expect(await changed(bytes)).toMatchObject({ right: 0 });
+      }
+    }
+    const linked = await edit({ ...fields, output_format: 'webp', response_format: 'url' });
+    const { data } = (await linked.json()) as { data: { url: string }[] };
+    const behind = Buffer.from(await (await fetch(data[0]!.url)).arrayBuffer());
+    expect((await rgb(behind)).equals(png)).toBe(true);
+    expect(gateway.simulator.calls.length - before).toBe(1);
+  });
+
+  const odd: Readonly<Record<string, () => Promise<Buffer>>> = {
+    'one pixel': () => withHole(1, 1),
+    'a line': () => withHole(WIDTH, 1),
+    'all of it': () => withHole(WIDTH, HEIGHT),
+    'all but a pixel': () => withHole(WIDTH - 1, HEIGHT),
+    'an edge': () => withHole(1, HEIGHT),
+    '16 bits': async () => sharp(mask).toColourspace('rgb16').png().toBuffer(),
+    'a palette': async () => sharp(mask).png({ palette: true }).toBuffer(),
+    'a palette of two': async () => sharp(mask).png({ palette: true, colours: 2 }).toBuffer(),
+    'grey with alpha': async () => sharp(mask).toColourspace('b-w').png().toBuffer(),
+    'half transparent': async () => withHole(WIDTH / 2, HEIGHT, 128),
+    'hardly transparent': async () => withHole(WIDTH / 2, HEIGHT, 254),
+    'a slope': () => slope(),
+    interlaced: async () => sharp(mask).png({ progressive: true }).toBuffer(),
+    'with a profile': async () => sharp(mask).withIccProfile('p3').png().toBuffer(),
+    'turned by Exif': async () => sharp(mask).withMetadata({ orientation: 3 }).png().toBuffer(),
+    'with text in it': async () => sharp(mask).withXmp('<x:xmpmeta xmlns:x="adobe:ns:meta/"/>').png().toBuffer(),
+    uncompressed: async () => sharp(mask).png({ compressionLevel: 0 }).toBuffer(),
+  };
+
+  test.each(Object.keys(odd))('of %s changes no pixel where the mask is opaque', async (what) => {
+    const made = await odd[what]!();
+    const bytes = await bytesOf(await edit({ prompt: `an odd mask: ${what}`, image: picture, mask: made }));
+    const [before, after] = [await rgb(picture), await rgb(bytes)];
+    const { data: alpha } = await sharp(made)
+      .autoOrient()
+      .ensureAlpha()
+      .extractChannel('alpha')
+      .toColourspace('b-w')
+      .raw({ depth: 'uchar' })
+      .toBuffer({ resolveWithObject: true });
+    expect(alpha).toHaveLength(WIDTH * HEIGHT);
+    let changed = 0;
+    for (let pixel = 0; pixel < alpha.length; pixel += 1) {
+      const same = before.subarray(pixel * 3, pixel * 3 + 3).equals(after.subarray(pixel * 3, pixel * 3 + 3));
+      if (alpha[pixel] === 255) expect([what, pixel, same]).toEqual([what, pixel, true]);
+      else if (!same) changed += 1;
+    }
+    if (what !== 'hardly transparent') expect(changed).toBeGreaterThan(0);
   });
 
   test('bare is a PNG where no type is named', async () => {

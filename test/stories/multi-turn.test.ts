@@ -70,8 +70,32 @@ const forgetful: Speaker = {
   },
 };
 
+/** OpenAI's Responses, whose items are a turn together. */
+const responses: Speaker = {
+  name: 'items of Responses',
+  ask: (gateway, turns, { seed = 7, model = FLASH, headers = {} } = {}) => {
+    const input = turns.flatMap((turn, index) =>
+      turn.map(({ text, picture }) =>
+        picture === undefined
+          ? { role: index % 2 === 0 ? 'user' : 'assistant', content: text }
+          : { type: 'image_generation_call', id: 'ig_1', status: 'completed', result: picture },
+      ),
+    );
+    const tools = [{ type: 'image_generation', size: '512' }];
+    return gateway.post('/v1/responses', { model, input, tools, seed }, headers);
+  },
+  async heard(reply) {
+    const { output } = (await reply.json()) as {
+      readonly output: readonly { readonly result?: string; readonly content?: readonly { readonly text: string }[] }[];
+    };
+    return output.map(({ result, content }) =>
+      result === undefined ? { text: content![0]!.text } : { picture: result },
+    );
+  },
+};
+
 /** Every dialect of conversations goes through the same stories: another one is a line here. */
-const SPEAKERS: readonly Speaker[] = [forgetful];
+const SPEAKERS: readonly Speaker[] = [forgetful, responses];
 
 function newDirectory(): string {
   const directory = mkdtempSync(join(tmpdir(), 'plantain-test-'));

@@ -145,7 +145,7 @@ describe('what cannot be quoted', () => {
   });
 
   test('is a path that draws nothing: the answer names those that do', async () => {
-    const unknown = await gateway.post(asked('/v1/responses'), fox);
+    const unknown = await gateway.post(asked('/v1/embeddings'), fox);
     expect(unknown.status).toBe(404);
     expect((await bodyOf<OpenAIError>(unknown)).error).toMatchObject({
       param: 'for',

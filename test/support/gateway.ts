@@ -46,6 +46,8 @@ export interface TestGatewayOptions {
   readonly now?: () => number;
   /** Of streamed answers. */
   readonly pace?: AppOptions['pace'];
+  /** What stands for the web where remote pictures are fetched. */
+  readonly web?: AppOptions['web'];
   /** That of a gateway before it, which outlives this one. Absent: one of its own, removed at the end. */
   readonly directory?: string;
 }
@@ -107,6 +109,7 @@ export async function startGateway(options: TestGatewayOptions = {}): Promise<Te
       log: createLog('info', sink),
       ...(options.now && { now: options.now }),
       ...(options.pace && { pace: options.pace }),
+      ...(options.web && { web: options.web }),
     },
   );
   return {

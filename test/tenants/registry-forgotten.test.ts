@@ -35,8 +35,13 @@ async function open(store: RegistryStore, base: Base = EMPTY) {
   const registry = await Registry.open({ store, base, now: Date.now, onFault });
   closing.push(registry);
   const told: string[] = [];
-  const listen = (): void => registry.onForgotten((scope) => void told.push(scope));
-  return { registry, told, listen };
+  const tenants: string[] = [];
+  const listen = (): void =>
+    registry.onForgotten(({ tenant, scopes }) => {
+      tenants.push(tenant);
+      told.push(...scopes);
+    });
+  return { registry, told, tenants, listen };
 }
 
 const change = (registry: Registry, decide: ReturnType<typeof forgetTenant>) =>
@@ -70,6 +75,22 @@ test('of a scope that others keep their pictures in nobody hears', async () => {
   await forget(one.registry, 'globex');
   changed();
   await expect.poll(() => other.told).toEqual(['globex']);
+});
+
+test('a tenant whose very name others call their scope by is told of all the same: what is not in the cache is its own', async () => {
+  const { store, changed } = await shared();
+  const { settings, ...record } = tenantRecord('acme');
+  const sharing = { ...settings, cache: { ...settings.cache, scope: 'globex' } };
+  const base = { ...EMPTY, tenants: [{ ...record, settings: sharing, keys: [] }] };
+  const [one, other] = [await open(store, base), await open(store, base)];
+  other.listen();
+  await change(one.registry, createTenant(reader, { id: 'globex', cache: { scope: 'globex' } }));
+  changed();
+  await expect.poll(() => other.registry.roll.tenantIds()).toEqual(['acme', 'globex']);
+  await forget(one.registry, 'globex');
+  changed();
+  await expect.poll(() => other.tenants).toEqual(['globex']);
+  expect(other.told).toEqual([]);
 });
 
 test('the very first change of all may be that a tenant is forgotten, who was configured before', async () => {

@@ -1,10 +1,11 @@
-import type { Usage } from '../../image/answer.ts';
-import { chosenPart } from '../../image/chosen.ts';
+import { piecesOf } from '../../image/pieces.ts';
 import { nanosToUsd } from '../../image/price.ts';
 import type { ImageRequest } from '../../image/request.ts';
+import { totalUsage } from '../../image/usage.ts';
 import type { JsonObject } from '../../wire/json.ts';
 import type { LongString } from '../../wire/long-string.ts';
 import type { Call, Delivered } from '../dialect.ts';
+import { idOf } from '../stamps.ts';
 
 // https://docs.claude.com/en/api/messages#response ; Claude itself sends no pictures: the block of one has the shape in
 // which it takes them, which all its SDKs hand over as it came.
@@ -39,9 +40,9 @@ export function renderMessage(delivered: readonly Delivered[], call: Call, costN
   };
 }
 
-export function emptyMessage({ requestId }: Call, model: string): JsonObject {
+export function emptyMessage(call: Call, model: string): JsonObject {
   return {
-    id: `msg_${requestId.replace(/^req_/, '')}`,
+    id: idOf('msg_', call),
     type: 'message',
     role: 'assistant',
     model,
@@ -59,22 +60,15 @@ export function stopReason(delivered: readonly Delivered[]): 'end_turn' | 'max_t
   return delivered.some(({ drawn }) => drawn.answer.reason === 'MAX_TOKENS') ? 'max_tokens' : 'end_turn';
 }
 
-/** In the vendor's order, texts that follow one another as one. Drafts are no answer. */
+/** Drafts are no answer. */
 export function blocksOf(delivered: readonly Delivered[], { thinking }: ImageRequest): readonly Block[] {
-  const showsThoughts = thinking?.includeThoughts === true;
-  const blocks: Block[] = [];
-  for (const { drawn, picture } of delivered) {
-    const chosen = chosenPart(drawn);
-    for (const part of drawn.answer.parts) {
-      if (part === chosen) blocks.push({ type: 'image', mediaType: picture.info.mimeType, data: picture.data });
-      if (part.kind !== 'text' || part.text === '' || (part.thought && !showsThoughts)) continue;
-      const type = part.thought ? 'thinking' : 'text';
-      const last = blocks.at(-1);
-      if (last?.type === type) blocks[blocks.length - 1] = { type, text: last.text + part.text };
-      else blocks.push({ type, text: part.text });
-    }
-  }
-  return blocks;
+  const thoughts = thinking?.includeThoughts === true;
+  return delivered.flatMap(({ drawn, picture }) =>
+    piecesOf(drawn, { thoughts }).map((piece): Block => {
+      if (piece.kind === 'picture') return { type: 'image', mediaType: picture.info.mimeType, data: picture.data };
+      return { type: piece.kind === 'thought' ? 'thinking' : 'text', text: piece.text };
+    }),
+  );
 }
 
 /** Signatures of thoughts are megabytes, and stay here. */
@@ -86,12 +80,11 @@ export function renderBlock(block: Block): JsonObject {
 
 /** `cost` is ours: dollars paid for this request. */
 export function renderUsage(delivered: readonly Delivered[], costNanos: number): JsonObject {
-  const sum = (count: (usage: Usage) => number): number =>
-    delivered.reduce((total, { drawn }) => total + count(drawn.answer.usage), 0);
+  const { inputText, inputImage, outputText, outputImage, thinking } = totalUsage(delivered);
   return {
-    input_tokens: sum(({ inputText, inputImage }) => inputText + inputImage),
-    output_tokens: sum(({ outputText, outputImage, thinking }) => outputText + outputImage + thinking),
-    output_tokens_details: { thinking_tokens: sum(({ thinking }) => thinking) },
+    input_tokens: inputText + inputImage,
+    output_tokens: outputText + outputImage + thinking,
+    output_tokens_details: { thinking_tokens: thinking },
     ...NOT_OURS,
     cost: nanosToUsd(costNanos),
   };

@@ -1,8 +1,18 @@
+import type { GatewayError } from '../../errors.ts';
 import { textPart } from '../../image/conversation.ts';
 import type { PassOver, Placed } from '../../image/conversation.ts';
 import { isDataUrl, readDataUrl } from '../../image/data-url.ts';
-import { invalidValue, missingField, readObject, readOneOf, readString, unsupportedField } from '../../image/fields.ts';
+import {
+  conflictingFields,
+  invalidValue,
+  missingField,
+  readObject,
+  readOneOf,
+  readString,
+  unsupportedField,
+} from '../../image/fields.ts';
 import { readMarkdown } from '../../image/markdown.ts';
+import { isRemoteUrl, remotePart } from '../../image/remote.ts';
 import type { Part, PicturePart } from '../../image/request.ts';
 import type { Json, JsonObject } from '../../wire/json.ts';
 import { LongString } from '../../wire/long-string.ts';
@@ -84,8 +94,8 @@ function parseResult(block: JsonObject, path: string, passOver: PassOver): reado
 function parseImage(block: JsonObject, path: string, passOver: PassOver): PicturePart {
   const { source, at } = readSource(block, path, passOver, '{"type":"base64","media_type":"image/png","data":"…"}');
   const type = readOneOf(source.type ?? null, `${at}.type`, ['base64', 'url', 'file']);
-  if (type === 'url') return readUrl(source, at);
-  if (type === 'file') throw notHere(at);
+  if (type === 'url') return readAddress(source, at);
+  if (type === 'file') throw noName(source, at);
   return parseBytes(source, at, /^image\//, 'a type of pictures, such as image/png');
 }
 
@@ -94,7 +104,7 @@ function parseDocument(block: JsonObject, path: string, passOver: PassOver): rea
   const { source, at } = readSource(block, path, passOver, example);
   const type = readOneOf(source.type ?? null, `${at}.type`, ['base64', 'text', 'content', 'url', 'file']);
   if (type === 'url') return [readUrl(source, at)];
-  if (type === 'file') throw notHere(at);
+  if (type === 'file') throw noName(source, at);
   if (type === 'content') return parseResult(source, at, passOver);
   if (type === 'text') return readText(readField(source, 'data', at), `${at}.data`);
   return [parseBytes(source, at, /^application\/pdf$/, 'application/pdf')];
@@ -112,6 +122,12 @@ function parseBytes(source: JsonObject, at: string, types: RegExp, expected: str
   const mimeType = claimed === 'image/jpg' ? 'image/jpeg' : claimed;
   if (!types.test(mimeType)) throw invalidValue(`${at}.media_type`, expected);
   return { kind: 'picture', data, mimeType, thought: false, signature: null, more: {} };
+}
+
+/** A picture, or where it lies. */
+function readAddress(source: JsonObject, at: string): PicturePart {
+  const { url = null } = source;
+  return isRemoteUrl(url) ? remotePart(readString(url, `${at}.url`), at) : readUrl(source, at);
 }
 
 function readUrl(source: JsonObject, at: string): PicturePart {
@@ -135,8 +151,12 @@ function readSource(block: JsonObject, path: string, passOver: PassOver, example
   return { source, at };
 }
 
-function notHere(path: string) {
-  return unsupportedField(path, 'no files are kept here; send the bytes with "type":"base64".', 'unsupported_value');
+/** An uploaded file is in the place of its name before this is read. */
+function noName(source: JsonObject, at: string): GatewayError {
+  const beside = ['data', 'url', 'content'].find((name) => (source[name] ?? null) !== null);
+  if (beside !== undefined && (source.file_id ?? null) !== null)
+    return conflictingFields(`${at}.${beside}`, `${at}.file_id`);
+  return invalidValue(`${at}.file_id`, 'the id of a file, such as file_abc123');
 }
 
 function readField(object: JsonObject, name: string, path: string): LongString | string {

@@ -7,6 +7,7 @@ import { renderEvents } from './events.ts';
 import { renderModel, renderModels } from './models.ts';
 import { recognises } from './recognise.ts';
 import { parseRequest } from './request.ts';
+import { fileInputs, files } from './files.ts';
 
 // Claude's SDKs bring the version themselves; the second is for whoever calls without one.
 const BASES = ['/v1', ''];
@@ -30,6 +31,8 @@ export const claude: Dialect = {
   renderEvents,
   renderModels,
   renderModel,
+  files,
+  fileInputs,
 };
 
 /** https://docs.claude.com/en/api/messages-count-tokens */

@@ -1,4 +1,4 @@
-import { FAILURE_STATUS } from '../../errors.ts';
+import { FAILURE_STATUS, isRefusal } from '../../errors.ts';
 import type { Failure, GatewayError } from '../../errors.ts';
 import type { JsonObject } from '../../wire/json.ts';
 import type { Call } from '../dialect.ts';
@@ -42,10 +42,6 @@ const STATUSES = {
 export function renderError(error: GatewayError, call: Call): { readonly status: number; readonly body: JsonObject } {
   if (isRefusal(error)) return { status: 200, body: renderRefusal(error, call) };
   return { status: error.detail.status ?? STATUSES[error.failure], body: renderEnvelope(error, call) };
-}
-
-export function isRefusal({ failure }: GatewayError): boolean {
-  return failure === 'blocked_prompt' || failure === 'blocked_output';
 }
 
 export function renderEnvelope({ failure, message, detail }: GatewayError, { requestId }: Call): JsonObject {

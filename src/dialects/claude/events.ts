@@ -1,10 +1,12 @@
+import { isRefusal } from '../../errors.ts';
 import type { ImageRequest } from '../../image/request.ts';
 import { isObject } from '../../wire/json.ts';
 import type { JsonObject } from '../../wire/json.ts';
 import type { Call, Events, StreamEvent } from '../dialect.ts';
+import { namedEvent as event } from '../stamps.ts';
 import { blocksOf, emptyMessage, renderBlock, renderMessage, renderNoUsage, stopReason } from './answer.ts';
 import type { Block } from './answer.ts';
-import { isRefusal, renderEnvelope } from './errors.ts';
+import { renderEnvelope } from './errors.ts';
 
 // https://docs.claude.com/en/docs/build-with-claude/streaming
 
@@ -57,9 +59,4 @@ function tellBlock(block: Block, index: number): readonly StreamEvent[] {
     delta({ type: 'signature_delta', signature: '' }),
     stop,
   ];
-}
-
-/** Its name stands in the data too; SDKs drop events that have none. */
-function event(name: string, data: JsonObject): StreamEvent {
-  return { name, data: { type: name, ...data } };
 }

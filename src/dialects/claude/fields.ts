@@ -1,4 +1,4 @@
-import { refusedOf } from '../../image/conversation.ts';
+import { NO_MASKS, refusedOf } from '../../image/conversation.ts';
 import type { OwnFields } from '../../image/native/extras.ts';
 
 /** Claude's parameters, and OpenAI's words for the picture itself: https://docs.claude.com/en/api/messages */
@@ -37,6 +37,6 @@ export type OwnName = (typeof NAMES)[number];
 const IN_MESSAGES =
   'this path takes it in messages, as a block {"type":"image","source":{"type":"base64","media_type":"image/png","data":"…"}}.';
 
-const REFUSED = refusedOf(IN_MESSAGES);
+const REFUSED = refusedOf({ field: 'messages', pictures: IN_MESSAGES, masks: NO_MASKS });
 
 export const MESSAGES = { names: NAMES, refused: REFUSED } as const satisfies OwnFields<OwnName>;

@@ -1,9 +1,8 @@
-import { converse } from '../../image/conversation.ts';
-import type { PassOver, Placed, Said } from '../../image/conversation.ts';
-import { invalidValue, missingField, readObject, readOneOf, unsupportedField } from '../../image/fields.ts';
+import { converse, ledBy, passedOverWarnings, saidBy } from '../../image/conversation.ts';
+import type { Conversation, PassOver, Said } from '../../image/conversation.ts';
+import { invalidValue, missingField, readObject, readOneOf } from '../../image/fields.ts';
 import { take } from '../../image/native/spelling.ts';
 import type { Fields } from '../../image/native/spelling.ts';
-import { listed } from '../../image/native/extras.ts';
 import type { Json } from '../../wire/json.ts';
 import { parseContent } from './blocks.ts';
 
@@ -37,16 +36,12 @@ const KNOWN = new Set([
 export function readConversation(own: Fields, warnings: string[]): Conversation {
   const passedOver: string[] = [];
   const passOver: PassOver = (path) => passedOver.push(path);
-  const instructions = take(own, 'system', (value, path) => parseInstructions(value, path, passOver))?.value ?? [];
+  const instructions = take(own, 'system', (value, path) => saidBy('system', parseContent(value, path, passOver)));
   const messages = take(own, 'messages', (value, path) => parseMessages(value, path, passOver));
   if (messages === null) throw missingField('messages', 'a list such as [{"role":"user","content":"a fox in snow"}]');
-  if (passedOver.length > 0) warnings.push(`Not passed on to the model: ${listed([...new Set(passedOver)])}.`);
-  const { system, ...conversation } = messages.value;
-  const parts = [...instructions.map(({ part }) => part), ...(system?.parts ?? [])];
-  return { ...conversation, system: parts.length === 0 ? null : { role: 'user', parts, more: {} } };
+  warnings.push(...passedOverWarnings(passedOver));
+  return ledBy(instructions?.value.parts ?? [], messages.value);
 }
-
-type Conversation = ReturnType<typeof converse>;
 
 function parseMessages(value: Json, path: string, passOver: PassOver): Conversation {
   const expected = 'a list of messages, such as [{"role":"user","content":"a fox in snow"}]';
@@ -62,18 +57,5 @@ function parseMessage(value: Json, path: string, passOver: PassOver): Said {
   if (content === null) throw missingField(`${path}.content`, 'a string or a list of content blocks');
   for (const [name, field] of Object.entries(message))
     if (field !== null && !KNOWN.has(name)) passOver(`${path}.${name}`);
-  const parse = speaker === 'system' ? parseInstructions : parseContent;
-  const said = parse(content, `${path}.content`, passOver);
-  return { speaker, parts: said.map(({ part }) => part), paths: said.map((each) => each.path) };
-}
-
-function parseInstructions(value: Json, path: string, passOver: PassOver): readonly Placed[] {
-  const said = parseContent(value, path, passOver);
-  const picture = said.find(({ part }) => part.kind === 'picture');
-  if (picture === undefined) return said;
-  throw unsupportedField(
-    picture.path,
-    'instructions are text; send the picture in a message of the user.',
-    'unsupported_value',
-  );
+  return saidBy(speaker, parseContent(content, `${path}.content`, passOver));
 }

@@ -1,7 +1,7 @@
-import { invalidValue } from '../../image/fields.ts';
 import type { Model } from '../../image/model.ts';
 import type { JsonObject } from '../../wire/json.ts';
 import type { Call } from '../dialect.ts';
+import { pageOf } from '../pages.ts';
 
 // https://docs.claude.com/en/api/models-list
 
@@ -9,15 +9,11 @@ const MOST = 1000;
 
 /** One page, `limit` models long, after one model or before another; without these, all there are. */
 export function renderModels(models: readonly Model[], _call: Call, query: URLSearchParams): JsonObject {
-  const limit = readLimit(query.get('limit'));
-  const after = indexOf(models, 'after_id', query.get('after_id'));
-  const before = indexOf(models, 'before_id', query.get('before_id'));
-  const between = models.slice(after === null ? 0 : after + 1, before ?? models.length);
-  // Whoever goes back wants those next to where it was.
-  const page = after === null && before !== null ? between.slice(-limit) : between.slice(0, limit);
+  const names = ['after_id', 'before_id'] as const;
+  const { page, hasMore } = pageOf(models, { nameOf: ({ id }) => id, query, names, largest: MOST });
   return {
     data: page.map(renderModel),
-    has_more: page.length < between.length,
+    has_more: hasMore,
     first_id: page.at(0)?.id ?? null,
     last_id: page.at(-1)?.id ?? null,
   };
@@ -41,18 +37,4 @@ export function renderModel(model: Model): JsonObject {
 
 function midnight(date: string): string {
   return `${date}T00:00:00Z`;
-}
-
-function readLimit(text: string | null): number {
-  if (text === null || text === '') return MOST;
-  const limit = /^\d{1,4}$/.test(text) ? Number(text) : 0;
-  if (limit < 1 || limit > MOST) throw invalidValue('limit', `an integer from 1 to ${MOST}`);
-  return limit;
-}
-
-function indexOf(models: readonly Model[], name: string, id: string | null): number | null {
-  if (id === null || id === '') return null;
-  const index = models.findIndex((model) => model.id === id);
-  if (index < 0) throw invalidValue(name, 'the id of a model in this list');
-  return index;
 }

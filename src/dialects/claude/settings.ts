@@ -1,9 +1,13 @@
+import { checkOnePicture } from '../../image/conversation.ts';
 import { readInteger, readObject, readOneOf, readString, unsupportedField } from '../../image/fields.ts';
 import type { Places } from '../../image/native/config.ts';
 import { gatherLimit, readStops } from '../../image/native/limit.ts';
+import { gatherServiceTier } from '../../image/native/service-tier.ts';
 import { give, take } from '../../image/native/spelling.ts';
 import type { Fields } from '../../image/native/spelling.ts';
 import { mergeThinking } from '../../image/native/thinking.ts';
+import { isFilled, warnUnhonoured } from '../../image/native/unhonoured.ts';
+import type { Unhonoured } from '../../image/native/unhonoured.ts';
 import type { Json, JsonObject } from '../../wire/json.ts';
 import type { OwnName } from './fields.ts';
 
@@ -25,10 +29,8 @@ export function gatherSettings(own: Fields, places: Places): void {
   const thinking = take(own, 'thinking', (value, path) => readThinking(value, path, warnings));
   if (thinking !== null) mergeThinking(places, thinking.value, thinking.path);
   take(own, 'output_config', (value, path) => readOutput(value, path, warnings));
-  const tier = take(own, 'service_tier', readString);
   // What is bought is always standard.
-  if (tier !== null && tier.value !== 'auto' && tier.value !== 'standard_only')
-    give(places.request, 'serviceTier', tier);
+  gatherServiceTier(own, places, ['auto', 'standard_only']);
   const place = take(own, 'inference_geo', readString);
   if (place !== null && place.value !== 'global')
     throw unsupportedField(
@@ -38,14 +40,8 @@ export function gatherSettings(own: Fields, places: Places): void {
     );
   // It is about the price of Claude's own input, and there is none of it here.
   take(own, 'cache_control', (value) => value);
-  const count = take(own, 'n', (value, path) => readInteger(value, path, { min: 1, max: 10 }));
-  if (count !== null && count.value > 1)
-    throw unsupportedField(count.path, 'one message holds one picture; send 1, or ask again.', 'unsupported_value');
-  for (const [name, says] of UNKNOWN_TO_GEMINI) {
-    const given = take(own, name, (value) => value);
-    if (given !== null && says(given.value))
-      warnings.push(`${given.path} is not honoured: no model that draws knows it.`);
-  }
+  checkOnePicture(own, 'message');
+  warnUnhonoured(own, warnings, UNKNOWN_TO_GEMINI);
 }
 
 /** The end user, for the ledger. */
@@ -88,18 +84,14 @@ function readOutput(value: Json, path: string, warnings: string[]): null {
   return null;
 }
 
-function isFilled(value: Json): boolean {
-  if (typeof value !== 'object' || value === null) return value !== null;
-  return Object.values(value).some((field) => field !== null);
-}
+const NOBODY_KNOWS = 'no model that draws knows it.';
 
-/** When each asks for something. */
-const UNKNOWN_TO_GEMINI: readonly (readonly [OwnName, (value: Json) => boolean])[] = [
-  ['speed', (value) => value !== 'standard'],
-  ['container', isFilled],
-  ['context_management', isFilled],
-  ['mcp_servers', isFilled],
-  ['diagnostics', isFilled],
-  ['user_profile_id', isFilled],
-  ['workspace_id', isFilled],
+const UNKNOWN_TO_GEMINI: readonly Unhonoured<OwnName>[] = [
+  ['speed', (value) => value !== 'standard', NOBODY_KNOWS],
+  ['container', isFilled, NOBODY_KNOWS],
+  ['context_management', isFilled, NOBODY_KNOWS],
+  ['mcp_servers', isFilled, NOBODY_KNOWS],
+  ['diagnostics', isFilled, NOBODY_KNOWS],
+  ['user_profile_id', isFilled, NOBODY_KNOWS],
+  ['workspace_id', isFilled, NOBODY_KNOWS],
 ];

@@ -8,6 +8,7 @@ import { recognises } from './recognise.ts';
 import { joinPieces, thoughtsOf } from './pieces.ts';
 import { parseRequest, parseStreamed, renderRequest } from './request.ts';
 import { parseError } from './vendor-errors.ts';
+import { fileInputs, files } from './files.ts';
 
 /** Google's Gemini API, spoken by callers and by upstreams: https://ai.google.dev/api/generate-content */
 export const gemini: Dialect & UpstreamDialect = {
@@ -33,6 +34,8 @@ export const gemini: Dialect & UpstreamDialect = {
   renderEvents,
   renderModels,
   renderModel,
+  files,
+  fileInputs,
   renderRequest,
   joinPieces,
   thoughtsOf,

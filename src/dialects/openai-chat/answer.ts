@@ -1,9 +1,10 @@
-import type { Usage } from '../../image/answer.ts';
 import { nanosToUsd } from '../../image/price.ts';
 import type { ImageRequest } from '../../image/request.ts';
+import { totalUsage } from '../../image/usage.ts';
 import type { JsonObject } from '../../wire/json.ts';
 import type { Call, Delivered } from '../dialect.ts';
-import { renderCitations } from './citations.ts';
+import { citationsOf } from '../openai-citations.ts';
+import { idOf, seconds } from '../stamps.ts';
 import { contentOf, piecesOf, renderImage, thoughtsOf } from './pieces.ts';
 
 // https://platform.openai.com/docs/api-reference/chat/object , with pictures as OpenRouter, LiteLLM and others have them:
@@ -31,12 +32,8 @@ export function renderAnswer(
   };
 }
 
-export function completionId({ requestId }: Call): string {
-  return `chatcmpl-${requestId.replace(/^req_/, '')}`;
-}
-
-export function seconds(ms: number): number {
-  return Math.floor(ms / 1000);
+export function completionId(call: Call): string {
+  return idOf('chatcmpl-', call);
 }
 
 /** The picture is whole where only the text after it was cut off. */
@@ -69,9 +66,11 @@ export function renderBackground(delivered: Delivered, inText: boolean): JsonObj
         pieces.findIndex(({ kind }) => kind === 'picture'),
       )
     : pieces;
-  const citations = renderCitations(grounding, textOf(contentOf(before, false)));
+  const [citations = []] = citationsOf(grounding, [textOf(contentOf(before, false))]);
   return {
-    ...(citations.length > 0 && { annotations: [...citations] }),
+    ...(citations.length > 0 && {
+      annotations: citations.map((each) => ({ type: 'url_citation', url_citation: { ...each } })),
+    }),
     ...(grounding !== null && { grounding }),
     // Some clients read the one, some the other.
     ...(thoughts !== '' && { reasoning: thoughts, reasoning_content: thoughts }),
@@ -84,14 +83,9 @@ function textOf(content: ReturnType<typeof contentOf>): string {
 
 /** `cost` is ours: dollars paid for this request. */
 export function renderUsage(delivered: readonly Delivered[], costNanos: number): JsonObject {
-  const sum = (count: (usage: Usage) => number): number =>
-    delivered.reduce((total, { drawn }) => total + count(drawn.answer.usage), 0);
-  const input = { text_tokens: sum(({ inputText }) => inputText), image_tokens: sum(({ inputImage }) => inputImage) };
-  const output = {
-    reasoning_tokens: sum(({ thinking }) => thinking),
-    image_tokens: sum(({ outputImage }) => outputImage),
-    text_tokens: sum(({ outputText }) => outputText),
-  };
+  const { inputText, inputImage, outputText, outputImage, thinking } = totalUsage(delivered);
+  const input = { text_tokens: inputText, image_tokens: inputImage };
+  const output = { reasoning_tokens: thinking, image_tokens: outputImage, text_tokens: outputText };
   const promptTokens = input.text_tokens + input.image_tokens;
   const completionTokens = output.reasoning_tokens + output.image_tokens + output.text_tokens;
   return {

@@ -5,20 +5,20 @@ import type { Fields } from '../../image/native/spelling.ts';
 import type { Delivery } from '../../image/request.ts';
 import { isObject } from '../../wire/json.ts';
 import type { Json } from '../../wire/json.ts';
+import { readSafetyIdentifier } from '../openai-caller.ts';
 
 /** How the answer is to be handed over, and what of it cannot be. */
 export function readDelivery(own: Fields, warnings: readonly string[]): Delivery {
   const form = take(own, 'response_format', readForm);
   const place = take(own, 'images_in', (value, path) => readOneOf(value, path, ['images', 'content']));
-  const safetyIdentifier = take(own, 'safety_identifier', readString)?.value ?? '';
   return {
     ...readFormat(own),
     exact: null,
     masked: null,
-    asLink: form?.value === 'url',
+    link: form?.value === 'url' ? 'asked' : 'no',
     inText: place?.value === 'content',
     stream: readStream(own),
-    safetyIdentifier: safetyIdentifier === '' ? null : safetyIdentifier,
+    safetyIdentifier: readSafetyIdentifier(own),
     warnings,
   };
 }

@@ -4,6 +4,7 @@ import { renderAnswer } from './answer.ts';
 import { renderError } from './errors.ts';
 import { renderEvents } from './events.ts';
 import { parseRequest } from './request.ts';
+import { fileInputs } from '../openai-files.ts';
 
 // The second is Google's own base for OpenAI SDKs: its users change only the host.
 const PATHS = ['/v1', '/v1beta/openai', ''].map((base) => `${base}/chat/completions`);
@@ -20,4 +21,5 @@ export const openaiChat: Dialect = {
   renderEvents,
   renderModels,
   renderModel,
+  fileInputs,
 };

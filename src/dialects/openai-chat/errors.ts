@@ -1,17 +1,15 @@
+import { isRefusal } from '../../errors.ts';
 import type { GatewayError } from '../../errors.ts';
 import { nanosToUsd } from '../../image/price.ts';
 import type { JsonObject } from '../../wire/json.ts';
 import type { Call } from '../dialect.ts';
 import { renderError as renderFailure } from '../openai-errors.ts';
-import { completionId, seconds } from './answer.ts';
+import { seconds } from '../stamps.ts';
+import { completionId } from './answer.ts';
 
 /** What the model or its filters refuse is an answer; every other failure has the envelope of all of OpenAI's paths. */
 export function renderError(error: GatewayError, call: Call): { readonly status: number; readonly body: JsonObject } {
   return isRefusal(error) ? { status: 200, body: renderRefusal(error, call) } : renderFailure(error);
-}
-
-export function isRefusal({ failure }: GatewayError): boolean {
-  return failure === 'blocked_prompt' || failure === 'blocked_output';
 }
 
 /** https://platform.openai.com/docs/guides/structured-outputs#refusals ; clients that know of no refusals show the text. */

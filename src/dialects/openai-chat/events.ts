@@ -1,9 +1,11 @@
+import { isRefusal } from '../../errors.ts';
 import type { ImageRequest } from '../../image/request.ts';
 import type { Json, JsonObject } from '../../wire/json.ts';
 import { LongString } from '../../wire/long-string.ts';
 import type { Call, Delivered, Events, StreamEvent } from '../dialect.ts';
-import { completionId, finishReason, renderBackground, renderUsage, seconds } from './answer.ts';
-import { isRefusal, renderError, renderNoUsage } from './errors.ts';
+import { seconds } from '../stamps.ts';
+import { completionId, finishReason, renderBackground, renderUsage } from './answer.ts';
+import { renderError, renderNoUsage } from './errors.ts';
 import { markdown, piecesOf, renderImage } from './pieces.ts';
 
 // https://platform.openai.com/docs/api-reference/chat-streaming ; a picture comes whole, in one chunk.

@@ -1,4 +1,4 @@
-import { refusedOf } from '../../image/conversation.ts';
+import { NO_MASKS, refusedOf } from '../../image/conversation.ts';
 import type { OwnFields } from '../../image/native/extras.ts';
 
 /** OpenAI's parameters, and those of OpenRouter that clients send: https://platform.openai.com/docs/api-reference/chat/create */
@@ -47,6 +47,9 @@ export type OwnName = (typeof NAMES)[number];
 const IN_MESSAGES =
   'this path takes it in messages, as a content part {"type":"image_url","image_url":{"url":"data:…"}}.';
 
-const REFUSED = new Map([...refusedOf(IN_MESSAGES), ['audio', 'no model here speaks; leave it out.']]);
+const REFUSED = new Map([
+  ...refusedOf({ field: 'messages', pictures: IN_MESSAGES, masks: NO_MASKS }),
+  ['audio', 'no model here speaks; leave it out.'],
+]);
 
 export const COMPLETIONS = { names: NAMES, refused: REFUSED } as const satisfies OwnFields<OwnName>;

@@ -1,21 +1,11 @@
-import { converse } from '../../image/conversation.ts';
-import type { PassOver, Said } from '../../image/conversation.ts';
-import { invalidValue, readObject, readOneOf, unsupportedField } from '../../image/fields.ts';
-import { listed } from '../../image/native/extras.ts';
+import { converse, saidBy } from '../../image/conversation.ts';
+import type { Conversation, PassOver, Said } from '../../image/conversation.ts';
+import { invalidValue, readObject, readOneOf } from '../../image/fields.ts';
 import type { Turn } from '../../image/request.ts';
 import type { Json } from '../../wire/json.ts';
-import { parseContent, parseImages } from './content.ts';
+import { parseContent, parseImages } from '../openai-content.ts';
 
 // https://platform.openai.com/docs/api-reference/chat/create#chat-create-messages
-
-export interface Conversation {
-  readonly turns: readonly Turn[];
-  readonly system: Turn | null;
-  /** Where that stood which was not passed on. */
-  readonly passedOver: readonly string[];
-  /** As `ImageRequest.places`. */
-  readonly places: ReadonlyMap<string, string>;
-}
 
 /** Results of functions are told by whoever called them. */
 const SPEAKERS = {
@@ -44,13 +34,10 @@ const KNOWN = new Set([
 const OF_RESULTS = new Set(['tool_call_id', 'name']);
 
 /** Pictures of earlier answers become the model's own. */
-export function parseMessages(value: Json, path: string): Conversation {
+export function parseMessages(value: Json, path: string, passOver: PassOver): Conversation {
   const expected = 'a list of messages, such as [{"role":"user","content":"a fox in snow"}]';
   if (!Array.isArray(value) || value.length === 0) throw invalidValue(path, expected);
-  const passedOver: string[] = [];
-  const passOver: PassOver = (path) => passedOver.push(path);
-  const conversation = converse(value, path, (index) => parseMessage(value[index]!, `${path}[${index}]`, passOver));
-  return { ...conversation, passedOver };
+  return converse(value, path, (index) => parseMessage(value[index]!, `${path}[${index}]`, passOver));
 }
 
 function parseMessage(value: Json, path: string, passOver: PassOver): Said {
@@ -60,22 +47,10 @@ function parseMessage(value: Json, path: string, passOver: PassOver): Said {
   const content = parseContent(message.content ?? null, `${path}.content`, passOver);
   const said = [...content, ...parseImages(message.images ?? null, `${path}.images`, passOver)];
   if (content.length === 0) said.unshift(...parseContent(message.refusal ?? null, `${path}.refusal`, passOver));
-  const picture = said.find(({ part }) => part.kind === 'picture');
-  if (speaker === 'system' && picture !== undefined)
-    throw unsupportedField(
-      picture.path,
-      'instructions are text; send the picture in a message of the user.',
-      'unsupported_value',
-    );
   const isResult = role === 'tool' || role === 'function';
   for (const [name, field] of Object.entries(message)) {
     const isEmpty = field === null || (Array.isArray(field) && field.length === 0);
     if (!isEmpty && !KNOWN.has(name) && !(isResult && OF_RESULTS.has(name))) passOver(`${path}.${name}`);
   }
-  return { speaker, parts: said.map(({ part }) => part), paths: said.map(({ path }) => path) };
-}
-
-/** One sentence for all of it. */
-export function passedOverWarning(paths: readonly string[]): string {
-  return `Not passed on to the model: ${listed(paths)}.`;
+  return saidBy(speaker, said);
 }

@@ -1,5 +1,5 @@
-import { chosenPart } from '../../image/chosen.ts';
 import { dataUrl } from '../../image/data-url.ts';
+import { piecesOf as toldOf } from '../../image/pieces.ts';
 import type { Json } from '../../wire/json.ts';
 import { LongString } from '../../wire/long-string.ts';
 import type { Delivered } from '../dialect.ts';
@@ -11,22 +11,12 @@ export type Piece =
 
 /** The picture stands where the vendor has it: what the model wrote before it and after it keeps its place. */
 export function piecesOf({ drawn, picture, url }: Delivered): readonly Piece[] {
-  const { parts } = drawn.answer;
-  const chosen = chosenPart(drawn);
-  const pieces: Piece[] = [];
-  for (const part of parts) {
-    if (part === chosen) pieces.push({ kind: 'picture', url: url ?? dataUrl(picture) });
-    else if (part.kind === 'text' && !part.thought && part.text !== '') {
-      const last = pieces.at(-1);
-      if (last?.kind === 'text') pieces[pieces.length - 1] = { kind: 'text', text: last.text + part.text };
-      else pieces.push({ kind: 'text', text: part.text });
-    }
-  }
+  const pieces = toldOf(drawn, { thoughts: false });
   return pieces.map((piece, index) => {
-    if (piece.kind === 'picture') return piece;
+    if (piece.kind === 'picture') return { kind: 'picture', url: url ?? dataUrl(picture) };
     // Blank lines around a picture are ours to set.
     const text = pieces[index + 1] === undefined ? piece.text : piece.text.trimEnd();
-    return { ...piece, text: pieces[index - 1] === undefined ? text : text.trimStart() };
+    return { kind: 'text', text: pieces[index - 1] === undefined ? text : text.trimStart() };
   });
 }
 

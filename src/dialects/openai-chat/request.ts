@@ -1,17 +1,17 @@
-import { modalitiesOf } from '../../image/conversation.ts';
-import { missingField, readInteger, readModelName, readOneOf, readString } from '../../image/fields.ts';
+import { modalitiesOf, passedOverWarnings } from '../../image/conversation.ts';
+import { missingField, readInteger, readModelName } from '../../image/fields.ts';
 import { checkSeeds, readConfig } from '../../image/native/config.ts';
 import { gatherBody } from '../../image/native/extras.ts';
 import { refuseTransparency } from '../../image/native/format.ts';
 import { readShape } from '../../image/native/shape.ts';
 import { take } from '../../image/native/spelling.ts';
 import type { ImageRequest } from '../../image/request.ts';
-import { LEAST_SAFETY } from '../../image/safety.ts';
 import type { Json, JsonObject } from '../../wire/json.ts';
+import { readSafety, readUser } from '../openai-caller.ts';
 import { readDelivery } from './delivery.ts';
 import { COMPLETIONS } from './fields.ts';
 import type { OwnName } from './fields.ts';
-import { parseMessages, passedOverWarning } from './messages.ts';
+import { parseMessages } from './messages.ts';
 import { gatherSettings } from './settings.ts';
 import { gatherThinking } from './thinking.ts';
 import { gatherTools } from './tools.ts';
@@ -23,13 +23,12 @@ export function parseRequest(body: JsonObject): ImageRequest {
   const { warnings } = places;
   const read = <T>(name: OwnName, reader: (value: Json, path: string) => T) => take(own, name, reader);
 
-  const messages = read('messages', parseMessages);
+  const passedOver: string[] = [];
+  const messages = read('messages', (value, path) => parseMessages(value, path, (each) => passedOver.push(each)));
   if (messages === null) throw missingField('messages', 'a list such as [{"role":"user","content":"a fox in snow"}]');
-  const { turns, system, passedOver, places: named } = messages.value;
-  if (passedOver.length > 0) warnings.push(passedOverWarning(passedOver));
+  warnings.push(...passedOverWarnings(passedOver));
   const model = read('model', readModelName)?.value ?? null;
   const count = read('n', (value, path) => readInteger(value, path, { min: 1, max: 10 }))?.value ?? 1;
-  const moderation = read('moderation', (value, path) => readOneOf(value, path, ['low', 'auto']));
   refuseTransparency(own);
   gatherTools(own, places);
   gatherThinking(own, places);
@@ -38,20 +37,17 @@ export function parseRequest(body: JsonObject): ImageRequest {
   const { modalities: asked, ratio, tier, ...config } = readConfig(places);
   const modalities = modalitiesOf(asked);
   checkSeeds(config, count);
-  const user = read('user', readString)?.value ?? '';
   const shape = readShape(own, { ratio, tier }, warnings);
   const delivery = readDelivery(own, warnings);
   return {
     ...config,
+    ...messages.value,
     model,
-    turns,
-    system,
-    places: named,
     modalities,
     shape,
-    safety: config.safety.length === 0 && moderation?.value === 'low' ? LEAST_SAFETY : config.safety,
+    safety: readSafety(own, config),
     count,
     delivery,
-    user: delivery.safetyIdentifier ?? (user === '' ? null : user),
+    user: readUser(own, delivery),
   };
 }

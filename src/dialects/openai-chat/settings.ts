@@ -1,9 +1,11 @@
-import { readInteger, readNativeNumber, readObject, readString } from '../../image/fields.ts';
+import { readInteger, readNativeNumber } from '../../image/fields.ts';
 import type { Places } from '../../image/native/config.ts';
 import { gatherLimit, readStops } from '../../image/native/limit.ts';
+import { gatherServiceTier } from '../../image/native/service-tier.ts';
 import { give, take } from '../../image/native/spelling.ts';
 import type { Fields } from '../../image/native/spelling.ts';
-import { isObject } from '../../wire/json.ts';
+import { isFilled, isPositive, isTrue, warnUnhonoured } from '../../image/native/unhonoured.ts';
+import type { Unhonoured } from '../../image/native/unhonoured.ts';
 import type { Json } from '../../wire/json.ts';
 import type { OwnName } from './fields.ts';
 
@@ -27,20 +29,11 @@ export function gatherSettings(own: Fields, places: Places): void {
     // Clients send the default, which no model that draws need be asked for.
     if (penalty !== null && penalty.value !== 0) give(places.generationConfig, native, penalty);
   }
-  const tier = take(own, 'service_tier', readString);
-  if (tier !== null && tier.value !== 'auto' && tier.value !== 'default') give(places.request, 'serviceTier', tier);
-  for (const [name, says, sentence] of UNKNOWN_TO_GEMINI) {
-    const given = take(own, name, (value) => value);
-    if (given !== null && says(given.value)) places.warnings.push(`${given.path} is not honoured: ${sentence}`);
-  }
+  gatherServiceTier(own, places, ['auto', 'default']);
+  warnUnhonoured(own, places.warnings, UNKNOWN_TO_GEMINI);
 }
 
-const isTrue = (value: Json): boolean => value === true;
-const isPositive = (value: Json): boolean => typeof value === 'number' && value > 0;
-const isFilled = (value: Json): boolean => !isObject(value) || Object.keys(readObject(value, '')).length > 0;
-
-/** When it asks for something, and why it is not done. */
-const UNKNOWN_TO_GEMINI: readonly (readonly [OwnName, (value: Json) => boolean, string])[] = [
+const UNKNOWN_TO_GEMINI: readonly Unhonoured<OwnName>[] = [
   ['store', isTrue, 'no answers are kept to be listed.'],
   ['metadata', isFilled, 'nothing is kept to carry it; say what a request is for in the header x-plantain-tags.'],
   ['logprobs', isTrue, 'pictures have none.'],

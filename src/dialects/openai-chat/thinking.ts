@@ -1,27 +1,14 @@
-import { readBoolean, readInteger, readObject, readOneOf } from '../../image/fields.ts';
+import { readBoolean, readInteger, readObject } from '../../image/fields.ts';
 import type { Places } from '../../image/native/config.ts';
 import { take } from '../../image/native/spelling.ts';
 import type { Fields } from '../../image/native/spelling.ts';
 import { mergeThinking } from '../../image/native/thinking.ts';
 import type { Json, JsonObject } from '../../wire/json.ts';
+import { levelOf, readEffort, warnOfEffort } from '../openai-effort.ts';
+import type { Effort } from '../openai-effort.ts';
 
 // `reasoning_effort` of OpenAI (https://platform.openai.com/docs/api-reference/chat/create), `reasoning` of OpenRouter
 // (https://openrouter.ai/docs/use-cases/reasoning-tokens).
-
-const EFFORTS = ['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max'] as const;
-type Effort = (typeof EFFORTS)[number];
-
-/** Models that draw know the least, which is what they do unasked, and the most. */
-const LEVELS = {
-  none: null,
-  minimal: null,
-  low: null,
-  medium: null,
-  high: 'HIGH',
-  xhigh: 'HIGH',
-  max: 'HIGH',
-} as const satisfies Record<Effort, string | null>;
-const EXACT: readonly Effort[] = ['minimal', 'high'];
 
 interface Wish {
   readonly effort: { readonly value: Effort; readonly path: string } | null;
@@ -33,21 +20,10 @@ export function gatherThinking(own: Fields, places: Places): void {
   const effort = take(own, 'reasoning_effort', readEffort);
   const reasoning = take(own, 'reasoning', (value, path) => readReasoning(value, path, places.warnings));
   const shown = take(own, 'include_reasoning', readBoolean);
-  for (const one of [effort, reasoning?.value.effort ?? null])
-    if (one !== null && !EXACT.includes(one.value))
-      places.warnings.push(`${one.path} ${one.value} was taken for ${LEVELS[one.value]?.toLowerCase() ?? 'minimal'}.`);
+  for (const one of [effort, reasoning?.value.effort ?? null]) warnOfEffort(one, places.warnings);
   if (shown !== null) mergeThinking(places, { includeThoughts: shown.value }, shown.path);
   if (effort !== null) mergeThinking(places, levelOf(effort.value), effort.path);
   if (reasoning !== null) mergeThinking(places, reasoning.value.config, reasoning.path);
-}
-
-function levelOf(effort: Effort): JsonObject {
-  const level = LEVELS[effort];
-  return level === null ? {} : { thinkingLevel: level };
-}
-
-function readEffort(value: Json, path: string): Effort {
-  return readOneOf(value, path, EFFORTS);
 }
 
 /** Who asks for reasoning wants to see it, unless it says otherwise. */

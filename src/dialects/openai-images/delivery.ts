@@ -2,31 +2,40 @@ import { readBoolean, readInteger, readOneOf, readString, unsupportedField } fro
 import { readFormat } from '../../image/native/format.ts';
 import { take } from '../../image/native/spelling.ts';
 import type { Fields } from '../../image/native/spelling.ts';
-import type { AskedShape, Delivery } from '../../image/request.ts';
+import type { AskedShape, Delivery, LinkWish } from '../../image/request.ts';
+import { readSafetyIdentifier } from '../openai-caller.ts';
 
-/** How the pictures are to be handed over, and what of it cannot be. */
-export function readDelivery(own: Fields, shape: AskedShape, warnings: string[]): Delivery {
-  const form = take(own, 'response_format', (value, path) => readOneOf(value, path, ['b64_json', 'url']));
+/** How the pictures are to be handed over, and what of it cannot be; `linkByDefault` where `response_format` is left out. */
+export function readDelivery(
+  own: Fields,
+  { shape, linkByDefault }: { readonly shape: AskedShape; readonly linkByDefault: boolean },
+  warnings: string[],
+): Delivery {
   if (take(own, 'style', readString) !== null) warnings.push('style is not honoured: say it in the prompt.');
   if (take(own, 'input_fidelity', readString) !== null) warnings.push('input_fidelity is not honoured.');
-  const asLink = form?.value === 'url';
   const stream = readStream(own);
-  if (stream !== null && asLink)
+  const link = readLink(own, linkByDefault && stream === null);
+  if (stream !== null && link === 'asked')
     throw unsupportedField(
       'response_format',
       'a stream sends the picture itself; send b64_json, or no stream.',
       'unsupported_value',
     );
-  const safetyIdentifier = take(own, 'safety_identifier', readString)?.value ?? '';
   return {
     ...readFormat(own),
     exact: readFit(own, shape),
     masked: null,
-    asLink,
+    link,
     stream,
-    safetyIdentifier: safetyIdentifier === '' ? null : safetyIdentifier,
+    safetyIdentifier: readSafetyIdentifier(own),
     warnings,
   };
+}
+
+function readLink(own: Fields, byDefault: boolean): LinkWish {
+  const form = take(own, 'response_format', (value, path) => readOneOf(value, path, ['b64_json', 'url']));
+  if (form === null) return byDefault ? 'by_default' : 'no';
+  return form.value === 'url' ? 'asked' : 'no';
 }
 
 /** Drafts are told in a stream or not at all. */

@@ -5,6 +5,7 @@ import { renderEvents } from './events.ts';
 import { renderModel, renderModels } from './models.ts';
 import { fromForm } from './form.ts';
 import { parseEdit, parseRequest, parseVariation } from './request.ts';
+import { fileInputs, files } from '../openai-files.ts';
 
 // The second is Google's own base for OpenAI SDKs: its users change only the host.
 const BASES = ['/v1', '/v1beta/openai', ''];
@@ -32,4 +33,6 @@ export const openaiImages: Dialect = {
   renderEvents: (request, call) => renderEvents('image_generation', request, call),
   renderModels,
   renderModel,
+  files,
+  fileInputs,
 };

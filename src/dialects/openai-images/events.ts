@@ -2,8 +2,10 @@ import type { GatewayError } from '../../errors.ts';
 import type { Picture } from '../../image/answer.ts';
 import type { ImageRequest } from '../../image/request.ts';
 import type { JsonObject } from '../../wire/json.ts';
-import type { Call, Delivered, Events, StreamEvent } from '../dialect.ts';
-import { describe, renderPicture, renderUsage } from './answer.ts';
+import type { Call, Delivered, Events } from '../dialect.ts';
+import { describe } from '../openai-pictures.ts';
+import { namedEvent as event, seconds } from '../stamps.ts';
+import { renderPicture, renderUsage } from './answer.ts';
 import { renderError } from './errors.ts';
 
 // https://platform.openai.com/docs/api-reference/images-streaming
@@ -40,13 +42,4 @@ function renderCompleted(delivered: Delivered, request: ImageRequest, costNanos:
     ...(safetyIdentifier !== null && { safety_identifier: safetyIdentifier }),
     usage: renderUsage([delivered], costNanos),
   };
-}
-
-/** The name stands in the data too. */
-function event(name: string, data: JsonObject): StreamEvent {
-  return { name, data: { type: name, ...data } };
-}
-
-function seconds(ms: number): number {
-  return Math.floor(ms / 1000);
 }

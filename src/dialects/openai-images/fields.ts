@@ -1,4 +1,5 @@
 import type { OwnFields } from '../../image/native/extras.ts';
+import { NOT_DRAWN } from '../openai-pictures.ts';
 
 /** OpenAI's parameters, and `fit`, which is ours: https://platform.openai.com/docs/api-reference/images/create */
 const NAMES = [
@@ -28,10 +29,7 @@ export type OwnName = (typeof NAMES)[number] | (typeof PICTURE_NAMES)[number] | 
 
 /** What would change the picture so much that leaving it out is no option. */
 const REFUSED: readonly (readonly [string, string])[] = [
-  ['complexity', 'no Gemini model knows it; use quality or thinking_config.'],
-  ['frame_count', 'only still pictures are drawn.'],
-  ['frame_duration_ms', 'only still pictures are drawn.'],
-  ['svg', 'only png, jpeg and webp are drawn.'],
+  ...NOT_DRAWN,
   ...['contents', 'systemInstruction', 'system_instruction'].map(
     (name) => [name, 'this path takes a prompt. Send contents to :generateContent.'] as const,
   ),

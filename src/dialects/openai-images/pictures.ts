@@ -1,7 +1,15 @@
 import { isDataUrl, readDataUrl } from '../../image/data-url.ts';
-import { conflictingFields, invalidValue, missingField, readObject, unsupportedField } from '../../image/fields.ts';
+import {
+  conflictingFields,
+  invalidValue,
+  missingField,
+  readObject,
+  readString,
+  unsupportedField,
+} from '../../image/fields.ts';
 import { take } from '../../image/native/spelling.ts';
 import type { Fields } from '../../image/native/spelling.ts';
+import { isRemoteUrl, remotePart } from '../../image/remote.ts';
 import { referencePart } from '../../image/reference.ts';
 import type { PicturePart } from '../../image/request.ts';
 import type { Json } from '../../wire/json.ts';
@@ -50,11 +58,8 @@ function readOne(value: Json, path: string): PicturePart {
       throw invalidValue(`${path}.${name}`, 'left out: a picture is {"image_url": "data:..."}');
   const { image_url: url = null, file_id: file = null } = members;
   if (url !== null && file !== null) throw conflictingFields(`${path}.image_url`, `${path}.file_id`);
-  if (file !== null)
-    throw unsupportedField(
-      `${path}.file_id`,
-      'uploaded files are not served yet. Send the picture itself as image_url.',
-    );
+  // Those that are files are read before this.
+  if (file !== null) throw invalidValue(`${path}.file_id`, 'the id of a file, such as file-abc123');
   if (typeof url !== 'string' && !(url instanceof LongString))
     throw invalidValue(`${path}.image_url`, 'a data URL, such as data:image/png;base64,iVBORw0...');
   if (isBare(url)) throw invalidValue(`${path}.image_url`, 'a data URL, such as data:image/png;base64,iVBORw0...');
@@ -62,9 +67,13 @@ function readOne(value: Json, path: string): PicturePart {
 }
 
 function readText(value: string | LongString, path: string): PicturePart {
+  if (isRemoteUrl(value)) return remotePart(readString(value, path), path);
   const beginning = value instanceof LongString ? value.beginning(16) : value.slice(0, 16);
-  if (/^\s*(?:https?|gs|s3|file|ftp):/i.test(beginning))
-    throw unsupportedField(path, 'pictures are not fetched from URLs. Send the picture itself, as a data URL.');
+  if (/^\s*(?:gs|s3|file|ftp):/i.test(beginning))
+    throw unsupportedField(
+      path,
+      'pictures are not fetched from such addresses. Send the picture itself, as a data URL.',
+    );
   return referencePart(isDataUrl(value) ? readDataUrl(value, path).data : value, path);
 }
 

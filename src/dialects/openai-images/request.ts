@@ -1,9 +1,9 @@
+import { textPart } from '../../image/conversation.ts';
 import {
   invalidValue,
   missingField,
   readInteger,
   readModelName,
-  readOneOf,
   readString,
   unsupportedField,
 } from '../../image/fields.ts';
@@ -15,10 +15,11 @@ import { readShape } from '../../image/native/shape.ts';
 import { take } from '../../image/native/spelling.ts';
 import type { Fields } from '../../image/native/spelling.ts';
 import { MOST_PICTURES } from '../../image/request.ts';
-import type { AskedShape, Delivery, ImageRequest, Masked, Part, Turn } from '../../image/request.ts';
-import { LEAST_SAFETY } from '../../image/safety.ts';
+import type { ImageRequest, Masked, Part, Turn } from '../../image/request.ts';
 import type { Json, JsonObject } from '../../wire/json.ts';
 import { LongString } from '../../wire/long-string.ts';
+import { readSafety, readUser } from '../openai-caller.ts';
+import { laidInto, MASKED } from '../openai-masks.ts';
 import { readDelivery } from './delivery.ts';
 import { EDITS, GENERATIONS, VARIATIONS } from './fields.ts';
 import type { OwnName } from './fields.ts';
@@ -30,14 +31,11 @@ const PROMPT_LENGTH = 32_000;
 /** JSON may spend twelve bytes on one character: `\ud83e\udd8a`. */
 const BYTES_PER_CHARACTER = 12;
 
+const DALL_E = /^dall-e-/;
+
 /** What a variation is asked for with: OpenAI's own takes no words. */
 const VARIATION =
   'Draw another version of this picture: the same subject, style and mood, with a different composition and details.';
-
-/** What the model is told of a mask, which it knows nothing of. What it does elsewhere all the same is cut off afterwards. */
-const MASKED =
-  'The last picture is a mask for the first one. Edit the first picture only where the mask is transparent, and leave ' +
-  'everything else exactly as it is: the same framing, the same place, the same scale.';
 
 /** What a path's own fields come to. */
 interface Content {
@@ -77,7 +75,6 @@ function readRequest(
   const { parts, masked = null } = readContent(own);
   const model = read('model', readModelName)?.value ?? null;
   const count = read('n', (value, path) => readInteger(value, path, { min: 1, max: MOST_PICTURES }))?.value ?? 1;
-  const moderation = read('moderation', (value, path) => readOneOf(value, path, ['low', 'auto']));
   refuseTransparency(own);
 
   const { modalities, ratio, tier, ...config } = readConfig(places);
@@ -86,9 +83,10 @@ function readRequest(
     throw unsupportedField(modalities.path, sentence, 'unsupported_value');
   }
   checkSeeds(config, count);
-  const user = read('user', readString)?.value ?? '';
   const asked = readShape(own, { ratio, tier }, places.warnings);
-  const whole = readDelivery(own, asked, places.warnings);
+  // OpenAI's own answer to these is a link, and there are clients of theirs that read nothing else.
+  const linkByDefault = model === null ? fields === VARIATIONS : DALL_E.test(model);
+  const whole = readDelivery(own, { shape: asked, linkByDefault }, places.warnings);
   const { shape, delivery } = masked === null ? { shape: asked, delivery: whole } : laidInto(masked, asked, whole);
   return {
     ...config,
@@ -97,31 +95,10 @@ function readRequest(
     system: null,
     modalities: ['IMAGE'],
     shape,
-    safety: config.safety.length === 0 && moderation?.value === 'low' ? LEAST_SAFETY : config.safety,
+    safety: readSafety(own, config),
     count,
     delivery,
-    user: delivery.safetyIdentifier ?? (user === '' ? null : user),
-  };
-}
-
-/** A masked edit has the pixels of its picture: a size says no more than how finely it is drawn. */
-function laidInto(
-  masked: Masked,
-  shape: AskedShape,
-  delivery: Delivery,
-): { readonly shape: AskedShape; readonly delivery: Delivery } {
-  if (shape.ratio !== null)
-    throw unsupportedField(
-      shape.named.ratio,
-      'a masked edit keeps the shape of its picture. Leave it out.',
-      'unsupported_value',
-    );
-  if (delivery.exact !== null)
-    throw unsupportedField('fit', 'a masked edit has the pixels of its picture. Leave it out.', 'unsupported_value');
-  const sized = shape.pixels === null ? [] : [`With a mask ${shape.named.ratio} chooses only how finely it is drawn.`];
-  return {
-    shape: { ...shape, keepsInput: true },
-    delivery: { ...delivery, masked, warnings: [...delivery.warnings, ...sized] },
+    user: readUser(own, delivery),
   };
 }
 
@@ -129,10 +106,6 @@ function readPrompt(own: Fields): Part {
   const prompt = take(own, 'prompt', readPromptText);
   if (prompt === null) throw missingField('prompt', 'a string that says what to draw');
   return textPart(prompt.value);
-}
-
-function textPart(text: string): Part {
-  return { kind: 'text', text, thought: false, signature: null, more: {} };
 }
 
 function readPromptText(value: Json, path: string): string {

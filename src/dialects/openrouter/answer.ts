@@ -1,8 +1,9 @@
-import type { Usage } from '../../image/answer.ts';
 import { nanosToUsd } from '../../image/price.ts';
 import type { ImageRequest } from '../../image/request.ts';
+import { totalUsage } from '../../image/usage.ts';
 import type { JsonObject } from '../../wire/json.ts';
 import type { Call, Delivered } from '../dialect.ts';
+import { seconds } from '../stamps.ts';
 
 // https://openrouter.ai/docs/api/api-reference/images
 
@@ -14,7 +15,7 @@ export function renderAnswer(
   costNanos: number,
 ): JsonObject {
   return {
-    created: Math.floor(Math.max(...delivered.map(({ drawn }) => drawn.drawnAt)) / 1000),
+    created: seconds(Math.max(...delivered.map(({ drawn }) => drawn.drawnAt))),
     data: delivered.map(renderPicture),
     usage: renderUsage(delivered, costNanos),
   };
@@ -32,17 +33,16 @@ export function renderPicture({ drawn: { answer }, picture }: Delivered): JsonOb
 
 /** `cost`: dollars; null: it is told elsewhere. */
 export function renderUsage(delivered: readonly Delivered[], costNanos: number | null): JsonObject {
-  const sum = (count: (usage: Usage) => number): number =>
-    delivered.reduce((total, { drawn }) => total + count(drawn.answer.usage), 0);
-  const prompt = sum(({ inputText, inputImage }) => inputText + inputImage);
-  const completion = sum(({ outputText, outputImage, thinking }) => outputText + outputImage + thinking);
+  const { inputText, inputImage, outputText, outputImage, thinking } = totalUsage(delivered);
+  const prompt = inputText + inputImage;
+  const completion = outputText + outputImage + thinking;
   return {
     prompt_tokens: prompt,
     completion_tokens: completion,
     total_tokens: prompt + completion,
     completion_tokens_details: {
-      image_tokens: sum(({ outputImage }) => outputImage),
-      reasoning_tokens: sum(({ thinking }) => thinking),
+      image_tokens: outputImage,
+      reasoning_tokens: thinking,
     },
     ...(costNanos !== null && { cost: nanosToUsd(costNanos) }),
   };

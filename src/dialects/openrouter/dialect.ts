@@ -4,6 +4,7 @@ import { renderAnswer } from './answer.ts';
 import { renderError } from './errors.ts';
 import { renderEvents } from './events.ts';
 import { parseRequest } from './request.ts';
+import { fileInputs } from '../openai-files.ts';
 
 /** OpenRouter's endpoint for pictures: https://openrouter.ai/docs/api/api-reference/images */
 export const openrouter: Dialect = {
@@ -17,4 +18,5 @@ export const openrouter: Dialect = {
   renderEvents,
   renderModels,
   renderModel,
+  fileInputs,
 };

@@ -1,7 +1,7 @@
 import type { GatewayError } from '../../errors.ts';
 import type { ImageRequest } from '../../image/request.ts';
-import type { JsonObject } from '../../wire/json.ts';
 import type { Call, Delivered, Events, StreamEvent } from '../dialect.ts';
+import { namedEvent as event, seconds } from '../stamps.ts';
 import { renderPicture, renderUsage } from './answer.ts';
 
 /** The names are OpenAI's; the end is told by a word of its own. What all pictures cost stands in the last. */
@@ -30,12 +30,7 @@ const DONE: StreamEvent = { name: null, data: '[DONE]' };
 function completed(delivered: Delivered, costNanos: number | null): StreamEvent {
   return event('image_generation.completed', {
     ...renderPicture(delivered),
-    created: Math.floor(delivered.drawn.drawnAt / 1000),
+    created: seconds(delivered.drawn.drawnAt),
     usage: renderUsage([delivered], costNanos),
   });
-}
-
-/** The name stands in the data too. */
-function event(name: string, data: JsonObject): StreamEvent {
-  return { name, data: { type: name, ...data } };
 }

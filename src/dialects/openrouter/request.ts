@@ -14,6 +14,7 @@ import { readFormat, refuseTransparency } from '../../image/native/format.ts';
 import { readShape } from '../../image/native/shape.ts';
 import { give, take } from '../../image/native/spelling.ts';
 import { referencePart } from '../../image/reference.ts';
+import { isRemoteUrl, remotePart } from '../../image/remote.ts';
 import { MOST_PICTURES, WHOLE } from '../../image/request.ts';
 import type { ImageRequest, Part, PicturePart } from '../../image/request.ts';
 import type { Json, JsonObject } from '../../wire/json.ts';
@@ -91,6 +92,7 @@ function readReference(value: Json, path: string): PicturePart {
   if (type !== 'image_url') throw invalidValue(`${path}.type`, '"image_url"');
   const at = `${path}.image_url.url`;
   const url = readObject(image, `${path}.image_url`).url ?? null;
+  if (isRemoteUrl(url)) return remotePart(readString(url, at), at);
   if (typeof url === 'string' && !isDataUrl(url))
     throw unsupportedField(at, 'addresses are not fetched here. Send the picture itself, as data:image/png;base64,…');
   return referencePart(readDataUrl(url, at).data, at);

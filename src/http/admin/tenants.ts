@@ -1,3 +1,4 @@
+import { filesOf } from '../../cache/kept-files.ts';
 import type { View } from '../../tenants/registry.ts';
 import { createTenant, deleteTenant, forgetTenant, patchTenant } from '../../tenants/registry-tenant-changes.ts';
 import { notFound } from '../../tenants/registry-lookup.ts';
@@ -61,6 +62,8 @@ export function tenantRoutes({ registry, reader, ledger, cache }: RouteParts): r
           const scopes = registry.roll.ownScopes(id);
           const purge = async (): Promise<void> => {
             for (const scope of scopes) await answered(cache.purge({ scope }));
+            // Where others share its scope these are still its own.
+            for (const selection of filesOf(id)) await answered(cache.purge(selection));
           };
           // First, since afterwards nobody knows any more under which scope they are: what fails is asked for again.
           if (isGone(registry.view(), id)) await purge();

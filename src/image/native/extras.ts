@@ -27,25 +27,34 @@ export interface GatheredBody {
 }
 
 /** Sorts a body out. Throws GatewayError naming a field that is refused, or that is one slip of the pen away from a known one. */
-export function gatherBody<Name extends string>(body: JsonObject, { names, refused }: OwnFields<Name>): GatheredBody {
+export function gatherBody<Name extends string>(body: JsonObject, fields: OwnFields<Name>): GatheredBody {
+  const gathered: GatheredBody = { own: new Map(), places: noFields() };
+  gatherFields(gathered, readObject(body, ''), fields, '');
+  return gathered;
+}
+
+/** The same of an object inside a body, whose fields mean what they mean at the top. `prefix`: what its names stand behind, `tools[0].`. */
+export function gatherFields<Name extends string>(
+  { own, places }: GatheredBody,
+  object: JsonObject,
+  { names, refused }: OwnFields<Name>,
+  prefix: string,
+): void {
   const isOwn = (name: string): name is Name => names.some((own) => own === name);
-  const own: Fields = new Map();
-  const places = noFields();
   const unknown: string[] = [];
 
-  const gatherTop = (object: JsonObject, prefix: string): void => {
+  const gather = (object: JsonObject, prefix: string): void => {
     for (const [name, value] of Object.entries(object)) {
       const path = prefix + name;
       if (value === null) continue;
       if (isOwn(name)) give(own, name, { value, path });
       else if (name === 'google') gatherGoogle(places, readObject(value, path), path, refused);
-      else if (name === 'extra_body' && prefix === '') gatherTop(readObject(value, path), 'extra_body.');
+      else if (name === 'extra_body' && !prefix.endsWith('extra_body.')) gather(readObject(value, path), `${path}.`);
       else if (!gatherExtra(places, name, value, prefix, refused)) unknown.push(checkedName(name, path, names));
     }
   };
-  gatherTop(readObject(body, ''), '');
+  gather(object, prefix);
   if (unknown.length > 0) places.warnings.push(`Unknown parameters were not honoured: ${listed(unknown)}.`);
-  return { own, places };
 }
 
 /** Here a name we do not know is meant for Gemini: it goes up as it came, as a setting of the generation. */

@@ -7,7 +7,8 @@ import { splice } from '../../../src/wire/json.ts';
 import type { JsonObject } from '../../../src/wire/json.ts';
 import { LongString } from '../../../src/wire/long-string.ts';
 import { flash, imagesCall } from '../draws.ts';
-import { ask, delivered, picture, vendors } from './samples.ts';
+import { delivered, picture, vendors } from '../delivered.ts';
+import { ask } from './samples.ts';
 
 interface Completion {
   readonly choices: readonly {

@@ -5,7 +5,8 @@ import { GatewayError } from '../../../src/errors.ts';
 import { splice } from '../../../src/wire/json.ts';
 import type { JsonObject } from '../../../src/wire/json.ts';
 import { flash, imagesCall } from '../draws.ts';
-import { ask, delivered, picture, vendors } from './samples.ts';
+import { delivered, picture, vendors } from '../delivered.ts';
+import { ask } from './samples.ts';
 
 interface Chunk {
   readonly id: string;

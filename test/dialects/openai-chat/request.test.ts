@@ -1,24 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import { parseRequest } from '../../../src/dialects/openai-chat/request.ts';
-import type { Part, Turn } from '../../../src/image/request.ts';
 import type { Json, JsonObject } from '../../../src/wire/json.ts';
 import { LongString } from '../../../src/wire/long-string.ts';
 import { received, refusalOf } from '../draws.ts';
+import { shown } from '../shown.ts';
 import { ask } from './samples.ts';
 
 const PNG = 'data:image/png;base64,iVBORw0KGgo=';
 const talk = (...messages: JsonObject[]) => ask({ messages });
 const user = (content: Json): JsonObject => ({ role: 'user', content });
 
-/** A turn as its role and what is in it: texts as they are, pictures as data URLs. */
-function shown({ role, parts }: Turn): readonly string[] {
-  const words = (part: Part): string => {
-    if (part.kind === 'text') return part.text;
-    if (part.kind === 'other') return JSON.stringify(part.fields);
-    return `data:${part.mimeType};base64,${typeof part.data === 'string' ? part.data : part.data.text()}`;
-  };
-  return [role, ...parts.map(words)];
-}
 const turnsOf = (...messages: JsonObject[]) => talk(...messages).turns.map(shown);
 
 describe('what the SDKs send', () => {
@@ -65,7 +56,7 @@ describe('what the SDKs send', () => {
       delivery: {
         format: null,
         compression: null,
-        asLink: false,
+        link: 'no',
         exact: null,
         masked: null,
         inText: false,
@@ -239,7 +230,7 @@ describe('what a conversation cannot hold', () => {
     ['a film', part({ type: 'video_url', video_url: {} }), 'messages[1].content[1].type', 'unsupported_value'],
     [
       'an address',
-      part({ type: 'image_url', image_url: { url: 'https://example.com/a.png' } }),
+      part({ type: 'image_url', image_url: { url: 'gs://example/a.png' } }),
       'messages[1].content[1].image_url.url',
       'unsupported_value',
     ],
@@ -251,15 +242,21 @@ describe('what a conversation cannot hold', () => {
     ],
     [
       'an address in an answer',
-      [user('x'), { role: 'assistant', images: [{ image_url: { url: 'http://example.com/a.png' } }] }],
+      [user('x'), { role: 'assistant', images: [{ image_url: { url: 'ftp://example.com/a.png' } }] }],
       'messages[1].images[0].image_url.url',
       'unsupported_value',
     ],
     [
-      'a file kept elsewhere',
-      part({ type: 'file', file: { file_id: 'file-1' } }),
+      'a file that is named by a number',
+      part({ type: 'file', file: { file_id: 1 } }),
       'messages[1].content[1].file.file_id',
-      'unsupported_value',
+      'invalid_value',
+    ],
+    [
+      'a file and a URL',
+      part({ type: 'input_image', file_id: 'file-1', image_url: 'data:image/png;base64,AAAA' }),
+      'messages[1].content[1].file_id',
+      'conflicting_parameters',
     ],
     [
       'a picture that is none',
@@ -291,9 +288,13 @@ describe('what a conversation cannot hold', () => {
     expect({ status, ...detail }).toMatchObject({ status: 400, param, code });
   });
 
-  test('an address is refused with what to send instead', () => {
-    const message = user([{ type: 'image_url', image_url: { url: 'https://example.com/a.png' } }]);
-    expect(refusalOf(() => talk(message)).message).toMatch(/remote URLs are off.*data URL/);
+  test('an address is a picture that has still to be fetched, and of a document it is refused', () => {
+    const url = 'https://example.com/a.png';
+    const [turn] = talk(user([{ type: 'image_url', image_url: { url } }])).turns;
+    const named = 'messages[0].content[0].image_url.url';
+    expect(turn?.parts).toMatchObject([{ kind: 'picture', data: '', remote: url, named }]);
+    const file = user([{ type: 'input_file', file_url: 'https://example.com/a.pdf' }]);
+    expect(refusalOf(() => talk(file)).message).toMatch(/remote URLs are off.*data URL/);
   });
 
   test('a link in Markdown is text like any other', () => {
@@ -438,12 +439,12 @@ describe('settings', () => {
     expect(delivery).toMatchObject({
       format: 'webp',
       compression: 50,
-      asLink: true,
+      link: 'asked',
       inText: true,
       safetyIdentifier: 's',
     });
     expect([who, count, safety.length]).toEqual(['s', 3, 4]);
-    expect(ask({ response_format: { type: 'url' } }).delivery.asLink).toBe(true);
+    expect(ask({ response_format: { type: 'url' } }).delivery.link).toBe('asked');
   });
 });
 

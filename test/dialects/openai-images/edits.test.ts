@@ -70,6 +70,15 @@ describe('an edit', () => {
         expect(picturesOf(parse({ image: data }))).toMatchObject([{ mimeType: `image/${type}` }]);
   });
 
+  test('an address is a picture that has still to be fetched', () => {
+    const first = 'https://x.example/a.png';
+    const second = 'HTTP://x.example/b.png';
+    expect(picturesOf(parse({ images: [{ image_url: first }] }))).toMatchObject([
+      { data: '', remote: first, named: 'images[0].image_url' },
+    ]);
+    expect(picturesOf(parse({ image: second }))).toMatchObject([{ data: '', remote: second, named: 'image' }]);
+  });
+
   test.each<[string, JsonObject, string, RegExp]>([
     ['nothing', {}, 'image', /image is missing/],
     ['an empty list', { images: [] }, 'images', /images is missing/],
@@ -78,10 +87,8 @@ describe('an edit', () => {
     ['what is no picture', { image: [Buffer.from('%PDF-1.7').toString('base64')] }, 'image[0]', /is no picture/],
     ['text', { image: 'a fox' }, 'image', /is no picture/],
     ['a number', { image: 5 }, 'image', /must be an object/],
-    ['a remote URL', { images: [{ image_url: 'https://x.example/a.png' }] }, 'images[0].image_url', /not fetched/],
-    ['a remote URL alone', { image: 'HTTP://x.example/a.png' }, 'image', /not fetched/],
     ['a bucket', { image: 'gs://b/a.png' }, 'image', /not fetched/],
-    ['a file', { images: [{ file_id: 'file-1' }] }, 'images[0].file_id', /not served yet/],
+    ['a file that is named by a number', { images: [{ file_id: 1 }] }, 'images[0].file_id', /the id of a file/],
     ['a file and a URL', { images: [{ file_id: 'f', image_url: 'data:' }] }, 'images[0].file_id', /different things/],
     ['neither', { images: [{}] }, 'images[0].image_url', /data URL/],
     ['bare base64 as a URL', { images: [{ image_url: 'iVBORw0KGgo' }] }, 'images[0].image_url', /data URL/],
@@ -170,7 +177,7 @@ describe('an edit', () => {
       seed: 5,
       user: 's',
       shape: { pixels: { width: 1536, height: 1024 }, quality: 'high' },
-      delivery: { format: 'webp', compression: 50, asLink: true, warnings: ['input_fidelity is not honoured.'] },
+      delivery: { format: 'webp', compression: 50, link: 'asked', warnings: ['input_fidelity is not honoured.'] },
     });
     expect(refusalOf(() => parse({ image: png, background: 'transparent' }))).toMatchObject({
       detail: { param: 'background' },

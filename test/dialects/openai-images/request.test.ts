@@ -42,7 +42,7 @@ describe('what the SDKs send', () => {
         compression: null,
         exact: null,
         masked: null,
-        asLink: false,
+        link: 'no',
         stream: null,
         safetyIdentifier: null,
         warnings: [],

@@ -37,7 +37,7 @@ describe('a request on OpenRouter’s path', () => {
     [{ input_references: 'x' }, 'input_references'],
     [{ input_references: [{ type: 'text' }] }, 'input_references[0].type'],
     [
-      { input_references: [{ type: 'image_url', image_url: { url: 'https://a/b.png' } }] },
+      { input_references: [{ type: 'image_url', image_url: { url: 'gs://a/b.png' } }] },
       'input_references[0].image_url.url',
     ],
     [

@@ -5,7 +5,7 @@ import unittest
 
 import anthropic
 
-from support import FLASH, KEY, POOR_KEY, PRO, URL, behave, misbehave, size_of, upstream_calls
+from support import FLASH, KEY, PNG, POOR_KEY, PRO, URL, behave, misbehave, size_of, upstream_calls
 
 
 def client(**options):
@@ -36,6 +36,20 @@ class Messages(unittest.TestCase):
         self.assertEqual((message.model, message.stop_reason), (FLASH, "end_turn"))
         self.assertTrue("".join(block.text for block in message.content if block.type == "text"))
         self.assertRegex(message._request_id, r"^req_[0-9a-f]{32}$")
+
+    def test_a_file_is_sent_listed_used_and_deleted(self):
+        files = client().beta.files
+        sent = files.upload(file=("fox.png", PNG, "image/png"))
+        self.assertEqual((sent.type, sent.mime_type, sent.size_bytes), ("file", "image/png", len(PNG)))
+        self.assertIn(sent.id, [file.id for file in files.list()])
+        self.assertEqual(files.retrieve_metadata(sent.id).filename, "fox.png")
+        self.assertEqual(files.download(sent.id).read(), PNG)
+        source = {"type": "file", "file_id": sent.id}
+        message = client().messages.create(**asked([{"type": "text", "text": "a hat"}, {"type": "image", "source": source}]))
+        self.assertEqual(len(drawn(message)), 1)
+        self.assertEqual(files.delete(sent.id).id, sent.id)
+        with self.assertRaises(anthropic.NotFoundError):
+            files.retrieve_metadata(sent.id)
 
     def test_a_picture_goes_in(self):
         source = {"type": "base64", "media_type": "image/png", "data": base64.b64encode(drawn_once()).decode()}

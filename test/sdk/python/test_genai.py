@@ -1,6 +1,7 @@
 """The google-genai package against a running gateway, by base URL alone."""
 
 import asyncio
+import io
 import os
 import unittest
 from unittest import mock
@@ -194,10 +195,25 @@ class Errors(unittest.TestCase):
         error = self.failure(errors.ClientError, code=404, status="NOT_FOUND", model="gemini-3.1-flash-imag")
         self.assertIn(FLASH, error.message)
 
+    def test_a_file_is_sent_listed_used_and_deleted(self):
+        config = {"mime_type": "image/png", "display_name": "fox"}
+        sent = AI.files.upload(file=io.BytesIO(PNG), config=config)
+        self.assertEqual((sent.display_name, sent.mime_type, sent.size_bytes), ("fox", "image/png", len(PNG)))
+        self.assertIn(sent.name, [file.name for file in AI.files.list()])
+        self.assertEqual(AI.files.get(name=sent.name).uri, sent.uri)
+        before = upstream_calls()
+        reply = AI.models.generate_content(model=FLASH, contents=["a hat", sent])
+        self.assertTrue(any(part.inline_data for part in reply.candidates[0].content.parts))
+        self.assertEqual(upstream_calls(), before + 1)
+        AI.files.delete(name=sent.name)
+        with self.assertRaises(errors.ClientError) as caught:
+            AI.files.get(name=sent.name)
+        self.assertEqual((caught.exception.code, caught.exception.status), (403, "PERMISSION_DENIED"))
+
     def test_what_is_not_served_yet_is_a_404(self):
         for call in [
             lambda: AI.batches.create(model=FLASH, src=[{"contents": [{"parts": [{"text": "x"}]}]}]),
-            lambda: list(AI.files.list()),
+            lambda: list(AI.batches.list()),
         ]:
             with self.assertRaises(errors.ClientError) as caught:
                 call()

@@ -120,6 +120,62 @@ class Pictures(unittest.TestCase):
             self.assertEqual(size_of(drawn(reply)[0]), "512x512")
 
 
+class Responses(unittest.TestCase):
+    def ask(self, input, tool=None, **params):
+        tools = [{"type": "image_generation", "size": "512x512", **(tool or {})}]
+        return client().responses.create(model="nano-banana-2", input=input, tools=tools, **params)
+
+    def pictures(self, response):
+        calls = [item for item in response.output if item.type == "image_generation_call"]
+        return [base64.b64decode(call.result, validate=True) for call in calls]
+
+    def test_a_prompt_is_text_and_picture(self):
+        response = self.ask("a fox", {"output_format": "png"}, metadata={"job": "7"})
+        self.assertEqual([size_of(picture) for picture in self.pictures(response)], ["512x512"])
+        self.assertIn("a fox", response.output_text)
+        self.assertEqual((response.status, response.metadata), ("completed", {"job": "7"}))
+        self.assertEqual(response.output[-1].output_format, "png")
+        self.assertEqual(response.usage.total_tokens, response.usage.input_tokens + response.usage.output_tokens)
+
+    def test_an_answer_goes_back_and_is_changed(self):
+        talk = [{"role": "user", "content": "a fox"}]
+        for wish in ("bluer", "at night"):
+            raw = client().responses.with_raw_response.create(
+                model="nano-banana-2", input=talk, extra_body={"image_size": "512"}
+            )
+            self.assertNotIn("x-plantain-warning", raw.headers)
+            output = [item.to_dict() for item in raw.parse().output]
+            talk += output + [{"role": "user", "content": wish}]
+        self.assertEqual(len(self.pictures(self.ask(talk))), 1)
+
+    def test_a_stream_is_drafts_and_the_whole_response(self):
+        events = list(self.ask("a stream", {"partial_images": 2}, stream=True))
+        self.assertEqual([event.sequence_number for event in events], list(range(len(events))))
+        drafts = [event for event in events if event.type == "response.image_generation_call.partial_image"]
+        self.assertEqual([draft.partial_image_index for draft in drafts], [0, 1])
+        self.assertEqual(events[-1].type, "response.completed")
+        self.assertEqual([size_of(picture) for picture in self.pictures(events[-1].response)], ["512x512"])
+
+    def test_the_helper_puts_a_stream_together(self):
+        tools = [{"type": "image_generation", "size": "512x512", "partial_images": 1}]
+        with client().responses.stream(model="nano-banana-2", input="helped", tools=tools) as stream:
+            text = "".join(event.delta for event in stream if event.type == "response.output_text.delta")
+            response = stream.get_final_response()
+        self.assertEqual((len(self.pictures(response)), response.output_text), (1, text))
+
+    def test_a_refusal_is_an_answer_and_other_failures_raise(self):
+        misbehave("image-safety", times=1)
+        self.assertEqual(self.ask("refused").output[0].content[0].type, "refusal")
+        misbehave("stream-error", times=1)
+        with self.assertRaises(openai.APIError) as caught:
+            list(self.ask("breaks", {"partial_images": 2}, stream=True))
+        self.assertIn("broke off", str(caught.exception))
+        with self.assertRaises(openai.BadRequestError):
+            self.ask("more", previous_response_id="resp_1")
+        with self.assertRaises(openai.NotFoundError):
+            client().responses.create(model="gpt-5", input="a fox")
+
+
 class Conversations(unittest.TestCase):
     def said(self, messages, **params):
         return client().chat.completions.create(model="nano-banana-2", messages=messages, **params)
@@ -214,10 +270,24 @@ class Errors(unittest.TestCase):
         error = self.failure(openai.NotFoundError, status=404, code="model_not_found", model="gemini-3.1-flash-imag")
         self.assertIn(FLASH, error.message)
 
+    def test_a_file_is_sent_listed_used_and_deleted(self):
+        sent = client().files.create(file=("fox.png", PNG), purpose="vision")
+        self.assertEqual((sent.object, sent.bytes, sent.purpose, sent.filename), ("file", len(PNG), "vision", "fox.png"))
+        self.assertIn(sent.id, [file.id for file in client().files.list()])
+        self.assertEqual(client().files.retrieve(sent.id).id, sent.id)
+        self.assertEqual(client().files.content(sent.id).read(), PNG)
+        before = upstream_calls()
+        extra = {"images": [{"file_id": sent.id}], "prompt": "a hat", "seed": 7, "image_size": "512"}
+        edit = client().post("/images/edits", body=extra, cast_to=object)
+        self.assertEqual((len(edit["data"]), upstream_calls()), (1, before + 1))
+        self.assertTrue(client().files.delete(sent.id).deleted)
+        with self.assertRaises(openai.NotFoundError):
+            client().files.retrieve(sent.id)
+
     def test_what_is_not_served_yet_is_a_not_found_error(self):
         for call in [
-            lambda: client().responses.create(model="m", input="x"),
-            lambda: client().files.list(),
+            lambda: client().responses.retrieve("resp_1"),
+            lambda: client().batches.list(),
         ]:
             with self.assertRaises(openai.NotFoundError) as caught:
                 call()

@@ -1,5 +1,5 @@
 import { KEY } from '../../support/gateway.ts';
-import { PNG, pictures, listed, notServed, noMethod, flash, NATIVE_STREAM } from './request.ts';
+import { PNG, pictures, listed, noMethod, uploading, flash, NATIVE_STREAM } from './request.ts';
 import type { Recorded, Headers } from './request.ts';
 
 function genaiPython(extra: Headers = []): Headers {
@@ -56,7 +56,7 @@ export const GENAI_PYTHON: readonly Recorded[] = [
       ['X-Goog-Upload-File-Name', 'x.png'],
     ]),
     body: '{"file": {"mime_type": "image/png", "size_bytes": 70}}',
-    expected: notServed('gemini'),
+    expected: uploading,
   },
   {
     name: 'genai Python models.list',

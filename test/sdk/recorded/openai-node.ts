@@ -9,7 +9,6 @@ import {
   pictures,
   listed,
   refused,
-  notServed,
   noModel,
   GENERATIONS,
   EDITS,
@@ -155,6 +154,6 @@ export const OPENAI_NODE: readonly Recorded[] = [
     line: 'POST /v1/responses',
     headers: openaiNode(),
     body: '{"model":"m","input":"draw","tools":[{"type":"image_generation","size":"1024x1024"}]}',
-    expected: notServed('openai'),
+    expected: noModel,
   },
 ];

@@ -17,7 +17,10 @@ export type Expected =
   | { readonly status: 200; readonly dialect: Dialect; readonly pictures: readonly string[] }
   | { readonly status: 200; readonly dialect: Dialect; readonly models: number }
   | { readonly status: 200; readonly dialect: 'gemini' | 'claude'; readonly tokens: number }
-  | { readonly status: 400 | 404; readonly dialect: Dialect; readonly says: RegExp };
+  | { readonly status: 200; readonly dialect: 'gemini'; readonly files: number }
+  /** No body: what is answered stands in headers. */
+  | { readonly status: 200; readonly dialect: 'gemini'; readonly uploadIsActive: true }
+  | { readonly status: 400 | 403 | 404; readonly dialect: Dialect; readonly says: RegExp };
 
 export type Dialect = 'openai' | 'gemini' | 'claude';
 export type Headers = Recorded['headers'];
@@ -63,6 +66,13 @@ export const refused = (dialect: Dialect, says: RegExp): Expected => ({ status: 
 export const absent = (dialect: Dialect, says: RegExp): Expected => ({ status: 404, dialect, says });
 export const notHere = (dialect: Dialect): Expected => absent(dialect, /nothing at this path/);
 export const notServed = (dialect: Dialect): Expected => absent(dialect, /^This version does not serve \//);
+export const noFile: Expected = {
+  status: 403,
+  dialect: 'gemini',
+  says: /^You do not have permission to access the File abc-123 /,
+};
+export const uploading: Expected = { status: 200, dialect: 'gemini', uploadIsActive: true };
+export const filed = (files: number): Expected => ({ status: 200, dialect: 'gemini', files });
 export const noMethod = absent('gemini', /method of a model is not served/);
 export const noModel = absent('openai', /The model "m" does not exist here/);
 export const tokens = (count: number): Expected => ({ status: 200, dialect: 'claude', tokens: count });

@@ -1,6 +1,6 @@
-import { textPart } from '../../image/conversation.ts';
-import type { PassOver, Placed } from '../../image/conversation.ts';
-import { isDataUrl, readDataUrl } from '../../image/data-url.ts';
+import { textPart } from '../image/conversation.ts';
+import type { PassOver, Placed } from '../image/conversation.ts';
+import { isDataUrl, readDataUrl } from '../image/data-url.ts';
 import {
   conflictingFields,
   invalidValue,
@@ -8,14 +8,17 @@ import {
   readObject,
   readString,
   unsupportedField,
-} from '../../image/fields.ts';
-import { readMarkdown } from '../../image/markdown.ts';
-import type { Part, PicturePart } from '../../image/request.ts';
-import { isObject } from '../../wire/json.ts';
-import type { Json, JsonObject } from '../../wire/json.ts';
-import { LongString } from '../../wire/long-string.ts';
+} from '../image/fields.ts';
+import { readMarkdown } from '../image/markdown.ts';
+import { isRemoteUrl, remotePart } from '../image/remote.ts';
+import type { Part, PicturePart } from '../image/request.ts';
+import { isObject } from '../wire/json.ts';
+import type { Json, JsonObject } from '../wire/json.ts';
+import { LongString } from '../wire/long-string.ts';
 
-// What a message says: https://platform.openai.com/docs/api-reference/chat/create#chat-create-messages
+// What a message says, in a chat (https://platform.openai.com/docs/api-reference/chat/create#chat-create-messages) and in
+// Responses (https://platform.openai.com/docs/api-reference/responses/create#responses-create-input): clients send the
+// parts of one to the other.
 
 const KINDS = {
   text: 'text',
@@ -30,18 +33,20 @@ const KINDS = {
   // Of an answer that is sent back: what a model thought is no part of the conversation.
   thinking: 'thought',
   reasoning: 'thought',
+  reasoning_text: 'thought',
+  summary_text: 'thought',
 } as const;
 
 /** Of each kind, what is read, and what changes nothing of a picture. */
 const FIELDS: Readonly<Record<(typeof KINDS)[keyof typeof KINDS], readonly string[] | null>> = {
-  text: ['text'],
+  text: ['text', 'annotations', 'logprobs'],
   picture: ['image_url', 'url', 'b64_json', 'detail', 'file_id', 'index'],
   refusal: ['refusal'],
   file: ['file', 'file_data', 'file_url', 'file_id', 'filename'],
   thought: null,
 };
-/** `cache_control` is about the price of input at others, and there is none of it here. */
-const OF_ALL = ['type', 'cache_control'];
+/** Caches of input are about its price at others, and there is none of it here. */
+const OF_ALL = ['type', 'cache_control', 'prompt_cache_breakpoint'];
 
 const ALLOWED = 'text, image_url, file or refusal';
 
@@ -63,7 +68,7 @@ export function parseImages(value: Json, path: string, passOver: PassOver): read
     throw invalidValue(path, 'a list such as [{"type":"image_url","image_url":{"url":"data:…"}}]');
   return value.map((item, index) => {
     const at = `${path}[${index}]`;
-    return { part: isObject(item) ? parsePicture(item, at, passOver) : readPicture(item, at), path: at };
+    return { part: isObject(item) ? parsePicture(item, at, passOver) : readAddress(item, at), path: at };
   });
 }
 
@@ -118,19 +123,19 @@ function parsePicture(part: JsonObject, path: string, passOver: PassOver): Pictu
   const { image_url: given = null, b64_json: bare = null, url = null } = part;
   const [first, second] = (['image_url', 'b64_json', 'url'] as const).filter((name) => (part[name] ?? null) !== null);
   if (second !== undefined) throw conflictingFields(`${path}.${first!}`, `${path}.${second}`);
-  if (given === null && bare !== null) return readPicture(asDataUrl(bare, `${path}.b64_json`), `${path}.b64_json`);
-  if ((part.file_id ?? null) !== null) throw notHere(`${path}.file_id`);
+  if (given === null && bare !== null) return readBase64(bare, `${path}.b64_json`);
+  refuseFile(part, path, first);
   if (!isObject(given)) {
     if ((part.detail ?? 'auto') !== 'auto') passOver(`${path}.detail`);
     const name = given === null && url !== null ? 'url' : 'image_url';
     if (given === null && url === null)
       throw missingField(`${path}.image_url`, 'an object {"url":"data:image/png;base64,…"}');
-    return readPicture(given ?? url, `${path}.${name}`);
+    return readAddress(given ?? url, `${path}.${name}`);
   }
   passOverOthers(given, ['url', 'detail'], `${path}.image_url`, passOver);
   if ((given.detail ?? 'auto') !== 'auto') passOver(`${path}.image_url.detail`);
   if ((given.url ?? null) === null) throw missingField(`${path}.image_url.url`, 'a data URL');
-  return readPicture(given.url!, `${path}.image_url.url`);
+  return readAddress(given.url!, `${path}.image_url.url`);
 }
 
 /** A document, such as a PDF. */
@@ -138,23 +143,38 @@ function parseFile(part: JsonObject, path: string): PicturePart {
   const inside = isObject(part.file) ? 'file' : null;
   const file = inside === null ? part : readObject(part.file!, `${path}.file`);
   const at = inside === null ? path : `${path}.file`;
-  if ((file.file_id ?? null) !== null) throw notHere(`${at}.file_id`);
+  refuseFile(
+    file,
+    at,
+    (['file_url', 'file_data'] as const).find((name) => (file[name] ?? null) !== null),
+  );
   if ((file.file_url ?? null) !== null) return readPicture(file.file_url!, `${at}.file_url`);
   if ((file.file_data ?? null) === null) throw missingField(`${at}.file_data`, 'a data URL');
   return readPicture(file.file_data!, `${at}.file_data`);
 }
 
-function notHere(path: string) {
-  return unsupportedField(path, 'no files are kept here; send the bytes as a data URL.', 'unsupported_value');
+/** An uploaded file that is named alone is in the place of its name before this is read. */
+export function refuseFile(part: JsonObject, path: string, beside: string | undefined): void {
+  if ((part.file_id ?? null) === null) return;
+  if (beside !== undefined) throw conflictingFields(`${path}.${beside}`, `${path}.file_id`);
+  throw invalidValue(`${path}.file_id`, 'the id of a file, such as file-abc123');
 }
 
-function asDataUrl(bare: Json, path: string): LongString {
-  const base64 = bare instanceof LongString ? bare : readString(bare, path);
-  return LongString.join(['data:;base64,', base64]);
+/** A picture as bare base64; a data URL is taken for what it is. */
+export function readBase64(bare: Json, path: string): PicturePart {
+  if (isDataUrl(bare)) return readPicture(bare, path);
+  const header = 'data:;base64,';
+  if (bare instanceof LongString) return readPicture(LongString.join([header, bare]), path);
+  return readPicture(header + readString(bare, path), path);
 }
 
-/** Bytes inside the request, as a view on them. What lies elsewhere is not fetched. */
-function readPicture(value: Json, path: string): PicturePart {
+/** A picture, or where it lies. */
+function readAddress(value: Json, path: string): PicturePart {
+  return isRemoteUrl(value) ? remotePart(readString(value, path), path) : readPicture(value, path);
+}
+
+/** Bytes inside the request, as a view on them. */
+export function readPicture(value: Json, path: string): PicturePart {
   const isText = typeof value === 'string' || value instanceof LongString;
   if (
     isText &&

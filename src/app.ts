@@ -2,6 +2,7 @@ import { setMaxListeners } from 'node:events';
 import { join } from 'node:path';
 import { adminParts } from './app/admin.ts';
 import { alerting, budgetReader } from './app/budgets.ts';
+import { openBulkhead } from './app/bulkhead.ts';
 import { openCache } from './app/cache.ts';
 import { openFiles } from './app/files.ts';
 import { baseOf } from './app/keys.ts';
@@ -44,7 +45,6 @@ import { KeyPauses } from './tenants/pause.ts';
 import { Registry } from './tenants/registry.ts';
 import type { Payer } from './tenants/state.ts';
 import type { RegistryStore } from './tenants/registry-store.ts';
-import { Bulkhead } from './upstreams/bulkhead.ts';
 import { createUpstream } from './upstreams/client.ts';
 import { UpstreamHealth } from './upstreams/health.ts';
 import { createRouter } from './upstreams/router.ts';
@@ -189,14 +189,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     const upstreams = new Map<string, DrawUpstream>();
     for (const upstream of config.upstreams) upstreams.set(upstream.id, await openUpstream(upstream, closers, metrics));
 
-    const { inTheAir, queue } = config.bounds;
-    const inTheAirOf = new Map(config.models.map((model) => [model.id, model.inTheAir ?? null]));
-    const bulkhead = new Bulkhead({
-      inTheAir,
-      inTheAirOf: (model) => inTheAirOf.get(model) ?? null,
-      queue,
-      onEvent: (event, model) => metrics.queue(event, model),
-    });
+    const bulkhead = openBulkhead(config, metrics);
     const limited = opened.limited(watched.state, metrics);
     const gateway: GatewayParts = {
       entries: cache.entries,

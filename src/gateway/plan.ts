@@ -78,7 +78,8 @@ async function planParsed(
   const { model } = parts.router.route(parsed, caller.tenant.models);
   trace.modelRouted = model.id;
   trace.retirement = retirementOf(model, parsed.model);
-  const whole = await withRemote(parts.remotePictures, parsed, (bytes) => asking.holdMore(bytes, 'fetched'));
+  const hold = (bytes: number): Promise<void> => asking.holdMore(bytes, 'fetched');
+  const whole = await withRemote(parts.remotePictures, parsed, { owner: caller.tenant.id, hold });
   const planned = await planOn(parts, asking, whole, model, verb);
   if (model.fallback === undefined) return planned;
   const instead = (): Promise<Planned | null> =>

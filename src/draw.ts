@@ -124,9 +124,10 @@ export async function drawPicture(parts: DrawParts, job: DrawJob): Promise<Flown
     const mayFollow = await attempts.mayFollow(attempt, judged);
     if (drawn !== null) return { drawn, hit: null, stored: await keep(parts, job, drawn), elsewhere: false, letGo };
     failure = judged.error;
-    if (!mayFollow) throw failure?.ofAll(downOf(judged)) ?? new Error('neither a picture nor a failure');
-    // What was set aside for it is free before more is.
-    await known(written);
+    // What was set aside for it is free before more is, be that for another model.
+    const down = downOf(judged);
+    if (mayFollow || down === 'for_nothing') await known(written);
+    if (!mayFollow) throw failure?.ofAll(down) ?? new Error('neither a picture nor a failure');
   }
 }
 

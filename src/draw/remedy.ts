@@ -39,12 +39,12 @@ const OURS = new Set([...REFUSED_FOR_ALL, ...NOT_THERE]);
  * would have, or the reason lies in the request.
  */
 export function downOf({ charge, error, outcome }: Judged): FailureDetail['down'] {
-  if (error === null) return undefined;
+  // Some refuse a request in a 200, or with a 5xx.
+  if (error === null || ABOUT_REQUEST.has(error.failure)) return undefined;
   const { failure, detail } = error;
   // What it says with a 4xx and is not about the request, such as a 405, is about itself.
   const isItsOwn = DOWN.has(failure) || OURS.has(detail.code ?? '') || outcome === 'http_4xx';
-  const isDown = UNANSWERED.has(outcome) || (isItsOwn && !ABOUT_REQUEST.has(failure));
-  if (!isDown) return undefined;
+  if (!isItsOwn && !UNANSWERED.has(outcome)) return undefined;
   return charge === 'nothing' ? 'for_nothing' : 'perhaps_paid';
 }
 

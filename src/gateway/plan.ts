@@ -83,7 +83,8 @@ async function planParsed(
   trace.modelRouted = model.id;
   trace.retirement = retirementOf(model, name);
   const warned = withWarnings(parsed, warnings);
-  const whole = await withRemote(parts.remotePictures, warned, (bytes) => asking.holdMore(bytes, 'fetched'));
+  const hold = (bytes: number): Promise<void> => asking.holdMore(bytes, 'fetched');
+  const whole = await withRemote(parts.remotePictures, warned, { owner: caller.tenant.id, hold });
   const planned = await planOn(parts, asking, whole, model, verb);
   if (model.fallback === undefined) return planned;
   const instead = (): Promise<Planned | null> =>

@@ -2,7 +2,7 @@ import { invalidValue, unsupportedField } from '../image/fields.ts';
 import { remoteIsOff, remotesOf } from '../image/remote.ts';
 import type { Remote } from '../image/remote.ts';
 import type { ImageRequest, Part, PicturePart, Turn } from '../image/request.ts';
-import type { RemotePictures } from '../remote/fetch.ts';
+import type { FetchOptions, RemotePictures } from '../remote/fetch.ts';
 
 /** As many as any dialect takes of those that are sent along. */
 const MOST_REMOTE = 16;
@@ -15,7 +15,7 @@ const AT_ONCE = 4;
 export async function withRemote(
   remote: RemotePictures | null,
   request: ImageRequest,
-  hold: (bytes: number) => Promise<void>,
+  how: FetchOptions,
 ): Promise<ImageRequest> {
   const wanted = remotesOf(request, remote !== null);
   const [first] = wanted;
@@ -25,7 +25,7 @@ export async function withRemote(
     const sentence = `at most ${MOST_REMOTE} pictures are fetched for one request, not ${wanted.length}. Send fewer.`;
     throw unsupportedField(wanted[MOST_REMOTE]!.path, sentence, 'too_many_images');
   }
-  const fetched = await fetchAll(remote, wanted, hold);
+  const fetched = await fetchAll(remote, wanted, how);
   return replaced(request, fetched);
 }
 
@@ -33,7 +33,7 @@ export async function withRemote(
 async function fetchAll(
   remote: RemotePictures,
   wanted: readonly Remote[],
-  hold: (bytes: number) => Promise<void>,
+  how: FetchOptions,
 ): Promise<ReadonlyMap<Part, PicturePart>> {
   const fetched = new Map<Part, PicturePart>();
   const queue = [...wanted];
@@ -42,7 +42,7 @@ async function fetchAll(
     for (let next = queue.shift(); next !== undefined && !hasFailed; next = queue.shift())
       try {
         const { part, url, path } = next;
-        const picture = await remote.fetch(url, path, hold);
+        const picture = await remote.fetch(url, path, how);
         fetched.set(part, { ...picture, more: moreOf(part) });
       } catch (error) {
         hasFailed = true;

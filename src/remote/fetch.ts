@@ -31,15 +31,23 @@ export interface RemoteOptions {
 export interface RemotePictures {
   /**
    * The picture at an address, of whatever type its bytes say. `path`: the field that names it, for errors, which never
-   * say the address: it may hold a credential. `hold` waits until there is room for so many bytes. Throws GatewayError.
+   * say the address: it may hold a credential. `owner`: the tenant that asks. `hold` waits until there is room for so many
+   * bytes. Throws GatewayError.
    */
-  fetch(url: string, path: string, hold: (bytes: number) => Promise<void>): Promise<PicturePart>;
+  fetch(url: string, path: string, { owner, hold }: FetchOptions): Promise<PicturePart>;
+}
+
+export interface FetchOptions {
+  readonly owner: string;
+  readonly hold: (bytes: number) => Promise<void>;
 }
 
 const MOST_REDIRECTS = 3;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 /** Beyond these whoever comes is told to come back: slow servers must not gather callers without a bound. */
 const MOST_IN_THE_AIR = 64;
+/** Of one tenant, so that its slow servers are nobody else's. */
+const MOST_OF_ONE = 16;
 /** Enough of a picture to tell what it is. */
 const HEAD_BYTES = 64;
 
@@ -62,6 +70,14 @@ class Failed extends Error {
 export function createRemotePictures(options: RemoteOptions): RemotePictures {
   const { hosts, bytes, timeoutMs, onEnd, resolve = systemResolve, web } = options;
   let inTheAir = 0;
+  /** By owner. */
+  const ofEach = new Map<string, number>();
+  const count = (owner: string, more: 1 | -1): void => {
+    inTheAir += more;
+    const own = (ofEach.get(owner) ?? 0) + more;
+    if (own === 0) ofEach.delete(owner);
+    else ofEach.set(owner, own);
+  };
 
   async function follow(first: string, hold: (bytes: number) => Promise<void>, signal: AbortSignal): Promise<Buffer> {
     let text = first;
@@ -137,15 +153,15 @@ export function createRemotePictures(options: RemoteOptions): RemotePictures {
   }
 
   return {
-    async fetch(url, path, hold) {
-      if (inTheAir >= MOST_IN_THE_AIR) {
+    async fetch(url, path, { owner, hold }) {
+      if (inTheAir >= MOST_IN_THE_AIR || (ofEach.get(owner) ?? 0) >= MOST_OF_ONE) {
         onEnd('busy');
         throw new GatewayError('unavailable', 'Too many pictures are being fetched right now. Try again shortly.', {
           code: 'remote_image_busy',
           retryAfterSeconds: 1,
         });
       }
-      inTheAir += 1;
+      count(owner, 1);
       const signal = AbortSignal.timeout(timeoutMs);
       try {
         const picture = await follow(url, hold, signal);
@@ -162,7 +178,7 @@ export function createRemotePictures(options: RemoteOptions): RemotePictures {
         const message = `${path}: the picture could not be fetched. The address ${failed.message}. Or send the picture itself, as a data URL or in base64.`;
         throw new GatewayError('invalid_request', message, { param: path, code: CODES[failed.outcome] }, error);
       } finally {
-        inTheAir -= 1;
+        count(owner, -1);
       }
     },
   };

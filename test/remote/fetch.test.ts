@@ -14,7 +14,7 @@ const URL_OF_FOX = 'https://pictures.example.test/fox.png?signature=s3cret';
 interface House extends TestWeb {
   readonly outcomes: RemoteOutcome[];
   readonly held: number[];
-  fetch(url?: string): Promise<{ readonly mimeType: string; readonly bytes: Buffer }>;
+  fetch(url?: string, owner?: string): Promise<{ readonly mimeType: string; readonly bytes: Buffer }>;
 }
 
 async function start(answers: Record<string, Answer>, options: Partial<RemoteOptions> = {}): Promise<House> {
@@ -34,9 +34,9 @@ async function start(answers: Record<string, Answer>, options: Partial<RemoteOpt
     ...web,
     outcomes,
     held,
-    async fetch(url = URL_OF_FOX) {
+    async fetch(url = URL_OF_FOX, owner = 'acme') {
       const hold = async (bytes: number): Promise<void> => void held.push(bytes);
-      const { data, mimeType, remote } = await pictures.fetch(url, 'image', hold);
+      const { data, mimeType, remote } = await pictures.fetch(url, 'image', { owner, hold });
       expect(remote).toBe(url);
       expect(data).toBeInstanceOf(LongString);
       return { mimeType, bytes: await decodeBase64(data) };
@@ -187,9 +187,14 @@ describe('what comes to nothing says why, and neither the address nor what is in
 
   test('no room is a refusal that may be repeated', async () => {
     const { fetch, outcomes } = await start({ '/fox.png': () => undefined }, { timeoutMs: 2_000 });
-    const many = Array.from({ length: 64 }, () => fetch().catch(() => null));
-    await expect(fetch()).rejects.toMatchObject({ failure: 'unavailable', detail: { code: 'remote_image_busy' } });
-    await Promise.all(many);
-    expect(outcomes.filter((each) => each === 'busy')).toHaveLength(1);
+    const busy = { failure: 'unavailable', detail: { code: 'remote_image_busy' } };
+    const own = Array.from({ length: 16 }, () => fetch().catch(() => null));
+    await expect(fetch()).rejects.toMatchObject(busy);
+    // Of other tenants there is room for as many, until there is none for anybody.
+    const others = Array.from({ length: 48 }, (_, at) => fetch(URL_OF_FOX, `other ${at % 4}`).catch(() => null));
+    await expect(fetch(URL_OF_FOX, 'zeta')).rejects.toMatchObject(busy);
+    await Promise.all([...own, ...others]);
+    expect(outcomes.filter((each) => each === 'busy')).toHaveLength(2);
+    await expect(fetch()).rejects.toMatchObject({ detail: { code: 'remote_image_unreachable' } });
   });
 });

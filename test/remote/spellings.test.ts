@@ -106,7 +106,7 @@ test.each([
     resolve,
     web,
   });
-  const asked = pictures.fetch(url, 'images[0].image_url', async () => undefined);
+  const asked = pictures.fetch(url, 'images[0].image_url', { owner: 'acme', hold: async () => undefined });
   await expect(asked).rejects.toMatchObject({
     failure: 'invalid_request',
     message: expect.stringMatching(/^images\[0\]\.image_url: the picture could not be fetched\. The address must /),

@@ -269,6 +269,15 @@ describe('the first failure stands', () => {
   });
 });
 
+test('a budget with room for one of them at a time has it for the other when the first came to nothing', async () => {
+  const { gateway, pro } = await start({ config: tenant({ budgets: [{ limitUsd: 0.19, per: 'day' }] }) });
+  down(pro);
+  // Of the second nothing is left beside what its first call holds, and of the third not even that.
+  const statuses: number[] = [];
+  for (let number = 0; number < 3; number += 1) statuses.push((await gateway.post(IMAGES, FOX)).status);
+  expect(statuses).toEqual([200, 200, 429]);
+});
+
 test('what the other’s failure may have cost is told, and its verdict on the prompt', async () => {
   const { gateway, pro, flash } = await start();
   down(pro);

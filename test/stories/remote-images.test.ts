@@ -75,6 +75,27 @@ const WAYS: readonly (readonly [string, string, string, (url: string) => object]
       input_references: [{ type: 'image_url', image_url: { url } }],
     }),
   ],
+  [
+    'Responses',
+    '/v1/responses',
+    'input[0].content[1].image_url',
+    (url) => ({
+      model: FLASH,
+      modalities: ['image'],
+      image_size: '512',
+      seed: 7,
+      tools: [{ type: 'image_generation' }],
+      input: [
+        {
+          role: 'user',
+          content: [
+            { type: 'input_text', text: 'a hat' },
+            { type: 'input_image', image_url: url },
+          ],
+        },
+      ],
+    }),
+  ],
 ];
 const native = (fileData: object) => ({
   contents: [{ role: 'user', parts: [{ text: 'a hat' }, { fileData }] }],

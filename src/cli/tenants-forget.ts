@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import { baseOf } from '../app/keys.ts';
 import { purgeIn } from '../cache/disk-offline.ts';
 import { filesOf } from '../cache/kept-files.ts';
+import type { Selection } from '../cache/store.ts';
 import { loadConfig } from '../config.ts';
 import type { EmbeddedLedger, Operation, Told } from '../tenants/embedded-ledger.ts';
 import { Registry } from '../tenants/registry.ts';
@@ -42,11 +43,11 @@ others do the same to their own directories when they hear of it.
     });
     const [tenant, ...others] = positionals;
     if (tenant === undefined || others.length > 0) throw new WrongUse('Name one tenant.');
-    let scopes: readonly string[] = [];
+    let selections: readonly Selection[] = [];
     const told = await changeLedger(values, surroundings, {
       async inFile(ledger) {
         const forgotten = await forgetInFile(ledger, tenant, baseHere(values, surroundings));
-        scopes = forgotten.scopes;
+        selections = [...forgotten.scopes.map((scope) => ({ scope })), ...filesOf(tenant)];
         return forgotten.told;
       },
       async byGateway(api) {
@@ -54,7 +55,6 @@ others do the same to their own directories when they hear of it.
         return 'its pictures are forgotten one by one, and stay as totals';
       },
     });
-    const selections = [...scopes.map((scope) => ({ scope })), ...filesOf(tenant)];
     for (const selection of selections) purgeIn(cacheBeside(values, surroundings), selection);
     surroundings.print(`${tenant}: ${told}\n`);
     return 0;

@@ -42,7 +42,17 @@ export const files: FilesWire = {
 };
 
 /** Where pictures and documents stand. Of `file_id` anywhere else, as in somebody's metadata, we know nothing. */
-const PLACES: ReadonlySet<string> = new Set(['content', 'file', 'image', 'images', 'input_references', 'mask']);
+const PLACES: ReadonlySet<string> = new Set([
+  'content',
+  'file',
+  'image',
+  'images',
+  'input',
+  'input_image_mask',
+  'input_references',
+  'mask',
+  'output',
+]);
 /** What may stand beside the name of a file. */
 const BESIDE: ReadonlySet<string> = new Set(['type', 'detail', 'filename', 'index', 'cache_control', 'file_id']);
 

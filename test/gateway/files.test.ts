@@ -131,7 +131,7 @@ describe('a file that a request names', () => {
     const asked = { images: [{ file_id: 'file-one' }, { file_id: 'file_one' }, { file_id: 'file-two' }] };
     const { held } = await put(openaiImages, asked);
     expect(held).toBe(8 + 8);
-    const error = await refusalOf(put(openaiImages, asked, { restoredBytes: 12 }));
+    const error = await refusalOf(put(openaiImages, asked, { restoredBytes: 20 }));
     expect(error).toMatchObject({ failure: 'too_large', detail: { param: 'images[2].file_id' } });
   });
 

@@ -152,7 +152,7 @@ describe('what it cannot hold', () => {
     ['a picture by its id', [user('x'), call({ result: null })], 'input[1].result', 'missing_required_parameter'],
     [
       'an address',
-      [user([{ type: 'input_image', image_url: 'https://example.com/a.png' }])],
+      [user([{ type: 'input_image', image_url: 'ftp://example.com/a.png' }])],
       'input[0].content[0].image_url',
       'unsupported_value',
     ],

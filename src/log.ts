@@ -53,6 +53,8 @@ export interface Log {
   warn(message: string, fields?: Readonly<Record<string, string | number | boolean>>): void;
   /** A fault of our own: the stack goes to the log and nowhere else. */
   fault(message: string, error: unknown, fields?: Readonly<Record<string, string | number | boolean>>): void;
+  /** What is logged from now on. */
+  setLevel(level: LogLevel): void;
   flush(): void;
 }
 
@@ -68,6 +70,7 @@ export function createLog(level: LogLevel, to?: NodeJS.WritableStream): Log {
     info: (message, fields) => logger.info(fields ?? {}, message),
     warn: (message, fields) => logger.warn(fields ?? {}, message),
     fault: (message, error, fields) => logger.error({ ...fields, error: stackOf(error) }, message),
+    setLevel: (next) => void (logger.level = next),
     flush: () => {
       if ('flushSync' in destination) destination.flushSync();
     },

@@ -6,6 +6,7 @@ import type { Flown } from '../draw.ts';
 import { GatewayError } from '../errors.ts';
 import type { Thought } from '../image/answer.ts';
 import type { GatewayParts, Incoming, ServedPicture } from '../gateway.ts';
+import { underRoll } from '../tenants/in-force.ts';
 import { Reservation } from '../tenants/reservation.ts';
 import type { Ticket } from '../tenants/reservation.ts';
 import { collects, ownerKey } from './plan.ts';
@@ -28,7 +29,7 @@ export function board(
   { caller, tags, retainBody, watch, follow }: Incoming,
   { request, model, target, pictures: plans }: Planned,
 ): Crew {
-  const reservation = new Reservation(parts.state);
+  const reservation = new Reservation(underRoll(parts, caller));
   const leaves: Crew['leave'][] = [];
   let lostNanos = 0;
   const wantsDrafts = (request.delivery.stream?.drafts ?? 0) > 0;

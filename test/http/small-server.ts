@@ -20,6 +20,7 @@ import { Uploads } from '../../src/files/uploads.ts';
 import { createByteBudget } from '../../src/http/byte-budget.ts';
 import { Regions } from '../../src/wire/regions.ts';
 import { createServer } from '../../src/http/server.ts';
+import type { ServerParts } from '../../src/http/server.ts';
 import { USUAL_RULES } from '../../src/image/auto.ts';
 import { BUILT_IN_MODELS } from '../../src/image/model.ts';
 import { createLog } from '../../src/log.ts';
@@ -88,7 +89,7 @@ export async function startSmallServer(
       signer.isGenuine('upload', text, expires, signature),
   };
   const uploads = new Uploads({ files, store: kept, signer: signing, now: Date.now });
-  const app = createServer({
+  const parts: ServerParts = {
     gateway: {
       entries: new Entries({
         shelf,
@@ -133,6 +134,7 @@ export async function startSmallServer(
       cache: { when: 'repeatable', ttlSeconds: 60, onDisconnect: 'finish' },
       defaultFormat: null,
       answerWithinMs: () => 1000,
+      callerNow: (caller) => caller,
     },
     dialects: options.dialects ?? [gemini, openaiImages],
     tasks: noTasks(),
@@ -158,7 +160,8 @@ export async function startSmallServer(
     publicUrl: () => 'http://gateway.example',
     health: { notReady: () => null },
     closing: options.closing ?? new AbortController().signal,
-  });
+  };
+  const app = createServer(() => parts);
   const url = await app.listen({ host: '127.0.0.1', port: 0 });
   return { url, app, logged: () => lines, close: () => app.close() };
 }

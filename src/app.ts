@@ -5,6 +5,7 @@ import { alerting, budgetReader } from './app/budgets.ts';
 import { openCache } from './app/cache.ts';
 import { configured } from './app/configured.ts';
 import type { Configured } from './app/configured.ts';
+import { mostConnections } from './app/descriptors.ts';
 import { openFiles } from './app/files.ts';
 import { baseOf } from './app/keys.ts';
 import { watchLedger } from './app/ledger.ts';
@@ -222,6 +223,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       files,
       limits: limitParts(limited, metrics),
       trustProxy: config.trustProxy,
+      mostConnections: mostConnections(),
       budget: bodies,
       bodyBytes: config.bounds.bodyBytes,
       linkBudget: createByteBudget(config.bounds.bytesInFlight / 2),
@@ -288,6 +290,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       closers.splice(-1, 0, () => admin.close());
     }
     metrics.configRead('started', readAt, 0);
+    log.watch(metrics.logLinesLost);
     const reload = createReload({ running: () => running, take, log, metrics, now });
     return { apiUrl, operationsUrl, adminUrl, firstKey: first?.told ?? null, cache: cache.admin, reload, close };
   } catch (error) {

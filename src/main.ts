@@ -50,6 +50,8 @@ export async function main(): Promise<void> {
   if (options.check) return print(describeConfig(config));
 
   const log = createLog(config.logLevel);
+  // Where nobody reads what it says, or a disk is full of it, a gateway goes on.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
   try {
     const isTerminal = process.stdout.isTTY ?? false;
     const starting = startApp(config, { version: version(), isTerminal, log });
@@ -59,7 +61,7 @@ export async function main(): Promise<void> {
     drainOnSignal(app, log);
     print(banner(config, app));
   } catch (error) {
-    log.flush();
+    await log.flush();
     fail(whyNotStarted(error), 1);
   }
 }
@@ -71,7 +73,7 @@ function drainOnSignal(app: { close(): Promise<void> }, log: Log): void {
     else log.info('draining', { signal: signal ?? 'none' });
     await app.close();
     log.info('drained');
-    log.flush();
+    await log.flush();
   });
 }
 

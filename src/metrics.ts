@@ -2,6 +2,8 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom
 import type { Outcome } from './errors.ts';
 import { configMetrics } from './metrics/config.ts';
 import type { ConfigMetrics } from './metrics/config.ts';
+import { processMetrics } from './metrics/process.ts';
+import type { ProcessMetrics } from './metrics/process.ts';
 import { upstreamMetrics } from './metrics/upstreams.ts';
 import type { UpstreamMetrics } from './metrics/upstreams.ts';
 import { tenantLabels } from './metrics/tenant-label.ts';
@@ -50,7 +52,7 @@ export interface BudgetReading {
 const BUDGET_LABELS = ['level', 'owner', 'per', 'time_zone', 'models'] as const;
 
 /** Every series of the gateway. Labels come from closed sets only: routes, configured models, tenants, unions. */
-export interface Metrics extends UpstreamMetrics, ConfigMetrics {
+export interface Metrics extends UpstreamMetrics, ConfigMetrics, ProcessMetrics {
   http(route: string, method: string, status: number, outcome: Outcome, seconds: number, ownSeconds: number): void;
   bytes(direction: 'in' | 'out', count: number): void;
   /** `tier`: where a hit was found. What no tier can answer is counted on the first, which is always there. */
@@ -275,6 +277,7 @@ export function createMetrics({ version, simulator, store, gauges }: MetricsOpti
     link: (event) => links.inc({ event }),
     ...upstreamMetrics({ counter, gauge, histogram }, SECONDS),
     ...configMetrics({ counter, gauge, histogram }),
+    ...processMetrics({ counter, gauge, histogram }),
     spent: (model, tenant, nanos) => spend.inc({ model, tenant: label(tenant) }, nanos / 1e9),
     saved(model, tenant, nanos, seconds) {
       saved.inc({ model, tenant: label(tenant) }, nanos / 1e9);

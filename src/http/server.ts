@@ -7,6 +7,7 @@ import type { GatewayParts } from '../gateway.ts';
 import type { Tasks } from '../tasks/tasks.ts';
 import type { KeyRing } from '../tenants/authenticate.ts';
 import type { BodySource } from './body.ts';
+import { boundConnections } from './bound-connections.ts';
 import type { ByteBudget } from './byte-budget.ts';
 import { registerCapabilities } from './capabilities.ts';
 import { trackConnections } from './connections.ts';
@@ -42,6 +43,8 @@ export interface ServerParts {
   readonly limits: LimitParts;
   /** Addresses and CIDR ranges of the proxies whose X-Forwarded-For is believed. */
   readonly trustProxy: readonly string[];
+  /** At once; null: as many as the system gives. */
+  readonly mostConnections: number | null;
   /** Of the web pages that may call; `*`: all of them. */
   readonly corsOrigins: readonly string[];
   readonly budget: ByteBudget;
@@ -104,6 +107,7 @@ export function createServer(inForce: () => ServerParts): FastifyInstance {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', (_request, _payload, done) => done(null));
   const connections = trackConnections(app.server);
+  boundConnections(app.server, parts.mostConnections, parts.gateway);
   const requestLimits = limitRequests(app, parts.limits);
   app.addHook('preClose', async () => connections.close());
   // Who asks before sending its body is told to go ahead by the handler that wants it; any other expectation is passed over.

@@ -151,6 +151,7 @@ export async function startSmallServer(
       count: none,
     },
     trustProxy: [],
+    mostConnections: null,
     corsOrigins: [],
     budget: createByteBudget(1 << 20),
     linkBudget: createByteBudget(1 << 20),

@@ -32,12 +32,15 @@ const configured = (directory: string, more: Record<string, unknown> = {}): stri
     ...more,
   });
 
-const ask = (gateway: GatewayProcess, key: string): Promise<Response> =>
-  fetch(`${gateway.url}/v1/images/generations`, {
+async function ask(gateway: GatewayProcess, key: string): Promise<Response> {
+  const reply = await fetch(`${gateway.url}/v1/images/generations`, {
     method: 'POST',
     headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
     body: JSON.stringify({ prompt: 'a fox', image_size: '512' }),
   });
+  await reply.arrayBuffer();
+  return reply;
+}
 
 const reloads = (gateway: GatewayProcess, outcome: string): Promise<number> =>
   scraped(gateway, 'plantain_config_reloads_total', { outcome });

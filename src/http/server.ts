@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import fastify from 'fastify';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify';
 import type { Dialect } from '../dialects/dialect.ts';
 import type { GatewayParts } from '../gateway.ts';
 import type { Tasks } from '../tasks/tasks.ts';
@@ -16,12 +16,13 @@ import type { Cors } from './cors.ts';
 import { countHandler } from './count.ts';
 import { newFacts, runExchange } from './exchange.ts';
 import type { Answered, Facts } from './exchange.ts';
+import { framingFault } from './framing.ts';
 import { registerHealth } from './operations.ts';
 import type { Health } from './operations.ts';
 import { allowedMethod, dialectOf, splitUrl } from './paths.ts';
 import { limitRequests } from './rate-limit.ts';
 import type { LimitParts } from './rate-limit.ts';
-import { checkHost, frameworkError, notAllowed, notServed, shuttingDown } from './refusals.ts';
+import { frameworkError, notAllowed, notServed, shuttingDown } from './refusals.ts';
 import type { StreamPace } from './stream.ts';
 import { registerFiles } from './files.ts';
 import type { FileRouteParts } from './files.ts';
@@ -144,7 +145,7 @@ export function createServer(inForce: () => ServerParts): FastifyInstance {
     const { routes, cors } = begin();
     const { raw } = request;
     const facts = newFacts(request.id, route, request.method, now());
-    const { broken, answered } = connections.serve(raw.socket);
+    const { broken, answered, fault } = connections.serve(raw.socket, framingFault(raw));
     const gone = new AbortController();
     // `request.signal` is aborted in every POST with a body; the response's own close is the truth.
     reply.raw.once('close', () => {
@@ -156,7 +157,7 @@ export function createServer(inForce: () => ServerParts): FastifyInstance {
     const spoken = dialect ?? dialectOf({ ...splitUrl(request.url), headers: request.headers }, parts.dialects);
     try {
       await runExchange({ ...exchangeParts, corsHeaders: cors.headers }, facts, spoken, reply.raw, async () => {
-        checkHost(raw);
+        if (fault !== null) throw fault;
         const source = { raw, welcome, gone: gone.signal, broken };
         return unlessClosing(parts.closing, raw, () => make(routes)(request, facts, source));
       });
@@ -168,7 +169,17 @@ export function createServer(inForce: () => ServerParts): FastifyInstance {
     }
   }
 
-  registerHealth(app, parts.health);
+  const plain: onRequestHookHandler = ({ raw }, reply, done) => {
+    const { fault, answered } = connections.serve(raw.socket, framingFault(raw));
+    reply.raw.once('close', answered);
+    if (fault === null) done();
+    else
+      void reply
+        .code(400)
+        .header('connection', 'close')
+        .send({ error: { message: fault.message } });
+  };
+  registerHealth(app, parts.health, [plain]);
   const mount: Mount = (route, dialect, make) => (request, reply) => exchange(request, reply, route, dialect, make);
   registerRoutes(app, parts.dialects, mount, countHandler);
   registerCapabilities(app, mount);

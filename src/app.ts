@@ -4,50 +4,52 @@ import { adminParts } from './app/admin.ts';
 import { alerting, budgetReader } from './app/budgets.ts';
 import { openBulkhead } from './app/bulkhead.ts';
 import { openCache } from './app/cache.ts';
+import { configured } from './app/configured.ts';
+import type { Configured } from './app/configured.ts';
+import { mostConnections } from './app/descriptors.ts';
 import { openFiles } from './app/files.ts';
 import { baseOf } from './app/keys.ts';
 import { watchLedger } from './app/ledger.ts';
 import { keepLinkSecrets, linkSecrets } from './app/link-secret.ts';
 import { limitParts } from './app/limits.ts';
+import { createReload } from './app/reload.ts';
+import type { Reload } from './app/reload.ts';
 import { openRemote } from './app/remote.ts';
 import type { Web } from './app/remote.ts';
 import { keepFor } from './app/retention.ts';
 import { openState } from './app/state.ts';
 import { openTasks } from './app/tasks.ts';
+import { UpstreamClients } from './app/upstreams.ts';
 import { Flights } from './cache/flights.ts';
 import { filesOf } from './cache/kept-files.ts';
 import { sizeOfDrawn } from './cache/head.ts';
 import type { CacheAdmin } from './cache/store.ts';
-import { deadlineMs, isLoopback } from './config.ts';
-import type { Config, UpstreamConfig } from './config.ts';
+import { isLoopback } from './config.ts';
+import type { Config } from './config.ts';
 import { claude } from './dialects/claude/dialect.ts';
 import { gemini } from './dialects/gemini/dialect.ts';
 import { openaiChat } from './dialects/openai-chat/dialect.ts';
 import { openaiImages } from './dialects/openai-images/dialect.ts';
 import { openaiResponses } from './dialects/openai-responses/dialect.ts';
 import { openrouter } from './dialects/openrouter/dialect.ts';
-import type { DrawUpstream, Flown } from './draw.ts';
+import type { Flown } from './draw.ts';
 import type { GatewayParts } from './gateway.ts';
 import { createAdminServer } from './http/admin/admin.ts';
 import { createByteBudget } from './http/byte-budget.ts';
 import { createOperationsServer } from './http/operations.ts';
 import { createServer } from './http/server.ts';
+import type { ServerParts } from './http/server.ts';
 import type { StreamPace } from './http/stream.ts';
 import type { Thought } from './image/answer.ts';
-import type { Tier } from './image/size.ts';
 import type { Log } from './log.ts';
 import { createMetrics } from './metrics.ts';
 import type { Metrics } from './metrics.ts';
-import { startSimulator } from './simulator/server.ts';
 import { firstKey } from './tenants/first-key.ts';
 import type { FirstKeyTold } from './tenants/first-key.ts';
 import { KeyPauses } from './tenants/pause.ts';
 import { Registry } from './tenants/registry.ts';
 import type { Payer } from './tenants/state.ts';
 import type { RegistryStore } from './tenants/registry-store.ts';
-import { createUpstream } from './upstreams/client.ts';
-import { UpstreamHealth } from './upstreams/health.ts';
-import { createRouter } from './upstreams/router.ts';
 import { Regions } from './wire/regions.ts';
 
 export interface App {
@@ -60,6 +62,8 @@ export interface App {
   readonly firstKey: FirstKeyTold | null;
   /** For the operator: what the cache keeps, and its removal. */
   readonly cache: CacheAdmin;
+  /** Puts another configuration in force for all that begins from then on, as far as that needs no restart. */
+  readonly reload: Reload;
   /** Stops taking requests, waits for what is in the air, closes the stores. */
   close(): Promise<void>;
 }
@@ -79,6 +83,8 @@ export interface AppOptions {
 /** The composition root: every part made once, in the order of their needs, and handed to those who need it. */
 export async function startApp(config: Config, options: AppOptions): Promise<App> {
   const { version, isTerminal, log, now = Date.now } = options;
+  const readAt = now();
+  let running = config;
   // A simulated picture must never answer a real request: what the simulator does has a realm of its own.
   const realm = config.simulator ? join(config.dataDir, 'simulator') : config.dataDir;
   const ledger = join(realm, 'ledger.db');
@@ -100,7 +106,10 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       onFault: (error) => log.fault('keys: changes of other instances could not be read', error),
     });
     closers.push(async () => registry.close());
-    for (const misfit of registry.roll.misfits()) log.warn('keys: a tenant is refused', { ...misfit });
+    const tellMisfits = (): void => {
+      for (const misfit of registry.roll.misfits()) log.warn('keys: a tenant is refused', { ...misfit });
+    };
+    tellMisfits();
     const payers = (): readonly Payer[] => registry.roll.payers();
 
     const flights = new Flights<Flown, Thought>({
@@ -143,11 +152,12 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       log.warn(
         'links: each instance serves only those it gave: set cache.store to redis, for all of them to serve all',
       );
+    // Where tenants can be made at run time there may be several at any moment.
+    const isShared = registry.roll.tenantIds().length > 1 || config.admin.keySha256 !== null;
     const cache = await openCache({
       config: config.cache,
       signatureDays: config.retention.signatureDays,
-      // Where tenants can be made at run time there may be several at any moment.
-      isShared: registry.roll.tenantIds().length > 1 || config.admin.keySha256 !== null,
+      isShared,
       simulator: config.simulator,
       realm,
       parseAnswer: gemini.parseAnswer,
@@ -177,7 +187,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     closers.push(async () => unwatch());
     closers.push(keepFor({ state, config: config.retention, now, log }));
     const watched = await alerting(state, {
-      config: config.alerts,
+      config: () => running.alerts,
       payers: payers(),
       metrics,
       log,
@@ -186,15 +196,14 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     });
     closers.push(watched.close);
 
-    const upstreams = new Map<string, DrawUpstream>();
-    for (const upstream of config.upstreams) upstreams.set(upstream.id, await openUpstream(upstream, closers, metrics));
+    const clients = new UpstreamClients(metrics);
+    closers.push(() => clients.close());
 
-    const bulkhead = openBulkhead(config, metrics);
+    const bulkhead = openBulkhead(() => running, metrics);
     const limited = opened.limited(watched.state, metrics);
-    const gateway: GatewayParts = {
+    const gateway: Omit<GatewayParts, keyof Configured> = {
       entries: cache.entries,
       state: limited.state,
-      upstreams,
       dialect: gemini,
       metrics,
       log,
@@ -206,7 +215,6 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
         const room = await replies.acquire(bytes, signal);
         return () => room.keep(0);
       },
-      router: createRouter(config.models, config.images.defaultModel, config.auto),
       flights,
       leases: cache.leases,
       renditions: cache.renditions,
@@ -216,30 +224,22 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       files: files.files,
       idempotencyKeys: cache.idempotencyKeys,
       remotePictures: openRemote(config.remoteImages, metrics, options.web),
-      cache: config.cache,
-      defaultFormat: config.images.defaultFormat === 'vendor' ? null : config.images.defaultFormat,
-      answerWithinMs: (id, tier) =>
-        patienceMs(
-          config.upstreams.find((upstream) => upstream.id === id)!,
-          tier,
-        ),
+      callerNow: (caller) => registry.roll.callerNow(caller),
     };
 
     const closing = new AbortController();
     setMaxListeners(0, closing.signal);
     const health = { notReady: () => (closing.signal.aborted ? 'shutting down' : state.trouble()) };
-    const api = createServer({
-      gateway,
+    const server: Omit<ServerParts, 'gateway' | 'corsOrigins'> = {
       dialects: [claude, openrouter, gemini, openaiChat, openaiResponses, openaiImages],
       keys: registry.roll.keys,
       tasks: kept.tasks,
       files,
       limits: limitParts(limited, metrics),
       trustProxy: config.trustProxy,
-      corsOrigins: config.cors.origins,
+      mostConnections: mostConnections(),
       budget: bodies,
       bodyBytes: config.bounds.bodyBytes,
-      connections: config.bounds.connections,
       linkBudget: createByteBudget(config.bounds.bytesInFlight / 2),
       fileBudget: named,
       restoredBudget: restored,
@@ -248,7 +248,30 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       health,
       closing: closing.signal,
       ...(options.pace !== undefined && { pace: options.pace }),
-    });
+    };
+    /** What requests get at their beginning. Another configuration is another value here, and nothing else. */
+    let inForce: ServerParts;
+    const take = async (next: Config): Promise<void> => {
+      const { drawing, take: takeClients } = await clients.prepare(next.upstreams);
+      const parts = {
+        ...server,
+        gateway: { ...gateway, ...configured(next, drawing) },
+        corsOrigins: next.cors.origins,
+      };
+      if (next !== running) takeTenants(next);
+      // From here on nothing waits and nothing fails: no request sees a half of it.
+      takeClients();
+      log.setLevel(next.logLevel);
+      [running, inForce] = [next, parts];
+    };
+    const takeTenants = (next: Config): void => {
+      registry.rebase(baseOf(next, next.tenants.length > 0 ? null : (first?.entry ?? null)));
+      tellMisfits();
+      if (!isShared && registry.roll.tenantIds().length > 1)
+        log.warn('cache: there are several tenants now; that each has a fair share needs a restart');
+    };
+    await take(config);
+    const api = createServer(() => inForce);
     const operations = createOperationsServer(metrics, health);
     const apiUrl = await api.listen({ ...config.listen });
     if (config.links.followsListener) linkBase = publicUrl = apiUrl;
@@ -265,52 +288,28 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     let adminUrl: string | null = null;
     if (keySha256 !== null) {
       const admin = createAdminServer(
-        adminParts({ config, keySha256, registry, store, state, ledger, cache: cache.admin, metrics, log, now }),
+        adminParts({
+          config: () => running,
+          keySha256,
+          registry,
+          store,
+          state,
+          ledger,
+          cache: cache.admin,
+          metrics,
+          log,
+          now,
+        }),
       );
       adminUrl = await admin.listen(adminAddress);
       closers.splice(-1, 0, () => admin.close());
     }
-    return { apiUrl, operationsUrl, adminUrl, firstKey: first?.told ?? null, cache: cache.admin, close };
+    metrics.configRead('started', readAt, 0);
+    log.watch(metrics.logLinesLost);
+    const reload = createReload({ running: () => running, take, log, metrics, now });
+    return { apiUrl, operationsUrl, adminUrl, firstKey: first?.told ?? null, cache: cache.admin, reload, close };
   } catch (error) {
     await close();
     throw error;
   }
-}
-
-/** Where the work is given up when its caller is answered, there is nothing to come back for: the caller hears the end. */
-function patienceMs({ answerWithinMs, abandonAfterMs }: UpstreamConfig, tier: Tier | null): number {
-  const waits = deadlineMs(answerWithinMs, tier);
-  return waits < deadlineMs(abandonAfterMs, tier) ? waits : Infinity;
-}
-
-async function openUpstream(
-  config: UpstreamConfig,
-  closers: (() => Promise<void>)[],
-  metrics: Metrics,
-): Promise<DrawUpstream> {
-  let { baseUrl } = config;
-  if (baseUrl === 'simulator:') {
-    const simulator = await startSimulator();
-    closers.push(() => simulator.close());
-    baseUrl = simulator.url;
-  }
-  const { id, kind, auth, replyBytes } = config;
-  const [key = 'simulator', ...others] = config.keys;
-  const keys: readonly [string, ...string[]] = [key, ...others];
-  const client = createUpstream({ id, baseUrl, auth, keys, replyBytes });
-  closers.push(() => client.close());
-  return {
-    client,
-    health: new UpstreamHealth({
-      keys,
-      repeats: config.repeats,
-      spares: config.breaker,
-      opened: (model) => metrics.breaker(id, model, true),
-      closed: (model) => metrics.breaker(id, model, false),
-    }),
-    family: kind,
-    sizeNames: config.sizeNames,
-    abandonAfterMs: (tier) => deadlineMs(config.abandonAfterMs, tier),
-    answerWithinMs: (tier) => deadlineMs(config.answerWithinMs, tier),
-  };
 }

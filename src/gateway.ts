@@ -52,6 +52,8 @@ export interface GatewayParts extends DrawParts, HistoryParts, FileParts {
   };
   /** What callers of a translated dialect get who name no format; null: the vendor's own bytes. */
   readonly defaultFormat: PictureFormat | null;
+  /** Who a caller is by now: its budgets and limits as they are when money is taken. Null: it is nobody any more. */
+  readonly callerNow: (caller: Caller) => Caller | null;
   /** How long a caller waits for a picture of a tier before it is told to come back. */
   readonly answerWithinMs: (upstream: string, tier: Draw['tier']) => number;
 }

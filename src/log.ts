@@ -1,5 +1,6 @@
 import { pino } from 'pino';
 import type { Failure, Outcome } from './errors.ts';
+import { lineWriter } from './log/lines.ts';
 
 /**
  * One line of JSON for each request. It says what happened and to whom, and holds neither prompt nor picture, neither
@@ -55,24 +56,35 @@ export interface Log {
   warn(message: string, fields?: Readonly<Record<string, string | number | boolean>>): void;
   /** A fault of our own: the stack goes to the log and nowhere else. */
   fault(message: string, error: unknown, fields?: Readonly<Record<string, string | number | boolean>>): void;
-  flush(): void;
+  /** What is logged from now on. */
+  setLevel(level: LogLevel): void;
+  /** Hears from now on how many lines could not be written, each time some could not. */
+  watch(onLost: (lines: number) => void): void;
+  /** Resolves when all lines are written that can be. */
+  flush(): Promise<void>;
 }
+
+const STDOUT = 1;
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
-/** Lines go to standard output in batches, unless `to` says otherwise; `flush` before the process ends. */
+/**
+ * Lines go to standard output in batches, unless `to` says otherwise; `flush` before the process ends. Those that cannot
+ * be written are lost, and counted: a gateway that cannot log goes on.
+ */
 export function createLog(level: LogLevel, to?: NodeJS.WritableStream): Log {
-  const destination = to ?? pino.destination({ dest: 1, sync: false });
-  const logger = pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, destination);
+  const lines = to === undefined ? lineWriter(STDOUT) : null;
+  if (lines !== null) process.once('exit', lines.flushAtExit);
+  const logger = pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, lines ?? to);
   return {
     request: (line) => logger.info({ ...line, modelAsked: printable(line.modelAsked) }, 'request'),
     task: (line) => logger.info(line, 'task'),
     info: (message, fields) => logger.info(fields ?? {}, message),
     warn: (message, fields) => logger.warn(fields ?? {}, message),
     fault: (message, error, fields) => logger.error({ ...fields, error: stackOf(error) }, message),
-    flush: () => {
-      if ('flushSync' in destination) destination.flushSync();
-    },
+    setLevel: (next) => void (logger.level = next),
+    watch: (onLost) => lines?.watch(onLost),
+    flush: () => lines?.flush() ?? Promise.resolve(),
   };
 }
 

@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
+import { isatty } from 'node:tty';
 import { parseArgs } from 'node:util';
 import closeWithGrace from 'close-with-grace';
 import { startApp } from './app.ts';
@@ -25,6 +26,7 @@ Environment (each wins over the file; secrets also as NAME_FILE):
   PLANTAIN_LINK_SECRET, PLANTAIN_LINK_SECRET_PREVIOUS signs links to pictures; without it, DATA_DIR/link-secret does
   PUBLIC_URL, DATA_DIR, LOG_LEVEL                     how callers reach it, where it keeps its ledger, what it logs
 
+Signals: SIGTERM and SIGINT finish what is in the air and end, a second one ends at once; SIGHUP reads the configuration again.
 Exit codes: 0 drained and ended, 78 the configuration is wrong, 1 anything else.
 `;
 
@@ -37,9 +39,10 @@ export async function main(): Promise<void> {
   if (options.help) return print(HELP);
   if (options.version) return print(`${version()}\n`);
 
+  const input = { file: options.config ?? null, environment: process.env, workingDirectory: process.cwd() };
   let config: Config;
   try {
-    config = loadConfig({ file: options.config ?? null, environment: process.env, workingDirectory: process.cwd() });
+    config = loadConfig(input);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     return fail(error.message, EXIT_CONFIG);
@@ -47,26 +50,51 @@ export async function main(): Promise<void> {
   if (options.check) return print(describeConfig(config));
 
   const log = createLog(config.logLevel);
+  // Where nobody reads what it says, or a disk is full of it, a gateway goes on.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
   try {
     const isTerminal = process.stdout.isTTY ?? false;
-    const app = await startApp(config, { version: version(), isTerminal, log });
+    const starting = startApp(config, { version: version(), isTerminal, log });
+    // From here on: what is sent while it starts must neither end it nor be forgotten.
+    reloadOnSignal(() => starting.then((app) => app.reload(() => loadConfig(input))));
+    const app = await starting;
     drainOnSignal(app, log);
     print(banner(config, app));
   } catch (error) {
-    log.flush();
+    await log.flush();
     fail(whyNotStarted(error), 1);
   }
 }
 
 function drainOnSignal(app: { close(): Promise<void> }, log: Log): void {
   // No delay of its own: a picture may take minutes, and a second signal ends at once.
-  closeWithGrace({ delay: false, logger: false }, async ({ signal, err }) => {
+  closeWithGrace({ delay: false, logger: false, skip: ['SIGHUP'] }, async ({ signal, err }) => {
     if (err !== undefined) log.fault('the process ends because of an error nobody caught', err);
     else log.info('draining', { signal: signal ?? 'none' });
     await app.close();
     log.info('drained');
-    log.flush();
+    await log.flush();
   });
+}
+
+/** SIGHUP is what daemons read their configuration again for. A terminal that is closed sends it too: then it is the end. */
+function reloadOnSignal(reload: () => Promise<void>): void {
+  const hadTerminal = isatty(0);
+  process.on('SIGHUP', () => {
+    if (hadTerminal && !hasTerminal()) process.kill(process.pid, 'SIGTERM');
+    // What could not start has said so.
+    else reload().catch(() => undefined);
+  });
+}
+
+/** Of a process whose terminal was closed the system says that it has none. */
+function hasTerminal(): boolean {
+  try {
+    closeSync(openSync('/dev/tty', 'r'));
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function readArguments() {

@@ -1,5 +1,9 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Outcome } from './errors.ts';
+import { configMetrics } from './metrics/config.ts';
+import type { ConfigMetrics } from './metrics/config.ts';
+import { processMetrics } from './metrics/process.ts';
+import type { ProcessMetrics } from './metrics/process.ts';
 import { upstreamMetrics } from './metrics/upstreams.ts';
 import type { UpstreamMetrics } from './metrics/upstreams.ts';
 import { tenantLabels } from './metrics/tenant-label.ts';
@@ -49,7 +53,7 @@ export interface BudgetReading {
 const BUDGET_LABELS = ['level', 'owner', 'per', 'time_zone', 'models'] as const;
 
 /** Every series of the gateway. Labels come from closed sets only: routes, configured models, tenants, unions. */
-export interface Metrics extends UpstreamMetrics {
+export interface Metrics extends UpstreamMetrics, ConfigMetrics, ProcessMetrics {
   http(route: string, method: string, status: number, outcome: Outcome, seconds: number, ownSeconds: number): void;
   bytes(direction: 'in' | 'out', count: number): void;
   /** `tier`: where a hit was found. What no tier can answer is counted on the first, which is always there. */
@@ -79,8 +83,6 @@ export interface Metrics extends UpstreamMetrics {
   taskEnded(outcome: TaskOutcome): void;
   /** A request that used a name its vendor gives up: one of those in the models' data. */
   retiredName(name: string, successor: string): void;
-  /** A connection of a caller's above those that may be. */
-  dropped(): void;
   readonly contentType: string;
   render(): Promise<string>;
 }
@@ -151,7 +153,6 @@ export function createMetrics({ version, simulator, store, gauges }: MetricsOpti
   );
   const bodies = histogram('plantain_http_body_bytes', 'Body sizes, received and sent.', BYTES, 'direction');
   const cache = counter('plantain_cache_requests_total', 'Pictures looked up, by result.', 'tier', 'result');
-  const dropped = counter('plantain_connections_dropped_total', 'Connections closed since there were too many.');
   const bypass = counter('plantain_cache_bypass_total', 'Pictures not looked up, by reason.', 'reason');
   const joins = counter(
     'plantain_joined_total',
@@ -277,6 +278,8 @@ export function createMetrics({ version, simulator, store, gauges }: MetricsOpti
     evicted: (tier, reason) => evictions.inc({ tier, reason }),
     link: (event) => links.inc({ event }),
     ...upstreamMetrics({ counter, gauge, histogram }, SECONDS),
+    ...configMetrics({ counter, gauge, histogram }),
+    ...processMetrics({ counter, gauge, histogram }),
     spent: (model, tenant, nanos) => spend.inc({ model, tenant: label(tenant) }, nanos / 1e9),
     saved(model, tenant, nanos, seconds) {
       saved.inc({ model, tenant: label(tenant) }, nanos / 1e9);
@@ -292,7 +295,6 @@ export function createMetrics({ version, simulator, store, gauges }: MetricsOpti
     ledgerResynced: () => resyncs.inc(),
     ledgerDrift: (nanos) => drift.set(nanos / 1e9),
     limited: (limiter, decision) => limits.inc({ limiter, decision }),
-    dropped: () => dropped.inc({}),
     retiredName: (name, successor) => retired.inc({ name, successor }),
     taskEnded: (outcome) => tasks.inc({ outcome }),
     admin: (route, method, status) => administered.inc({ route, method, status }),

@@ -81,6 +81,11 @@ const FAULTS: readonly { alert: string; series: Readonly<Record<string, string>>
     series: { 'plantain_store_op_duration_seconds_count{store="disk",op="get",outcome="error"}': '0+5x8' },
     labels: { store: 'disk', severity: 'warning' },
   },
+  {
+    alert: 'PlantainConfigRefused',
+    series: { plantain_config_last_reload_successful: '0+0x8' },
+    labels: { severity: 'warning' },
+  },
 ];
 
 service(
@@ -116,7 +121,10 @@ service(
   test.each(FAULTS)('$alert stands two minutes after its fault, and not without it', ({ alert, series, labels }) => {
     expect(promtoolTest(alert, series, labels)).toMatchObject({ status: 0 });
     const well = Object.fromEntries(
-      Object.keys(series).map((name) => [name, name.startsWith('plantain_store_up') ? '1+0x8' : '0+0x8']),
+      Object.keys(series).map((name) => [
+        name,
+        /^plantain_(store_up|config_last_reload_successful)/.test(name) ? '1+0x8' : '0+0x8',
+      ]),
     );
     expect(promtoolTest(alert, well, null)).toMatchObject({ status: 0 });
   });

@@ -1,7 +1,6 @@
 import { MOST_ROWS, USAGE_FORMATS } from '../cli/usage.ts';
 import type { CacheAdmin } from '../cache/store.ts';
 import type { Config } from '../config.ts';
-import { createSentReader } from '../config/run-time.ts';
 import { GatewayError } from '../errors.ts';
 import type { AdminParts } from '../http/admin/admin.ts';
 import { usageOf } from '../tenants/ledger-audit.ts';
@@ -11,6 +10,7 @@ import type { RegistryStore } from '../tenants/registry-store.ts';
 import type { SpendState } from '../tenants/state.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
+import { readerInForce } from './configured.ts';
 
 const STRANGERS_PER_MINUTE = 60;
 /** Some 2 MB. */
@@ -19,7 +19,8 @@ const ADDRESSES = 10_000;
 const MOST_REPORTS = 2;
 
 export interface AdminApp {
-  readonly config: Config;
+  /** The one in force. */
+  readonly config: () => Config;
   readonly keySha256: string;
   readonly registry: Registry;
   readonly store: RegistryStore;
@@ -38,7 +39,7 @@ export function adminParts({ config, store, state, ledger, cache, ...rest }: Adm
   let reports = 0;
   return {
     ...rest,
-    reader: createSentReader(config),
+    reader: readerInForce(config),
     audit: (query) => store.audit(query),
     balances: (accountKeys) => state.spent(accountKeys),
     ledger: state,
@@ -63,6 +64,6 @@ export function adminParts({ config, store, state, ledger, cache, ...rest }: Adm
     },
     strangers: new RateCounter({ capacity: ADDRESSES, now: () => Math.floor(performance.now()) }),
     strangersPerMinute: STRANGERS_PER_MINUTE,
-    trustProxy: config.trustProxy,
+    trustProxy: config().trustProxy,
   };
 }

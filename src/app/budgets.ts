@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Config } from '../config.ts';
 import { formatUsd } from '../image/price.ts';
 import type { Log } from '../log.ts';
@@ -8,6 +9,7 @@ import type { Account } from '../tenants/budget.ts';
 import { standingsOf } from '../tenants/standings.ts';
 import type { Payer, SpendState } from '../tenants/state.ts';
 import { createWebhook } from '../upstreams/webhook.ts';
+import type { Webhook } from '../upstreams/webhook.ts';
 
 /** More owners than this would be more series than a scrape should have: the rest are added up. */
 const MOST_OWNERS = 200;
@@ -60,7 +62,8 @@ function ownerOf({ level, id }: Pick<Payer, 'level' | 'id'>): string {
 }
 
 export interface AlertParts {
-  readonly config: Config['alerts'];
+  /** As configured now: asked whenever there may be something to tell. */
+  readonly config: () => Config['alerts'];
   /** Those of now: who comes later has spent nothing yet that was told before. */
   readonly payers: readonly Payer[];
   readonly metrics: Metrics;
@@ -75,9 +78,20 @@ export async function alerting(
   state: SpendState,
   { config, payers, metrics, log, now, known }: AlertParts,
 ): Promise<{ readonly state: SpendState; readonly close: () => Promise<void> }> {
-  const { thresholds } = config;
   const onLost = (reason: string): void => log.warn('alerts: a webhook was not delivered', { reason });
-  const webhook = config.webhook === null ? null : createWebhook({ ...config.webhook, now, onLost });
+  const open = (to: Config['alerts']['webhook']): Webhook | null => to && createWebhook({ ...to, now, onLost });
+  let told = config().webhook;
+  let webhook = open(told);
+  const opened = webhook === null ? [] : [webhook];
+
+  /** Where alerts go now. What waits for another address still goes there. */
+  function receiver(): Webhook | null {
+    const to = config().webhook;
+    if (isDeepStrictEqual(to, told)) return webhook;
+    [told, webhook] = [to, open(to)];
+    if (webhook !== null) opened.push(webhook);
+    return webhook;
+  }
 
   function onAlert({ account, spentNanos, threshold }: Alert): void {
     const { level, owner, per, timeZone, period, limitNanos, models } = account;
@@ -90,17 +104,22 @@ export async function alerting(
       spentUsd: formatUsd(spentNanos),
     });
     const amounts = { limitUsd: limitNanos / 1e9, spentUsd: spentNanos / 1e9 };
-    webhook?.send('budget.threshold', { ...words, models, ...amounts });
+    receiver()?.send('budget.threshold', { ...words, models, ...amounts });
   }
 
   const watched = watchBudgets(state, {
-    thresholds,
-    standings: thresholds.length === 0 ? [] : await standingsOf(known, payers, now()),
+    thresholds: () => config().thresholds,
+    standings: config().thresholds.length === 0 ? [] : await standingsOf(known, payers, now()),
     onAlert,
     onFault(error) {
       // A state that is closed, or lost, has said so itself.
       if (state.trouble() === null) log.fault('alerts: the budgets could not be looked at', error);
     },
   });
-  return { state: watched, close: () => webhook?.close() ?? Promise.resolve() };
+  return {
+    state: watched,
+    async close() {
+      await Promise.all(opened.map((each) => each.close()));
+    },
+  };
 }

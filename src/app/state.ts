@@ -1,4 +1,5 @@
 import type { Config } from '../config.ts';
+import type { GatewayError } from '../errors.ts';
 import { formatUsd } from '../image/price.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
@@ -58,7 +59,17 @@ async function embedded({ file, now, log }: StateParts): Promise<OpenedState> {
     watch(metrics) {
       const tell = teller(log, metrics);
       tell.buried(state.expired);
-      state.watch({ expired: tell.expired, settledLate: () => metrics.settledLate() });
+      state.watch({
+        expired: tell.expired,
+        settledLate: () => metrics.settledLate(),
+        disk(trouble) {
+          if (trouble === null) log.warn('ledger: it can be written again');
+          else
+            log.warn('ledger: it cannot be written; what would cost something is refused', {
+              reason: reasonOf(trouble),
+            });
+        },
+      });
     },
     limited(watched, metrics) {
       const images = limitImages({ state: watched, count: metrics.limited, now: steady });
@@ -160,6 +171,11 @@ function teller(log: Log, metrics: Metrics): { expired(expired: Expired): void; 
     expired: told('ledger: pictures that nobody settled in time were charged as unknown'),
     buried: told('ledger: pictures in the air when the last run ended were charged as unknown'),
   };
+}
+
+/** SQLite's own words, which quote nothing. */
+function reasonOf({ cause, message }: GatewayError): string {
+  return typeof cause === 'string' ? cause : message;
 }
 
 function localRequests(): RateTaker {

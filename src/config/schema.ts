@@ -61,9 +61,6 @@ export const CONFIG_SCHEMA = object({
     detachedPerTenant: integer(1, 100_000, 'Pictures of a tenant being drawn that nobody waits for any more.', {
       default: 64,
     }),
-    connections: integer(1, 1_000_000, 'Connections of callers at one time; those above it are closed.', {
-      default: 20_000,
-    }),
     inTheAir: integer(1, 1_000_000, 'Calls to upstreams at one time.', { default: 5_000 }),
     queue: section('Pictures that wait for one of those calls to end.', {
       length: integer(0, 1_000_000, 'How many; above it they are refused.', { default: 1_000 }),

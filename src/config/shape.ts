@@ -24,7 +24,6 @@ export interface Config {
     readonly bodyBytes: number;
     readonly bytesInFlight: number;
     readonly detachedPerTenant: number;
-    readonly connections: number;
     readonly inTheAir: number;
     readonly queue: { readonly length: number; readonly waitMs: number };
   };

@@ -7,6 +7,7 @@ import { GatewayError } from '../errors.ts';
 import type { Thought } from '../image/answer.ts';
 import type { Draw } from '../image/request.ts';
 import type { GatewayParts, Incoming, ServedPicture } from '../gateway.ts';
+import { underRoll } from '../tenants/in-force.ts';
 import { Reservation } from '../tenants/reservation.ts';
 import type { Ticket } from '../tenants/reservation.ts';
 import { collects, ownerKey } from './plan.ts';
@@ -34,7 +35,7 @@ export function board(
   { request, model, target, pictures: plans, isNarrow }: Planned,
   waitedMs: number,
 ): Crew {
-  const reservation = new Reservation(parts.state);
+  const reservation = new Reservation(underRoll(parts, caller));
   const leaves: Crew['leave'][] = [];
   let lostNanos = 0;
   const wantsDrafts = (request.delivery.stream?.drafts ?? 0) > 0;

@@ -1,11 +1,11 @@
 import type { Server } from 'node:http';
-import type { Socket } from 'node:net';
+import { Socket } from 'node:net';
 import { GatewayError } from '../errors.ts';
 
 /** The connections of a server: whether somebody waits on them for an answer, and whether HTTP still comes over them. */
 export interface Connections {
-  /** A request has come on this one. */
-  serve(socket: Socket): Serving;
+  /** A request has come on this one. `fault`: why it is refused for how it is put; then so is all that follows it. */
+  serve(socket: Socket, fault: GatewayError | null): Serving;
   /** What comes over it is not HTTP, or does not come in time: no further request can be told from the rest. */
   breakOff(socket: Socket, error: Error & { readonly code?: string }): void;
   /**
@@ -18,12 +18,15 @@ export interface Connections {
 export interface Serving {
   /** Aborted, with the GatewayError to answer with, when what is missing of the request can no longer arrive. */
   readonly broken: AbortSignal;
+  /** Why it is refused for how it was put, or one before it was. */
+  readonly fault: GatewayError | null;
   /** To be called, in turn, when the answer is with the caller or can no longer be. */
   readonly answered: () => void;
 }
 
 interface Connection {
   waiting: number;
+  fault: GatewayError | null;
   readonly broken: AbortController;
 }
 
@@ -37,7 +40,7 @@ export function trackConnections(server: Server): Connections {
   function known(socket: Socket): Connection {
     const before = connections.get(socket);
     if (before !== undefined) return before;
-    const connection = { waiting: 0, broken: new AbortController() };
+    const connection = { waiting: 0, fault: null, broken: new AbortController() };
     if (socket.destroyed) return connection;
     connections.set(socket, connection);
     socket.once('close', () => connections.delete(socket));
@@ -51,15 +54,22 @@ export function trackConnections(server: Server): Connections {
   }
 
   server.on('connection', (socket) => endIfDone(socket, known(socket)));
+  // Node would close the connection without a word.
+  server.on('connect', (_request, socket) => {
+    if (socket instanceof Socket && socket.writable)
+      refuse(socket, rawReply(405, 'Method Not Allowed', 'This is no proxy: CONNECT is not served here.'));
+    else socket.destroy();
+  });
   return {
-    serve(socket) {
+    serve(socket, fault) {
       const connection = known(socket);
       connection.waiting += 1;
+      connection.fault ??= fault;
       const answered = (): void => {
         connection.waiting -= 1;
         endIfDone(socket, connection);
       };
-      return { broken: connection.broken.signal, answered };
+      return { broken: connection.broken.signal, fault: connection.fault, answered };
     },
 
     breakOff(socket, error) {

@@ -14,7 +14,7 @@ import { dialectOf, splitUrl } from './paths.ts';
 import { notServed } from './refusals.ts';
 import { authenticated, identify, json, wildcard } from './routes.ts';
 import type { Mount, Request, RouteParts } from './routes.ts';
-import type { Handler } from './server.ts';
+import type { Handler, HandlerOver } from './server.ts';
 
 export interface FileRouteParts {
   readonly files: Files;
@@ -27,18 +27,18 @@ export interface FileRouteParts {
 const FORM_BYTES = 64 << 10;
 
 /** Files are sent, listed, had and deleted on paths that several vendors share: its headers say whose a call is. */
-export function registerFiles(app: FastifyInstance, parts: RouteParts, mount: Mount): void {
-  const paths = new Set(parts.dialects.flatMap(({ files }) => files?.paths ?? []));
+export function registerFiles(app: FastifyInstance, dialects: readonly Dialect[], mount: Mount): void {
+  const paths = new Set(dialects.flatMap(({ files }) => files?.paths ?? []));
   for (const path of paths) {
     const one = `${path}/{id}`;
-    app.post(path, mount(path, null, spoken(parts, upload)));
-    app.get(path, mount(path, null, spoken(parts, list)));
-    app.get(`${path}/*`, mount(one, null, spoken(parts, look)));
-    app.delete(`${path}/*`, mount(one, null, spoken(parts, remove)));
+    app.post(path, mount(path, null, spoken(upload)));
+    app.get(path, mount(path, null, spoken(list)));
+    app.get(`${path}/*`, mount(one, null, spoken(look)));
+    app.delete(`${path}/*`, mount(one, null, spoken(remove)));
   }
   // Where Google's guide has its bytes; its SDKs ask on the paths above.
   for (const version of ['v1beta', 'v1'])
-    app.get(`/download/${version}/files/*`, mount(`/download/${version}/files/{id}`, null, spoken(parts, look)));
+    app.get(`/download/${version}/files/*`, mount(`/download/${version}/files/{id}`, null, spoken(look)));
 }
 
 interface Asked {
@@ -50,8 +50,8 @@ interface Asked {
   readonly source: Parameters<Handler>[2];
 }
 
-function spoken(parts: RouteParts, answer: (asked: Asked) => Promise<Answered>): Handler {
-  return async (request, facts, source) => {
+function spoken(answer: (asked: Asked) => Promise<Answered>): HandlerOver {
+  return (parts) => async (request, facts, source) => {
     const dialect = dialectOf({ ...splitUrl(request.url), headers: request.headers }, parts.dialects);
     const wire = dialect.files;
     if (wire === undefined) throw notServed(request, parts);

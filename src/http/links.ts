@@ -11,7 +11,7 @@ import { partFor } from './part.ts';
 import type { Reply } from './reply.ts';
 import type { Mount, Request, RouteParts } from './routes.ts';
 import { sharedRooms } from './shared-rooms.ts';
-import type { Handler } from './server.ts';
+import type { Handler, HandlerOver } from './server.ts';
 
 /** The widths a linked picture can be had in, beside its own: a closed set, so that nobody has a thousand of them made. */
 export const WIDTHS = [128, 256, 512, 1024] as const;
@@ -21,13 +21,17 @@ const QUALITY = 85;
 const MOST_BYTES = 32 << 20;
 
 /** `GET` and `HEAD /v1/images/files/{id}`: a picture by its signed link, which is all the caller has to show. */
-export function registerLinks(app: FastifyInstance, parts: RouteParts, mount: Mount): void {
-  const handler = linkHandler(parts);
-  app.route({ method: ['GET', 'HEAD'], url: `${LINKED_PATH}/*`, handler: mount(`${LINKED_PATH}/{id}`, null, handler) });
+export function registerLinks(app: FastifyInstance, mount: Mount): void {
+  // Counted once, whatever configuration each of its readers began under.
+  const share = sharedRooms();
+  const make: HandlerOver = (parts) => linkHandler(parts, share);
+  app.route({ method: ['GET', 'HEAD'], url: `${LINKED_PATH}/*`, handler: mount(`${LINKED_PATH}/{id}`, null, make) });
 }
 
-function linkHandler({ gateway, requestLimits, linkBudget }: RouteParts): Handler {
-  const share = sharedRooms();
+function linkHandler(
+  { gateway, requestLimits, linkBudget }: RouteParts,
+  share: ReturnType<typeof sharedRooms>,
+): Handler {
   return async (request, facts, source) => {
     try {
       requestLimits.visit(request);

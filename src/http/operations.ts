@@ -1,5 +1,5 @@
 import fastify from 'fastify';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, onRequestHookHandler } from 'fastify';
 import type { Metrics } from '../metrics.ts';
 
 export interface Health {
@@ -7,11 +7,11 @@ export interface Health {
   notReady(): string | null;
 }
 
-/** /livez speaks of the process alone; /readyz of whether it should be sent requests; /healthz is its older name. */
-export function registerHealth(app: FastifyInstance, health: Health): void {
-  app.get('/livez', (_request, reply) => reply.send({ status: 'ok' }));
+/** `onRequest`: who has a look at a request before. /livez speaks of the process alone; /readyz of whether it should be sent requests; /healthz is its older name. */
+export function registerHealth(app: FastifyInstance, health: Health, onRequest: onRequestHookHandler[] = []): void {
+  app.get('/livez', { onRequest }, (_request, reply) => reply.send({ status: 'ok' }));
   for (const path of ['/readyz', '/healthz'])
-    app.get(path, (_request, reply) => {
+    app.get(path, { onRequest }, (_request, reply) => {
       const reason = health.notReady();
       return reason === null ? reply.send({ status: 'ok' }) : reply.code(503).send({ status: 'unavailable', reason });
     });

@@ -8,18 +8,18 @@ import { readBody, USUAL_PACE } from './body.ts';
 import { dialectOf, drawnPath, QUOTE_PATHS, splitUrl } from './paths.ts';
 import { drawnPaths } from './refusals.ts';
 import { callOf, holdMoreOf, identify, json } from './routes.ts';
-import type { Mount, Request, RouteParts } from './routes.ts';
-import type { Handler } from './server.ts';
+import type { Mount, Request } from './routes.ts';
+import type { HandlerOver } from './server.ts';
 
 /** `POST /v1/quote?for=PATH`: the body of that path, priced and looked up, and not drawn. */
-export function registerQuote(app: FastifyInstance, parts: RouteParts, mount: Mount): void {
+export function registerQuote(app: FastifyInstance, dialects: readonly Dialect[], mount: Mount): void {
   for (const path of QUOTE_PATHS)
     app.post(path, (request, reply) => {
       const priced = pricedPath(request);
-      const served = priced === null ? null : pricedRoute(priced, parts.dialects);
+      const served = priced === null ? null : pricedRoute(priced, dialects);
       const asked = { ...splitUrl(request.url), headers: request.headers };
-      const spoken = served?.dialect ?? dialectOf(priced === null ? asked : { ...asked, path: priced }, parts.dialects);
-      const handler: Handler = async (request, facts, source) => {
+      const spoken = served?.dialect ?? dialectOf(priced === null ? asked : { ...asked, path: priced }, dialects);
+      const make: HandlerOver = (parts) => async (request, facts, source) => {
         const caller = await identify(parts, request, facts, spoken);
         if (served === null) throw notPriced(priced, parts.dialects);
         const directives = parseCacheControl(request.headers['cache-control']);
@@ -49,7 +49,7 @@ export function registerQuote(app: FastifyInstance, parts: RouteParts, mount: Mo
           letGo();
         }
       };
-      return mount(path, spoken, handler).call(app, request, reply);
+      return mount(path, spoken, make).call(app, request, reply);
     });
 }
 

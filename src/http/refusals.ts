@@ -1,4 +1,3 @@
-import type { IncomingMessage } from 'node:http';
 import type { FastifyRequest } from 'fastify';
 import type { Dialect, Route } from '../dialects/dialect.ts';
 import { GatewayError } from '../errors.ts';
@@ -45,15 +44,6 @@ export function notAllowed(request: FastifyRequest, dialects: readonly Dialect[]
     status: 405,
     code: 'method_not_allowed',
     headers: { allow },
-  });
-}
-
-/** https://www.rfc-editor.org/rfc/rfc9112#section-3.2 */
-export function checkHost({ headers, httpVersion }: IncomingMessage): void {
-  if (httpVersion !== '1.1' || headers.host !== undefined) return;
-  throw new GatewayError('invalid_request', 'The Host header is missing: HTTP/1.1 requires it.', {
-    status: 400,
-    code: 'bad_request',
   });
 }
 

@@ -24,10 +24,10 @@ import { readPrefer } from './prefer.ts';
 import type { RequestLimits } from './rate-limit.ts';
 import { notAllowed } from './refusals.ts';
 import { renderPictures } from './served.ts';
-import type { Handler, ServerParts } from './server.ts';
+import type { Handler, HandlerOver, ServerParts } from './server.ts';
 import { serveStream } from './stream.ts';
 
-export type Mount = (route: string, dialect: Dialect | null, handler: Handler) => RouteHandlerMethod;
+export type Mount = (route: string, dialect: Dialect | null, make: HandlerOver) => RouteHandlerMethod;
 export type Request = Parameters<Handler>[0];
 
 /** Makes the handler of one path of a dialect. */
@@ -40,19 +40,19 @@ export interface RouteParts extends ServerParts {
 /** Every path of the API; those that only count are the last one's. Each handler checks the key first, from the headers alone, before a byte of body is read. */
 export function registerRoutes(
   app: FastifyInstance,
-  parts: RouteParts,
+  dialects: readonly Dialect[],
   mount: Mount,
   countHandler: RouteHandler,
 ): void {
   /** By the prefix before the model: the methods served there. */
-  const methods = new Map<string, Map<string, { readonly dialect: Dialect; readonly handler: Handler }>>();
-  for (const dialect of parts.dialects) {
+  const methods = new Map<string, Map<string, { readonly dialect: Dialect; readonly make: HandlerOver }>>();
+  for (const dialect of dialects) {
     for (const route of dialect.routes) {
-      const handler =
-        route.renderCount === undefined ? drawHandler(parts, dialect, route) : countHandler(parts, dialect, route);
+      const handler = route.renderCount === undefined ? drawHandler : countHandler;
+      const make: HandlerOver = (parts) => handler(parts, dialect, route);
       const split = splitRoute(route.path);
-      if (split === null) app.post(route.path, mount(route.path, dialect, handler));
-      else methods.set(split.prefix, (methods.get(split.prefix) ?? new Map()).set(split.method, { dialect, handler }));
+      if (split === null) app.post(route.path, mount(route.path, dialect, make));
+      else methods.set(split.prefix, (methods.get(split.prefix) ?? new Map()).set(split.method, { dialect, make }));
     }
   }
 
@@ -60,13 +60,13 @@ export function registerRoutes(
     app.post(`${prefix}*`, (request, reply) => {
       const found = served.get(splitMethod(wildcard(request))?.method ?? '');
       const route = found === undefined ? 'unmatched' : `${prefix}{model}:${splitMethod(wildcard(request))!.method}`;
-      const handler = found?.handler ?? (() => Promise.reject(unknownMethod(`${prefix}{model}`, [...served.keys()])));
-      return mount(route, found?.dialect ?? null, handler).call(app, request, reply);
+      const make = found?.make ?? (() => () => Promise.reject(unknownMethod(`${prefix}{model}`, [...served.keys()])));
+      return mount(route, found?.dialect ?? null, make).call(app, request, reply);
     });
 
   for (const path of MODEL_PATHS) {
-    app.get(path, mount(path, null, listHandler(parts)));
-    app.get(`${path}/*`, mount(`${path}/{model}`, null, modelHandler(parts)));
+    app.get(path, mount(path, null, listHandler));
+    app.get(`${path}/*`, mount(`${path}/{model}`, null, modelHandler));
   }
 }
 

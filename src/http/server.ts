@@ -1,25 +1,28 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import fastify from 'fastify';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify';
 import type { Dialect } from '../dialects/dialect.ts';
 import type { GatewayParts } from '../gateway.ts';
 import type { Tasks } from '../tasks/tasks.ts';
 import type { KeyRing } from '../tenants/authenticate.ts';
 import type { BodySource } from './body.ts';
+import { boundConnections } from './bound-connections.ts';
 import type { ByteBudget } from './byte-budget.ts';
 import { registerCapabilities } from './capabilities.ts';
 import { trackConnections } from './connections.ts';
 import { createCors } from './cors.ts';
+import type { Cors } from './cors.ts';
 import { countHandler } from './count.ts';
 import { newFacts, runExchange } from './exchange.ts';
 import type { Answered, Facts } from './exchange.ts';
+import { framingFault } from './framing.ts';
 import { registerHealth } from './operations.ts';
 import type { Health } from './operations.ts';
 import { allowedMethod, dialectOf, splitUrl } from './paths.ts';
 import { limitRequests } from './rate-limit.ts';
 import type { LimitParts } from './rate-limit.ts';
-import { checkHost, frameworkError, notAllowed, notServed, shuttingDown } from './refusals.ts';
+import { frameworkError, notAllowed, notServed, shuttingDown } from './refusals.ts';
 import type { StreamPace } from './stream.ts';
 import { registerFiles } from './files.ts';
 import type { FileRouteParts } from './files.ts';
@@ -27,7 +30,7 @@ import { registerLinks } from './links.ts';
 import { registerQuote } from './quote.ts';
 import { registerRoutes } from './routes.ts';
 import { registerTasks } from './tasks.ts';
-import type { Mount } from './routes.ts';
+import type { Mount, RouteParts } from './routes.ts';
 import { registerUploads } from './uploads.ts';
 
 export interface ServerParts {
@@ -41,12 +44,12 @@ export interface ServerParts {
   readonly limits: LimitParts;
   /** Addresses and CIDR ranges of the proxies whose X-Forwarded-For is believed. */
   readonly trustProxy: readonly string[];
+  /** At once; null: as many as the system gives. */
+  readonly mostConnections: number | null;
   /** Of the web pages that may call; `*`: all of them. */
   readonly corsOrigins: readonly string[];
   readonly budget: ByteBudget;
   readonly bodyBytes: number;
-  /** The most connections at one time. */
-  readonly connections: number;
   /** For linked pictures on their way: readers of links keep nobody else waiting. */
   readonly linkBudget: ByteBudget;
   /** For files that requests name. */
@@ -71,8 +74,16 @@ const REQUEST_MS = 300_000;
 /** Answers one exchange. */
 export type Handler = (request: FastifyRequest, facts: Facts, source: BodySource) => Promise<Answered>;
 
-/** The API port. Fastify finds the route; from there every exchange is ours, so that all failures have one shape. */
-export function createServer(parts: ServerParts): FastifyInstance {
+/** Makes what answers one exchange, over the parts that were in force when it began: it keeps them to its end. */
+export type HandlerOver = (parts: RouteParts) => Handler;
+
+/**
+ * The API port. Fastify finds the route; from there every exchange is ours, so that all failures have one shape.
+ * `inForce` is asked once for each exchange. Of what it tells, `gateway` and `corsOrigins` may be others from one to the
+ * next; all the rest is the server's own, and as it was first.
+ */
+export function createServer(inForce: () => ServerParts): FastifyInstance {
+  const parts = inForce();
   const { metrics, log, now } = parts.gateway;
   const app = fastify({
     logger: false,
@@ -91,7 +102,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
     exposeHeadRoutes: false,
     routerOptions: { ignoreTrailingSlash: true, ignoreDuplicateSlashes: true },
     frameworkErrors: (error, request, reply) => {
-      void exchange(request, reply, 'unmatched', null, () => Promise.reject(frameworkError(error)));
+      void exchange(request, reply, 'unmatched', null, () => () => Promise.reject(frameworkError(error)));
     },
     clientErrorHandler: (error, socket) => connections.breakOff(socket, error),
   });
@@ -99,10 +110,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', (_request, _payload, done) => done(null));
   const connections = trackConnections(app.server);
-  // Descriptors are for work that has begun: a connection above is closed before anything is read of it.
-  app.server.maxConnections = parts.connections;
-  app.server.on('drop', () => metrics.dropped());
-  const cors = createCors(parts.corsOrigins);
+  boundConnections(app.server, parts.mostConnections, parts.gateway);
   const requestLimits = limitRequests(app, parts.limits);
   app.addHook('preClose', async () => connections.close());
   // Who asks before sending its body is told to go ahead by the handler that wants it; any other expectation is passed over.
@@ -118,20 +126,28 @@ export function createServer(parts: ServerParts): FastifyInstance {
     log,
     draining: () => parts.closing.aborted,
     limitHeaders: requestLimits.headers,
-    corsHeaders: cors.headers,
   };
+  const over = (now: ServerParts) => ({ now, routes: { ...now, requestLimits }, cors: createCors(now.corsOrigins) });
+  let latest = over(parts);
+  /** What an exchange that begins now is given. */
+  function begin(): { readonly routes: RouteParts; readonly cors: Cors } {
+    const now = inForce();
+    if (now !== latest.now) latest = over(now);
+    return latest;
+  }
 
   async function exchange(
     request: FastifyRequest,
     reply: FastifyReply,
     route: string,
     dialect: Dialect | null,
-    handler: Handler,
+    make: HandlerOver,
   ): Promise<void> {
     reply.hijack();
+    const { routes, cors } = begin();
     const { raw } = request;
     const facts = newFacts(request.id, route, request.method, now());
-    const { broken, answered } = connections.serve(raw.socket);
+    const { broken, answered, fault } = connections.serve(raw.socket, framingFault(raw));
     const gone = new AbortController();
     // `request.signal` is aborted in every POST with a body; the response's own close is the truth.
     reply.raw.once('close', () => {
@@ -142,10 +158,10 @@ export function createServer(parts: ServerParts): FastifyInstance {
     };
     const spoken = dialect ?? dialectOf({ ...splitUrl(request.url), headers: request.headers }, parts.dialects);
     try {
-      await runExchange(exchangeParts, facts, spoken, reply.raw, async () => {
-        checkHost(raw);
+      await runExchange({ ...exchangeParts, corsHeaders: cors.headers }, facts, spoken, reply.raw, async () => {
+        if (fault !== null) throw fault;
         const source = { raw, welcome, gone: gone.signal, broken };
-        return unlessClosing(parts.closing, raw, () => handler(request, facts, source));
+        return unlessClosing(parts.closing, raw, () => make(routes)(request, facts, source));
       });
     } catch (error) {
       log.fault('a reply could not be made or sent', error, { requestId: facts.requestId });
@@ -155,33 +171,45 @@ export function createServer(parts: ServerParts): FastifyInstance {
     }
   }
 
-  registerHealth(app, parts.health);
-  const mount: Mount = (route, dialect, handler) => (request, reply) =>
-    exchange(request, reply, route, dialect, handler);
-  const routeParts = { ...parts, requestLimits };
-  registerRoutes(app, routeParts, mount, countHandler);
-  registerCapabilities(app, routeParts, mount);
-  registerQuote(app, routeParts, mount);
-  registerTasks(app, routeParts, mount);
-  registerLinks(app, routeParts, mount);
-  registerFiles(app, routeParts, mount);
-  registerUploads(app, routeParts, mount);
+  const plain: onRequestHookHandler = ({ raw }, reply, done) => {
+    const { fault, answered } = connections.serve(raw.socket, framingFault(raw));
+    reply.raw.once('close', answered);
+    if (fault === null) done();
+    else
+      void reply
+        .code(400)
+        .header('connection', 'close')
+        .send({ error: { message: fault.message } });
+  };
+  registerHealth(app, parts.health, [plain]);
+  const mount: Mount = (route, dialect, make) => (request, reply) => exchange(request, reply, route, dialect, make);
+  registerRoutes(app, parts.dialects, mount, countHandler);
+  registerCapabilities(app, mount);
+  registerQuote(app, parts.dialects, mount);
+  registerTasks(app, parts.dialects, mount);
+  registerLinks(app, mount);
+  registerFiles(app, parts.dialects, mount);
+  registerUploads(app, parts.dialects, mount);
 
   // A browser asks before a page's request, without its key. Whoever else asks hears which methods there are.
   app.options('*', (request, reply) =>
-    exchange(request, reply, 'preflight', null, async (asking, facts) => {
+    exchange(request, reply, 'preflight', null, ({ corsOrigins }) => async (asking, facts) => {
       const allow = allowedMethod(splitUrl(asking.url).path, parts.dialects);
-      const answered = allow === null ? null : cors.preflight(asking.headers, allow, facts);
+      const answered = allow === null ? null : createCors(corsOrigins).preflight(asking.headers, allow, facts);
       if (answered === null) throw notServed(asking, parts);
       return answered;
     }),
   );
   app.setNotFoundHandler((request, reply) =>
-    exchange(request, reply, 'unmatched', null, () => Promise.reject(notServed(request, parts))),
+    exchange(request, reply, 'unmatched', null, () => () => Promise.reject(notServed(request, parts))),
   );
   app.setErrorHandler((error, request, reply) =>
-    exchange(request, reply, 'unmatched', null, () =>
-      Promise.reject(notAllowed(request, parts.dialects) ?? frameworkError(error)),
+    exchange(
+      request,
+      reply,
+      'unmatched',
+      null,
+      () => () => Promise.reject(notAllowed(request, parts.dialects) ?? frameworkError(error)),
     ),
   );
   return app;

@@ -1,21 +1,22 @@
 import type { FastifyInstance } from 'fastify';
+import type { Dialect } from '../dialects/dialect.ts';
 import { unknownTask } from '../tasks/refusals.ts';
 import type { Task } from '../tasks/task.ts';
 import { readPatience } from './patience.ts';
 import { readPrefer } from './prefer.ts';
 import { identify, json } from './routes.ts';
 import type { Mount, Request, RouteParts } from './routes.ts';
-import type { Handler } from './server.ts';
+import type { HandlerOver } from './server.ts';
 import { taskReply } from './task-reply.ts';
 
 /** A poll is held open no longer than proxies bear: https://www.rfc-editor.org/rfc/rfc7240#section-4.3 */
 const LONGEST_WAIT_SECONDS = 60;
 /** `GET` and `DELETE` of a task, for every key of the tenant that began it. */
-export function registerTasks(app: FastifyInstance, parts: RouteParts, mount: Mount): void {
-  for (const dialect of parts.dialects)
+export function registerTasks(app: FastifyInstance, dialects: readonly Dialect[], mount: Mount): void {
+  for (const dialect of dialects)
     for (const base of dialect.tasks) {
       const route = `${base}/{id}`;
-      const look: Handler = async (request, facts, source) => {
+      const look: HandlerOver = (parts) => async (request, facts, source) => {
         const patience = readPatience(request.headers, performance.now());
         const caller = await identify(parts, request, facts, dialect);
         const task = await known(parts, caller.tenant.id, request);
@@ -35,7 +36,7 @@ export function registerTasks(app: FastifyInstance, parts: RouteParts, mount: Mo
         const headers = { ...reply.headers, ...(waitSeconds !== null && { 'preference-applied': `wait=${seconds}` }) };
         return { reply: { ...reply, headers } };
       };
-      const end: Handler = async (request, facts) => {
+      const end: HandlerOver = (parts) => async (request, facts) => {
         const caller = await identify(parts, request, facts, dialect);
         const task = await known(parts, caller.tenant.id, request);
         const cancelled = await parts.tasks.cancel(task);

@@ -27,11 +27,11 @@ const NOTHING = LongString.fromBase64([]);
 const HOW =
   'either X-Goog-Upload-Protocol: resumable with X-Goog-Upload-Command: start, or X-Goog-Upload-Protocol: raw with the bytes as the body';
 
-export function registerUploads(app: FastifyInstance, parts: RouteParts, mount: Mount): void {
-  for (const dialect of parts.dialects) {
+export function registerUploads(app: FastifyInstance, dialects: readonly Dialect[], mount: Mount): void {
+  for (const dialect of dialects) {
     const wire = dialect.files?.uploads;
     for (const path of wire?.paths ?? []) {
-      const handler = mount(path, dialect, (request, facts, source) => {
+      const handler = mount(path, dialect, (parts) => (request, facts, source) => {
         const query = new URLSearchParams(splitUrl(request.url).query);
         const asked = { parts, dialect, wire: wire!, request, facts, source, query };
         return query.has('upload_id') ? goOn(asked) : begin(asked);

@@ -11,8 +11,8 @@ export interface Alert {
 }
 
 export interface WatchOptions {
-  /** Rising. */
-  readonly thresholds: readonly number[];
+  /** Rising; asked at each look, since they may change. None: nothing is told. */
+  readonly thresholds: () => readonly number[];
   /** What stands now: the shares that are spent already were told before. */
   readonly standings: readonly Standing[];
   readonly onAlert: (alert: Alert) => void;
@@ -20,9 +20,10 @@ export interface WatchOptions {
   readonly onFault: (error: unknown) => void;
 }
 
-/** How many thresholds of an account were told, and the most that was seen spent of it. */
+/** The highest threshold of an account that was told, and the most that was seen spent of it. */
 interface Told {
-  readonly count: number;
+  /** 0: none. */
+  readonly share: number;
   readonly mostNanos: number;
 }
 
@@ -36,7 +37,6 @@ const PERIODS_KEPT = 3;
  */
 export function watchBudgets(state: SpendState, options: WatchOptions): SpendState {
   const { thresholds, standings, onAlert, onFault } = options;
-  if (thresholds.length === 0) return state;
   const told = new Map<string, Map<string, Told>>();
   const held = new Map<string, readonly Account[]>();
   const charged = new Map<string, Account>();
@@ -48,16 +48,17 @@ export function watchBudgets(state: SpendState, options: WatchOptions): SpendSta
     const budget = JSON.stringify([level, owner, per, timeZone, models]);
     const periods = told.get(budget) ?? new Map<string, Told>();
     told.set(budget, periods);
-    const reached = (spentNanos: number): number =>
-      thresholds.filter((threshold) => spentNanos >= Math.round(threshold * limitNanos)).length;
-    const { count, mostNanos } = periods.get(period) ?? { count: 0, mostNanos: 0 };
+    const reached = (spentNanos: number): readonly number[] =>
+      thresholds().filter((threshold) => spentNanos >= Math.round(threshold * limitNanos));
+    const { share, mostNanos } = periods.get(period) ?? { share: 0, mostNanos: 0 };
     // After a top-up the same share is more money, and is told anew.
-    const before = Math.min(count, reached(mostNanos));
+    const before = reached(mostNanos).filter((threshold) => threshold <= share);
     const now = reached(balance.spentNanos);
-    periods.set(period, { count: Math.max(before, now), mostNanos: Math.max(mostNanos, balance.spentNanos) });
+    const most = Math.max(before.at(-1) ?? 0, now.at(-1) ?? 0);
+    periods.set(period, { share: most, mostNanos: Math.max(mostNanos, balance.spentNanos) });
     const [oldest] = periods.keys();
     if (periods.size > PERIODS_KEPT && oldest !== undefined) periods.delete(oldest);
-    return thresholds.slice(before, now);
+    return now.filter((threshold) => threshold > (before.at(-1) ?? 0));
   }
 
   async function look(): Promise<void> {
@@ -92,7 +93,8 @@ export function watchBudgets(state: SpendState, options: WatchOptions): SpendSta
     async settle(...words) {
       await state.settle(...words);
       const [id] = words;
-      for (const account of held.get(id) ?? []) charged.set(account.key, account);
+      const isWatched = thresholds().length > 0;
+      for (const account of held.get(id) ?? []) if (isWatched) charged.set(account.key, account);
       held.delete(id);
       if (charged.size > 0) void look();
     },

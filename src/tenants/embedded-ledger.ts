@@ -41,6 +41,8 @@ export type Operation =
   | { readonly verb: 'registry'; readonly since: number }
   | { readonly verb: 'change'; readonly change: RegistryWrite }
   | { readonly verb: 'audit'; readonly query: AuditQuery }
+  /** Writes something, to see whether that can be done. */
+  | { readonly verb: 'probe' }
   | { readonly verb: 'copied' }
   | { readonly verb: 'copy'; readonly what: ToCopy }
   /** Refused while the tenant has pictures in the air. */
@@ -101,6 +103,7 @@ interface Clerks {
   readonly registry: EmbeddedRegistry;
   readonly copy: RegistryCopyTables;
   readonly wipe: Wipe;
+  readonly probe: () => void;
   /** Null: this ledger follows no Redis. */
   readonly mirror: Mirror | null;
 }
@@ -135,6 +138,8 @@ export function openEmbeddedLedger(file: string, at: number, isMirror = false): 
       registry,
       copy: registryCopyIn(open, registry, wipe, rollUps),
       wipe,
+      // What is there already; its page is written all the same.
+      probe: () => open.exec(`PRAGMA user_version = ${SCHEMA_STEPS.length}`),
     };
     // The directory is ours alone, so whatever is held was held by a run that is dead.
     const expired = isMirror
@@ -219,6 +224,9 @@ function perform(clerks: Clerks, operation: Operation): Told {
       return { revision: registry.write(operation.change) };
     case 'audit':
       return { audit: registry.audit(operation.query) };
+    case 'probe':
+      clerks.probe();
+      break;
     case 'copied':
       return { copied: copy.read() };
     case 'copy':

@@ -3,6 +3,7 @@ import { GatewayError } from '../errors.ts';
 import type { Expired } from './embedded-books.ts';
 import type { Operation, Told } from './embedded-ledger.ts';
 import { forgetTenant, scrub } from './embedded-forget.ts';
+import { watchDisk } from './embedded-disk.ts';
 import { openLedgerThread } from './embedded-thread.ts';
 import type { RegistryRecord, RegistryStore } from './registry-store.ts';
 import { savedWriter } from './saved-writer.ts';
@@ -30,6 +31,8 @@ export interface StateEvents {
   expired(expired: Expired): void;
   /** The true cost of such a hold came in after all. */
   settledLate(): void;
+  /** From now on nothing can be written, and why; null: it can again. */
+  disk(trouble: GatewayError | null): void;
 }
 
 /**
@@ -47,7 +50,8 @@ export async function openEmbeddedState(options: {
 }): Promise<EmbeddedState> {
   const { file, now, clock = () => performance.now() } = options;
   const thread = await openLedgerThread({ file, at: now(), mirror: false });
-  const { ask } = thread;
+  const disk = watchDisk(thread, (trouble) => events?.disk(trouble));
+  const { ask } = disk;
   const patient = new Set<Promise<void>>();
   const closing = new AbortController();
   let events: StateEvents | null = null;
@@ -120,7 +124,7 @@ export async function openEmbeddedState(options: {
       await forgetTenant(thread, tenant, now());
       await scrub(thread, closing.signal);
     },
-    trouble: () => thread.trouble(),
+    trouble: () => thread.trouble() ?? disk.trouble(),
     registry: {
       async load(since) {
         const { registry = { revision: 0, rows: [] } } = await ask({ verb: 'registry', since });
@@ -144,6 +148,7 @@ export async function openEmbeddedState(options: {
     async close() {
       closing.abort();
       clearInterval(sweeping);
+      disk.close();
       await Promise.allSettled(patient);
       await saved.close();
       await thread.close();

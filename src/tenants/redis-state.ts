@@ -39,7 +39,7 @@ export interface RedisStateOptions {
   readonly audit: (entry: AuditEntry) => Promise<void>;
 }
 
-export interface RedisStateEvents extends StateEvents {
+export interface RedisStateEvents extends Omit<StateEvents, 'disk'> {
   /** Holds of an earlier run on this directory, charged in full. */
   buried(expired: Expired): void;
   /** For whoever runs this: Redis came, went, lost something, or is set up badly. */

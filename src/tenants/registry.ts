@@ -90,6 +90,11 @@ export class Registry {
     return registry;
   }
 
+  /** From now on another configuration, in one step. Throws Error where it is none, and changes nothing. */
+  rebase(base: Base): void {
+    this.roll.rebase(base);
+  }
+
   close(): void {
     this.#closed = true;
     this.#unwatch();

@@ -5,13 +5,13 @@ import type { Hold, SpendState } from './state.ts';
  * nothing is. Every picture has a ticket; once sealed, the step is taken when each ticket has been used or closed.
  */
 export class Reservation {
-  readonly #state: SpendState;
+  readonly #state: Pick<SpendState, 'reserve'>;
   readonly #holds: Hold[] = [];
   readonly #reserved = Promise.withResolvers<void>();
   #open = 0;
   #sealed = false;
 
-  constructor(state: SpendState) {
+  constructor(state: Pick<SpendState, 'reserve'>) {
     this.#state = state;
     // When it fails and no ticket waits for it, nobody lost anything.
     this.#reserved.promise.catch(() => undefined);

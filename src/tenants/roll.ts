@@ -13,32 +13,64 @@ export interface Misfit {
   readonly why: string;
 }
 
+interface OwnedKey {
+  readonly tenant: BaseTenant;
+  readonly key: BaseKey;
+}
+
 /** The tenants and keys in force: those of the configuration, and under them those of the run time. */
 export class Roll {
   /** Changed in place: whoever holds it sees every change at once. */
   readonly keys: KeyRing;
-  readonly baseTenants: ReadonlyMap<string, BaseTenant>;
-  readonly baseKeys = new Map<string, { readonly tenant: BaseTenant; readonly key: BaseKey }>();
+  #baseTenants: ReadonlyMap<string, BaseTenant>;
+  #baseKeys = new Map<string, OwnedKey>();
   readonly #ring = new Map<string, readonly KeyEntry[]>();
   readonly #records = new Map<string, Stored>();
   /** Ids of the keys made at run time, by tenant. */
-  readonly #keysOf = new Map<string, Set<string>>();
-  readonly #entries = new Map<string, readonly KeyEntry[]>();
-  readonly #tenants = new Map<string, Tenant>();
-  readonly #baseDigests = new Set<string>();
-  readonly #resolver: Resolver;
+  #keysOf = new Map<string, Set<string>>();
+  #entries = new Map<string, readonly KeyEntry[]>();
+  #tenants = new Map<string, Tenant>();
+  #baseDigests = new Set<string>();
+  #resolver: Resolver;
   #payers: readonly Payer[] | null = null;
 
   constructor(base: Base) {
     this.keys = this.#ring;
     this.#resolver = createResolver(base);
-    this.baseTenants = new Map(base.tenants.map((tenant) => [tenant.id, tenant]));
+    this.#baseTenants = new Map(base.tenants.map((tenant) => [tenant.id, tenant]));
     for (const tenant of base.tenants)
       for (const key of tenant.keys) {
-        this.baseKeys.set(key.id, { tenant, key });
+        this.#baseKeys.set(key.id, { tenant, key });
         this.#baseDigests.add(key.sha256);
       }
     for (const id of this.baseTenants.keys()) this.#rebuild(id);
+  }
+
+  get baseTenants(): ReadonlyMap<string, BaseTenant> {
+    return this.#baseTenants;
+  }
+
+  get baseKeys(): ReadonlyMap<string, OwnedKey> {
+    return this.#baseKeys;
+  }
+
+  /**
+   * From now on another configuration, over the same records of the run time: in one step, or not at all when it throws.
+   * Throws Error as `addToRing` does.
+   */
+  rebase(base: Base): void {
+    const next = new Roll(base);
+    next.apply([...this.#records.values()]);
+    this.#baseTenants = next.#baseTenants;
+    this.#baseKeys = next.#baseKeys;
+    this.#baseDigests = next.#baseDigests;
+    this.#resolver = next.#resolver;
+    this.#keysOf = next.#keysOf;
+    this.#entries = next.#entries;
+    this.#tenants = next.#tenants;
+    this.#payers = null;
+    this.#ring.clear();
+    for (const [bucket, entries] of next.#ring) this.#ring.set(bucket, entries);
   }
 
   record<Kind extends RegistryRecord['kind']>(kind: Kind, id: string): RecordOf<Kind> | null {
@@ -95,6 +127,12 @@ export class Roll {
     const entry = (this.#entries.get(tenant) ?? []).find(({ id }) => id === keyId);
     if (entry === undefined || entry.revoked === true || (entry.expiresAt ?? Infinity) <= now) return null;
     return this.has(tenant) ? { tenant: entry.tenant, keyId } : null;
+  }
+
+  /** Who a caller is by now; null: its key or its tenant is none any more. */
+  callerNow({ tenant, keyId }: Pick<Caller, 'keyId'> & { readonly tenant: Pick<Tenant, 'id'> }): Caller | null {
+    const entry = this.#entries.get(tenant.id)?.find(({ id }) => id === keyId);
+    return entry === undefined || entry.revoked === true ? null : { tenant: entry.tenant, keyId };
   }
 
   /** Whether there is such a tenant, with all that its settings name. */

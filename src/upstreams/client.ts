@@ -214,6 +214,9 @@ const NEVER_CONNECTED = new Set([
   'EHOSTUNREACH',
   'ENETUNREACH',
   'EADDRNOTAVAIL',
+  // This process has no descriptor left for another connection.
+  'EMFILE',
+  'ENFILE',
   'UND_ERR_CONNECT_TIMEOUT',
 ]);
 const isTlsError = (code: string): boolean =>

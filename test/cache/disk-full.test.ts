@@ -3,6 +3,7 @@ import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { mayMount } from '../support/mount.ts';
 import { blobBytes, read } from './entries.ts';
 import type { Said } from './full-process.ts';
 import { diskStore, has, put, temporaryDirectory } from './stores.ts';
@@ -52,19 +53,3 @@ describe('a disk without room', () => {
     expect((await read(disk.store, 'again'))?.blobs).toEqual([blobBytes(1, 500_000)]);
   });
 });
-
-/** Root may, on most machines. */
-function mayMount(): boolean {
-  if (process.getuid?.() !== 0) return false;
-  const directory = join(import.meta.dirname, `mount-${process.pid}`);
-  try {
-    mkdirSync(directory);
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', directory], { stdio: 'ignore' });
-    execFileSync('umount', [directory]);
-    return true;
-  } catch {
-    return false;
-  } finally {
-    rmSync(directory, { recursive: true, force: true });
-  }
-}

@@ -110,9 +110,10 @@ describe('what is HTTP, if only just', () => {
   });
 
   test('the target may be written as proxies do', async () => {
-    const [reply] = await talk(gateway.url, get('http://gateway.example/v1beta/models', AUTHORIZED + CLOSE));
+    const headers = AUTHORIZED.replace('host: x', 'host: gateway.example') + CLOSE;
+    const [reply] = await talk(gateway.url, get('http://gateway.example/v1beta/models', headers));
     expect(reply!.status).toBe(200);
-    const [nothing] = await talk(gateway.url, get('http://gateway.example/v1beta/nope', AUTHORIZED + CLOSE));
+    const [nothing] = await talk(gateway.url, get('http://gateway.example/v1beta/nope', headers));
     expect(nothing!.status).toBe(404);
     enveloped(nothing!, 'google');
   });

@@ -20,6 +20,7 @@ import { Uploads } from '../../src/files/uploads.ts';
 import { createByteBudget } from '../../src/http/byte-budget.ts';
 import { Regions } from '../../src/wire/regions.ts';
 import { createServer } from '../../src/http/server.ts';
+import type { ServerParts } from '../../src/http/server.ts';
 import { USUAL_RULES } from '../../src/image/auto.ts';
 import { BUILT_IN_MODELS } from '../../src/image/model.ts';
 import { createLog } from '../../src/log.ts';
@@ -47,7 +48,6 @@ export async function startSmallServer(
   options: {
     readonly dialects?: readonly Dialect[];
     readonly closing?: AbortSignal;
-    readonly connections?: number;
   } = {},
 ): Promise<SmallServer> {
   const none = (): number => 0;
@@ -95,7 +95,7 @@ export async function startSmallServer(
       signer.isGenuine('upload', text, expires, signature),
   };
   const uploads = new Uploads({ files, isTenant: () => true, store: kept, signer: signing, now: Date.now });
-  const app = createServer({
+  const parts: ServerParts = {
     gateway: {
       entries: new Entries({
         shelf,
@@ -142,6 +142,7 @@ export async function startSmallServer(
       defaultFormat: null,
       remotePictures: null,
       answerWithinMs: () => 1000,
+      callerNow: (caller) => caller,
     },
     dialects: options.dialects ?? [gemini, openaiImages],
     tasks: noTasks(),
@@ -158,6 +159,7 @@ export async function startSmallServer(
       count: none,
     },
     trustProxy: [],
+    mostConnections: null,
     corsOrigins: [],
     budget: createByteBudget(1 << 20),
     linkBudget: createByteBudget(1 << 20),
@@ -165,11 +167,11 @@ export async function startSmallServer(
     restoredBudget: createByteBudget(1 << 20),
     fetchedBudget: createByteBudget(1 << 20),
     bodyBytes: 1 << 20,
-    connections: options.connections ?? 1_000,
     publicUrl: () => 'http://gateway.example',
     health: { notReady: () => null },
     closing: options.closing ?? new AbortController().signal,
-  });
+  };
+  const app = createServer(() => parts);
   const url = await app.listen({ host: '127.0.0.1', port: 0 });
   return { url, app, logged: () => lines, close: () => app.close() };
 }

@@ -6,6 +6,7 @@ import { stringify } from 'yaml';
 import { startApp } from '../../src/app.ts';
 import type { App, AppOptions } from '../../src/app.ts';
 import { loadConfig } from '../../src/config.ts';
+import type { Config } from '../../src/config.ts';
 import { createLog } from '../../src/log.ts';
 import { startSimulator } from '../../src/simulator/server.ts';
 import type { Simulator, SimulatorOptions } from '../../src/simulator/server.ts';
@@ -29,6 +30,8 @@ export interface TestGateway {
   readonly logged: () => string;
   /** A POST of JSON with the test key; `body` may be raw bytes. */
   post(path: string, body: unknown, headers?: Record<string, string>): Promise<Response>;
+  /** Another configuration, as a SIGHUP brings it: `config` and `upstream` are merged as at the start, over what was given then. */
+  reload(more: Pick<TestGatewayOptions, 'config' | 'upstream' | 'environment'>): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -61,8 +64,8 @@ export async function startGateway(options: TestGatewayOptions = {}): Promise<Te
     targets: [{ upstream: 'vendor', model, price: { perImageUsd: 0.05 } }],
   });
   const file = join(directory, 'plantain.yaml');
-  await writeFile(
-    file,
+  type More = Pick<TestGatewayOptions, 'config' | 'upstream' | 'environment'>;
+  const written = (more: More): string =>
     stringify({
       dataDir: directory,
       upstreams: [
@@ -77,6 +80,7 @@ export async function startGateway(options: TestGatewayOptions = {}): Promise<Te
           repeats: 0,
           breaker: false,
           ...options.upstream,
+          ...more.upstream,
         },
       ],
       models: [offers('gemini-3.1-flash-image'), offers('gemini-3-pro-image')],
@@ -85,14 +89,20 @@ export async function startGateway(options: TestGatewayOptions = {}): Promise<Te
         { id: 'globex', keys: [{ key: OTHER_KEY }] },
       ],
       ...options.config,
-    }),
-  );
-  const environment = {
-    VENDOR_KEY: UPSTREAM_KEY,
-    ...(options.admin === true && { PLANTAIN_ADMIN_KEY: ADMIN_KEY }),
-    ...options.environment,
+      ...more.config,
+    });
+  const anyPort = { host: '127.0.0.1', port: 0 };
+  const read = (more: More): Config => {
+    const environment = {
+      VENDOR_KEY: UPSTREAM_KEY,
+      ...(options.admin === true && { PLANTAIN_ADMIN_KEY: ADMIN_KEY }),
+      ...options.environment,
+      ...more.environment,
+    };
+    const config = loadConfig({ file, environment, workingDirectory: directory });
+    return { ...config, listen: anyPort, operations: anyPort, admin: { ...config.admin, ...anyPort } };
   };
-  const config = loadConfig({ file, environment, workingDirectory: directory });
+  await writeFile(file, written({}));
   let lines = '';
   const sink = new Writable({
     write(chunk: Buffer, _encoding, done) {
@@ -100,18 +110,14 @@ export async function startGateway(options: TestGatewayOptions = {}): Promise<Te
       done();
     },
   });
-  const anyPort = { host: '127.0.0.1', port: 0 };
-  const app = await startApp(
-    { ...config, listen: anyPort, operations: anyPort, admin: { ...config.admin, ...anyPort } },
-    {
-      version: 'test',
-      isTerminal: false,
-      log: createLog('info', sink),
-      ...(options.now && { now: options.now }),
-      ...(options.pace && { pace: options.pace }),
-      ...(options.web && { web: options.web }),
-    },
-  );
+  const app = await startApp(read({}), {
+    version: 'test',
+    isTerminal: false,
+    log: createLog('info', sink),
+    ...(options.now && { now: options.now }),
+    ...(options.pace && { pace: options.pace }),
+    ...(options.web && { web: options.web }),
+  });
   return {
     url: app.apiUrl,
     operationsUrl: app.operationsUrl,
@@ -126,6 +132,10 @@ export async function startGateway(options: TestGatewayOptions = {}): Promise<Te
         headers: { authorization: `Bearer ${KEY}`, 'content-type': 'application/json', ...headers },
         body: body instanceof Uint8Array || typeof body === 'string' ? Buffer.from(body) : JSON.stringify(body),
       }),
+    async reload(more) {
+      await writeFile(file, written(more));
+      await app.reload(() => read(more));
+    },
     async close() {
       await app.close();
       await simulator.close();

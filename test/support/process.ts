@@ -33,6 +33,8 @@ export interface ProcessOptions {
   readonly directory: string;
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** What its shell is told before it becomes the gateway: `ulimit -n 64`, `exec >/dev/full`. */
+  readonly shell?: string;
 }
 
 const running = new Set<GatewayProcess>();
@@ -63,8 +65,10 @@ export function writeConfig(directory: string, config: unknown): string {
 }
 
 /** The gateway as `npm start` runs it, on ports that are free, with nothing in its environment but what is given. */
-export function startProcess({ directory, args = [], env = {} }: ProcessOptions): GatewayProcess {
-  const child = spawn(process.execPath, [START, ...args], {
+export function startProcess({ directory, args = [], env = {}, shell: before }: ProcessOptions): GatewayProcess {
+  const line = [process.execPath, START, ...args];
+  const [command, ...words] = before === undefined ? line : ['bash', '-c', `${before}; exec "$0" "$@"`, ...line];
+  const child = spawn(command!, words, {
     cwd: directory,
     env: {
       PATH: process.env['PATH'],

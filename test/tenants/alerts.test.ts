@@ -29,7 +29,7 @@ async function watch(over: Partial<SpendState> = {}) {
   const watched = watchBudgets(
     { ...state, ...over },
     {
-      thresholds: [0.5, 0.8, 1],
+      thresholds: () => [0.5, 0.8, 1],
       standings: await standingsOf(state, [payer], 0),
       onAlert: (alert) => alerts.push(alert),
       onFault: (error) => faults.push(error),
@@ -117,9 +117,33 @@ describe('a threshold', () => {
   });
 });
 
-test('without thresholds nothing is watched', () => {
-  const options = { thresholds: [], standings: [], onAlert: () => undefined, onFault: () => undefined };
-  expect(watchBudgets(state, options)).toBe(state);
+test('while there are no thresholds nobody looks; from the first settlement after there are some, they are told', async () => {
+  let thresholds: readonly number[] = [];
+  let looks = 0;
+  const told: number[] = [];
+  const watched = watchBudgets(
+    { ...state, spent: (keys) => ((looks += 1), state.spent(keys)) },
+    {
+      thresholds: () => thresholds,
+      standings: [],
+      onAlert: ({ threshold }) => told.push(threshold),
+      onFault: () => undefined,
+    },
+  );
+  const spend = async (nanos: number): Promise<void> => {
+    const one = hold(accountsOf([payer], 0), nanos);
+    await watched.reserve([one]);
+    await watched.settle(one.id, nanos, 'ok');
+  };
+  await spend(85);
+  expect(looks).toBe(0);
+  thresholds = [0.8];
+  await spend(1);
+  await expect.poll(() => told).toEqual([0.8]);
+  // What is lower was passed long ago, and is no news.
+  thresholds = [0.5, 0.8, 0.9];
+  await spend(5);
+  await expect.poll(() => told).toEqual([0.8, 0.9]);
 });
 
 test('how budgets stand is read in order, however many there are', async () => {

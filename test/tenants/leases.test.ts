@@ -14,6 +14,7 @@ test('I15: what is held past its lease is charged as unknown while the process r
   state.watch({
     expired: ({ holds, nanos }) => heard.push(`expired ${holds} ${nanos}`),
     settledLate: () => heard.push('late'),
+    disk: () => undefined,
   });
   const accounts = freshAccounts(1_000);
   const [short, shorter, long] = [

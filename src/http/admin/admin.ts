@@ -10,6 +10,7 @@ import { perMinute, rateLimited } from '../../tenants/limits.ts';
 import type { RateCounter } from '../../tenants/rate-counter.ts';
 import type { Actor } from '../../tenants/registry.ts';
 import { trackConnections } from '../connections.ts';
+import { framingFault } from '../framing.ts';
 import { addressOf } from '../rate-limit.ts';
 import { parseBody } from './body.ts';
 import { errorReply, rawRefusal } from './errors.ts';
@@ -80,11 +81,12 @@ export function createAdminServer(parts: AdminParts): FastifyInstance {
 
   app.addHook('onRequest', async (request, reply) => {
     reply.headers({ ...HEADERS, 'x-request-id': request.id });
-    const { answered } = connections.serve(request.raw.socket);
+    const { answered, fault } = connections.serve(request.raw.socket, framingFault(request.raw));
     reply.raw.once('close', () => {
       answered();
       metrics.admin(request.routeOptions.url ?? 'unmatched', request.method, reply.statusCode);
     });
+    if (fault !== null) throw fault;
     admit(parts, request);
   });
 

@@ -86,6 +86,21 @@ const FAULTS: readonly { alert: string; series: Readonly<Record<string, string>>
     series: { plantain_config_last_reload_successful: '0+0x8' },
     labels: { severity: 'warning' },
   },
+  {
+    alert: 'PlantainShedding',
+    series: { 'plantain_queue_events_total{model="flash",event="late"}': '0+2x8' },
+    labels: { model: 'flash', severity: 'warning' },
+  },
+  {
+    alert: 'PlantainConnectionsDropped',
+    series: { plantain_connections_dropped_total: '0+9x8' },
+    labels: { severity: 'warning' },
+  },
+  {
+    alert: 'PlantainStaleServed',
+    series: { 'plantain_stale_served_total{model="flash",failure="upstream_busy"}': '0+1x8' },
+    labels: { model: 'flash', severity: 'warning' },
+  },
 ];
 
 service(

@@ -24,14 +24,14 @@ const PIECES = 'file-pieces';
 /** Of a tenant's own scope, and of nobody else whose pictures lie in it. */
 const FILE_MODELS = [FILES, PIECES] as const;
 
-/** What a tenant has uploaded: its own, even where others call their scope by its name. */
-export function filesOf(tenant: string): readonly Selection[] {
-  return FILE_MODELS.map((model) => ({ scope: tenant, model }));
-}
 /** More than any tenant may have. */
 const MOST = 10_000;
 const RETRY_AFTER_SECONDS = 5;
 
+/** What a tenant has uploaded: its own, even where others call their scope by its name. */
+export function filesOf(tenant: string): readonly Selection[] {
+  return FILE_MODELS.map((model) => ({ scope: tenant, model }));
+}
 /**
  * Uploaded files: entries of the stores like any other, in the scope that has the tenant's name, so that they go with it.
  * They are pinned until they expire, as linked pictures are. Their list is the catalogue's own. Each verb rejects with
@@ -122,9 +122,12 @@ export class KeptFiles {
     return card?.blobs[0]?.byteLength ?? null;
   }
 
-  async readPiece({ tenant, id }: PiecePlace, from: number): Promise<LongString | null> {
+  async readPiece({ tenant, id, endsAt }: PiecePlace, from: number): Promise<LongString | null> {
     const found = await this.#shelf.get(nameOf(PIECES, tenant, id, from), { maxAgeSeconds: null });
-    return found?.blobs.values().next().value ?? null;
+    const data = found?.blobs.values().next().value;
+    if (data !== undefined) return data;
+    if ((await this.pieceLength({ tenant, id, endsAt }, from)) !== null) throw unanswered();
+    return null;
   }
 
   async deletePiece({ tenant, id }: PiecePlace, from: number): Promise<void> {

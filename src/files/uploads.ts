@@ -71,12 +71,13 @@ export class Uploads {
     if (begun === null || !signer.isGenuine(text, begun.expires, signature)) throw unknownUpload();
     if (now() >= begun.expires * 1000) throw unknownUpload();
     const { expires, ...upload } = begun;
-    return { ...upload, id: upload.described.id, endsAt: expires * 1000 };
+    // Pieces are its own: another upload for the same name has others.
+    return { ...upload, id: upload.nonce, endsAt: expires * 1000 };
   }
 
   /** What has become of it; null: it has not ended. */
   async finished(upload: Upload): Promise<UploadedFile | null> {
-    const file = await this.#options.files.find(upload.tenant, upload.id);
+    const file = await this.#options.files.find(upload.tenant, upload.described.id);
     return file?.upload === upload.nonce ? file : null;
   }
 

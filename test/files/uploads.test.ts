@@ -7,7 +7,9 @@ import { Shelf } from '../../src/cache/shelf.ts';
 import { GatewayError } from '../../src/errors.ts';
 import { Files } from '../../src/files/files.ts';
 import { GRANULARITY, Uploads } from '../../src/files/uploads.ts';
+import type { Upload } from '../../src/files/uploads.ts';
 import { decodeBase64, encodeBase64 } from '../../src/wire/base64.ts';
+import type { LongString } from '../../src/wire/long-string.ts';
 
 const RUNS = process.env['PLANTAIN_TEST_LONG'] === undefined ? 60 : 2_000;
 const MOST = 5 * GRANULARITY;
@@ -81,9 +83,9 @@ test('whatever is sent in whatever order, a file that comes of it is what was se
         if (file === null) continue;
         done ??= Buffer.concat([...sent, last]);
         sent = [];
-        const { data } = (await files.read('acme', upload.id))!;
+        const { data } = (await files.read('acme', upload.described.id))!;
         expect((await decodeBase64(data)).equals(done)).toBe(true);
-        expect(await files.read('globex', upload.id)).toBeNull();
+        expect(await files.read('globex', upload.described.id)).toBeNull();
       }
       await uploads.cancel(upload);
       const standings = await store.stats();
@@ -92,6 +94,25 @@ test('whatever is sent in whatever order, a file that comes of it is what was se
     { numRuns: RUNS },
   );
 }, 300_000);
+
+test('of two uploads for one name each has its own pieces, and the first to end has the name', async () => {
+  const { uploads, files } = parts();
+  const open = async (): Promise<Upload> =>
+    uploads.open(await uploads.begin({ tenant: 'acme', keyId: 'k' }, { ...described, id: 'fox' }, null));
+  const [one, two] = [await open(), await open()];
+  const piece = async (fill: number, length = GRANULARITY): Promise<LongString> =>
+    encodeBase64(Buffer.alloc(length, fill));
+  await uploads.add(one, 0, await piece(1));
+  await uploads.add(two, 0, await piece(2));
+  expect(await uploads.received(two)).toBe(GRANULARITY);
+  await uploads.finish(one, GRANULARITY, await piece(3, 5));
+  const { data } = (await files.read('acme', 'fox'))!;
+  expect((await decodeBase64(data)).equals(Buffer.concat([Buffer.alloc(GRANULARITY, 1), Buffer.alloc(5, 3)]))).toBe(
+    true,
+  );
+  await expect(uploads.finish(two, GRANULARITY, await piece(3, 5))).rejects.toMatchObject({ status: 409 });
+  expect(await uploads.received(one)).toBe(0);
+});
 
 test('an id says all that is known of an upload, whatever its file is called, and nothing that was changed in it is believed', async () => {
   const { uploads, clock } = parts();

@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { adminParts } from './app/admin.ts';
 import { alerting, budgetReader } from './app/budgets.ts';
 import { openBulkhead } from './app/bulkhead.ts';
@@ -64,8 +65,11 @@ export interface App {
   readonly cache: CacheAdmin;
   /** Puts another configuration in force for all that begins from then on, as far as that needs no restart. */
   readonly reload: Reload;
-  /** Stops taking requests, waits for what is in the air, closes the stores. */
-  close(): Promise<void>;
+  /**
+   * Stops taking requests, waits for what is in the air, closes the stores. `graceMs`: for so long whoever does not know
+   * yet that it is not ready is served as ever, and for as long again who was let in by then. Absent: nobody is.
+   */
+  close(graceMs?: number): Promise<void>;
 }
 
 export interface AppOptions {
@@ -91,7 +95,9 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
   const opened = await openState(config, { file: ledger, now, log });
   const { state } = opened;
   const closers: (() => Promise<void>)[] = [opened.close];
-  const close = async (): Promise<void> => {
+  let graceMs = 0;
+  const close = async (ms = 0): Promise<void> => {
+    graceMs = ms;
     for (const each of closers.toReversed()) await each();
   };
   try {
@@ -247,6 +253,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       publicUrl: () => publicUrl,
       health,
       closing: closing.signal,
+      graceMs: () => graceMs,
       ...(options.pace !== undefined && { pace: options.pace }),
     };
     /** What requests get at their beginning. Another configuration is another value here, and nothing else. */
@@ -277,6 +284,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     if (config.links.followsListener) linkBase = publicUrl = apiUrl;
     closers.push(async () => {
       closing.abort();
+      if (graceMs > 0) await sleep(graceMs);
       await api.close();
       // Pictures whose callers have gone are paid for all the same: they are finished and settled too.
       await flights.idle();

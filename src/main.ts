@@ -3,6 +3,7 @@ import { isatty } from 'node:tty';
 import { parseArgs } from 'node:util';
 import closeWithGrace from 'close-with-grace';
 import { startApp } from './app.ts';
+import type { App } from './app.ts';
 import { banner } from './banner.ts';
 import { ConfigError, describeConfig, loadConfig } from './config.ts';
 import type { Config } from './config.ts';
@@ -31,6 +32,8 @@ Exit codes: 0 drained and ended, 78 the configuration is wrong, 1 anything else.
 `;
 
 const EXIT_CONFIG = 78;
+/** Twice this, and the process has ended within a second of its last answer. */
+const GRACE_MS = 400;
 
 /** The process: read the configuration, start, say so, and drain on a signal. */
 export async function main(): Promise<void> {
@@ -66,12 +69,12 @@ export async function main(): Promise<void> {
   }
 }
 
-function drainOnSignal(app: { close(): Promise<void> }, log: Log): void {
+function drainOnSignal(app: Pick<App, 'close'>, log: Log): void {
   // No delay of its own: a picture may take minutes, and a second signal ends at once.
   closeWithGrace({ delay: false, logger: false, skip: ['SIGHUP'] }, async ({ signal, err }) => {
     if (err !== undefined) log.fault('the process ends because of an error nobody caught', err);
     else log.info('draining', { signal: signal ?? 'none' });
-    await app.close();
+    await app.close(GRACE_MS);
     log.info('drained');
     await log.flush();
   });

@@ -3,6 +3,8 @@ import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 
 const TELL_EVERY_MS = 60_000;
+/** To find the idle ones all of them are looked at, and whoever floods us must not have that done for each of his. */
+const CLEAR_EVERY_MS = 100;
 
 /**
  * One connection more than `most` is closed at once, and idle ones with it, so that whoever comes next is served. Without
@@ -16,12 +18,16 @@ export function boundConnections(
 ): void {
   if (most === null) return;
   server.maxConnections = most;
-  let toldAt = -Infinity;
+  let [toldAt, clearedAt] = [-Infinity, -Infinity];
   server.on('drop', () => {
     metrics.connectionDropped();
-    server.closeIdleConnections();
-    if (performance.now() - toldAt < TELL_EVERY_MS) return;
-    toldAt = performance.now();
+    const now = performance.now();
+    if (now - clearedAt >= CLEAR_EVERY_MS) {
+      clearedAt = now;
+      server.closeIdleConnections();
+    }
+    if (now - toldAt < TELL_EVERY_MS) return;
+    toldAt = now;
     log.warn('http: there are as many connections as can be served; more are closed at once', { most });
   });
 }

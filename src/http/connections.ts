@@ -1,5 +1,6 @@
 import type { Server } from 'node:http';
-import { Socket } from 'node:net';
+import { Server as NetServer, Socket } from 'node:net';
+import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
 import { GatewayError } from '../errors.ts';
 
 /** The connections of a server: whether somebody waits on them for an answer, and whether HTTP still comes over them. */
@@ -13,6 +14,11 @@ export interface Connections {
    * that never sent a request, for those that stopped in the middle of one, and for idle ones to time out.
    */
   close(): void;
+  /**
+   * The same after a while in which those there are may still bring a request, and no others are taken: who has just been
+   * let in has perhaps sent its request already. Calls `late` when that is over; resolves when none is left.
+   */
+  closeAfter(graceMs: number, late: () => void): Promise<void>;
 }
 
 export interface Serving {
@@ -36,6 +42,8 @@ const LINGER_MS = 5_000;
 export function trackConnections(server: Server): Connections {
   const connections = new Map<Socket, Connection>();
   let closing = false;
+  const left = Promise.withResolvers<void>();
+  let isLast = false;
 
   function known(socket: Socket): Connection {
     const before = connections.get(socket);
@@ -43,7 +51,10 @@ export function trackConnections(server: Server): Connections {
     const connection = { waiting: 0, fault: null, broken: new AbortController() };
     if (socket.destroyed) return connection;
     connections.set(socket, connection);
-    socket.once('close', () => connections.delete(socket));
+    socket.once('close', () => {
+      connections.delete(socket);
+      if (isLast && connections.size === 0) left.resolve();
+    });
     return connection;
   }
 
@@ -51,6 +62,11 @@ export function trackConnections(server: Server): Connections {
     if (waiting > 0) return;
     if (broken.signal.aborted) refuse(socket, '');
     else if (closing) socket.destroySoon();
+  }
+
+  function close(): void {
+    closing = true;
+    for (const [socket, connection] of connections) endIfDone(socket, connection);
   }
 
   server.on('connection', (socket) => endIfDone(socket, known(socket)));
@@ -84,9 +100,19 @@ export function trackConnections(server: Server): Connections {
       }
     },
 
-    close() {
-      closing = true;
-      for (const [socket, connection] of connections) endIfDone(socket, connection);
+    close,
+
+    async closeAfter(graceMs, late) {
+      // Who waits at the door is let in first: it would be cut off with the door.
+      await turn();
+      // Of HTTP's own close() the first thing is to end idle connections.
+      NetServer.prototype.close.call(server);
+      isLast = true;
+      if (connections.size === 0) left.resolve();
+      await Promise.race([left.promise, sleep(graceMs)]);
+      late();
+      close();
+      await left.promise;
     },
   };
 }

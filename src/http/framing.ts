@@ -31,12 +31,17 @@ export function framingFault({ headers, httpVersion, rawHeaders, url = '' }: Inc
 
 /** https://www.rfc-editor.org/rfc/rfc3986#section-3.2.2; empty where the target has none. */
 const HOST = /^(?:[\w.~!$&'()*+,;=%-]*|\[[\da-f:.]+\])(?::\d*)?$/i;
+const HOST_NAME = 'host';
 const ABSOLUTE = /^https?:\/\/([^/?#]*)/i;
 
+/** Names and values by turns. Every request is looked through, so that nothing is made for those that are well. */
 function hostsIn(rawHeaders: readonly string[]): readonly string[] {
-  return rawHeaders.flatMap((value, index) =>
-    index % 2 === 1 && rawHeaders[index - 1]!.toLowerCase() === 'host' ? [value] : [],
-  );
+  const hosts: string[] = [];
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index]!;
+    if (name.length === HOST_NAME.length && name.toLowerCase() === HOST_NAME) hosts.push(rawHeaders[index + 1]!);
+  }
+  return hosts;
 }
 
 /** The connection ends with it: nobody knows where the next request on it would begin. */

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import fastify from 'fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify';
@@ -63,8 +64,10 @@ export interface ServerParts {
   readonly health: Health;
   /** Of answers that are told bit by bit. */
   readonly pace?: StreamPace;
-  /** Aborted when the process is to end: what is in the air is finished, and nothing new begun. */
+  /** Aborted when the process is to end: every answer ends its connection from then on. */
   readonly closing: AbortSignal;
+  /** From the closing of the server, how long those who were let in may still bring a request. 0: nothing new is begun when `closing` is aborted. */
+  readonly graceMs: () => number;
 }
 
 /** A request's headers must arrive within this time, all of it within the next. */
@@ -112,7 +115,17 @@ export function createServer(inForce: () => ServerParts): FastifyInstance {
   const connections = trackConnections(app.server);
   boundConnections(app.server, parts.mostConnections, parts.gateway);
   const requestLimits = limitRequests(app, parts.limits);
-  app.addHook('preClose', async () => connections.close());
+  const late = new AbortController();
+  const isLate = (): void => late.abort();
+  setMaxListeners(0, late.signal);
+  const closeNow = (): void => void (parts.graceMs() === 0 && isLate());
+  if (parts.closing.aborted) closeNow();
+  else parts.closing.addEventListener('abort', closeNow, { once: true });
+  app.addHook('preClose', async () => {
+    const graceMs = parts.graceMs();
+    if (graceMs === 0) connections.close();
+    else await connections.closeAfter(graceMs, isLate);
+  });
   // Who asks before sending its body is told to go ahead by the handler that wants it; any other expectation is passed over.
   const asking = new WeakSet<IncomingMessage>();
   app.server.on('checkContinue', (request, response) => {
@@ -161,7 +174,7 @@ export function createServer(inForce: () => ServerParts): FastifyInstance {
       await runExchange({ ...exchangeParts, corsHeaders: cors.headers }, facts, spoken, reply.raw, async () => {
         if (fault !== null) throw fault;
         const source = { raw, welcome, gone: gone.signal, broken };
-        return unlessClosing(parts.closing, raw, () => make(routes)(request, facts, source));
+        return unlessClosing(late.signal, raw, () => make(routes)(request, facts, source));
       });
     } catch (error) {
       log.fault('a reply could not be made or sent', error, { requestId: facts.requestId });

@@ -170,6 +170,7 @@ export async function startSmallServer(
     publicUrl: () => 'http://gateway.example',
     health: { notReady: () => null },
     closing: options.closing ?? new AbortController().signal,
+    graceMs: () => 0,
   };
   const app = createServer(() => parts);
   const url = await app.listen({ host: '127.0.0.1', port: 0 });

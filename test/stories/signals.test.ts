@@ -7,6 +7,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test
 import { startSimulator } from '../../src/simulator/server.ts';
 import type { Simulator } from '../../src/simulator/server.ts';
 import { keepAloft } from '../support/pause.ts';
+import { callRaw, repliesIn } from '../support/raw.ts';
 import { freePort } from '../support/ports.ts';
 import { newDirectory, startProcess, writeConfig } from '../support/process.ts';
 import type { GatewayProcess, ProcessOptions } from '../support/process.ts';
@@ -111,6 +112,32 @@ describe('a second signal', () => {
     expect((await asked)?.status).toBe(200);
     expect(await gateway.ended).toBe(0);
   });
+});
+
+test('for a moment after it a request is served as ever, on a connection that ends with it: not everybody knows yet', async () => {
+  const gateway = await started(newDirectory());
+  const { asked, land } = await aloft(gateway);
+  const models = `GET /v1/models HTTP/1.1\r\nhost: x\r\nx-api-key: ${TENANT_KEY}\r\n\r\n`;
+  const kept = await callRaw(gateway.url);
+  kept.say(models);
+  await expect.poll(() => repliesIn(kept.heard()).length).toBe(1);
+  const silent = await callRaw(gateway.url);
+  gateway.kill('SIGTERM');
+  await expect.poll(gateway.stdout).toContain('"msg":"draining"');
+  const late = await callRaw(gateway.url);
+  for (const caller of [kept, late]) {
+    caller.say(models);
+    await caller.closed;
+    const reply = repliesIn(caller.heard()).at(-1);
+    expect(reply).toMatchObject({ status: 200, headers: { connection: 'close' } });
+  }
+  // Who says nothing is let go when the moment is over, whatever else is in the air.
+  await silent.closed;
+  expect(silent.heard()).toBe('');
+  await expect(callRaw(gateway.url)).rejects.toThrow(/ECONNREFUSED/);
+  land();
+  expect((await asked)?.status).toBe(200);
+  expect(await gateway.ended).toBe(0);
 });
 
 describe('an error that nobody caught', () => {

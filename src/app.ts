@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { adminParts } from './app/admin.ts';
 import { alerting, budgetReader } from './app/budgets.ts';
 import { openBulkhead } from './app/bulkhead.ts';
+import { openByteBudgets } from './app/byte-budgets.ts';
 import { openCache } from './app/cache.ts';
 import { configured } from './app/configured.ts';
 import type { Configured } from './app/configured.ts';
@@ -36,7 +37,6 @@ import { openrouter } from './dialects/openrouter/dialect.ts';
 import type { Flown } from './draw.ts';
 import type { GatewayParts } from './gateway.ts';
 import { createAdminServer } from './http/admin/admin.ts';
-import { createByteBudget } from './http/byte-budget.ts';
 import { createOperationsServer } from './http/operations.ts';
 import { createServer } from './http/server.ts';
 import type { ServerParts } from './http/server.ts';
@@ -124,15 +124,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       detachedPerOwner: config.bounds.detachedPerTenant,
       onSpent: ({ letGo }) => letGo(),
     });
-    // Two halves: a body is held until its reply has come, so a reply must never wait for the room of bodies.
-    const bodies = createByteBudget(config.bounds.bytesInFlight / 2);
-    const replies = createByteBudget(config.bounds.bytesInFlight / 2);
-    // Taken while a body is held, and never while a reply is: a third, so that none of them waits for itself.
-    const restored = createByteBudget(config.bounds.bytesInFlight / 4);
-    // A fourth, taken before that: files that requests name.
-    const named = createByteBudget(config.bounds.bytesInFlight / 4);
-    // A fifth, taken between these: what is fetched for them.
-    const fetched = createByteBudget(config.bounds.bytesInFlight / 4);
+    const inFlight = openByteBudgets(config.bounds.bytesInFlight);
     const pauses = new KeyPauses({ now });
     const metrics: Metrics = createMetrics({
       version,
@@ -145,7 +137,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
         waiters: () => flights.waiting,
         detached: () => flights.detached,
         tasks: () => kept.tasks.inTheAir,
-        bytesInFlight: () => bodies.held + replies.held + restored.held + named.held + fetched.held,
+        bytesInFlight: inFlight.held,
         keysPaused: () => pauses.paused,
         stateUp: () => state.trouble() === null,
         untold: opened.untold,
@@ -218,7 +210,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       bulkhead,
       regions: new Regions({ spareBytes: config.bounds.bytesInFlight }),
       admit: async (bytes, signal) => {
-        const room = await replies.acquire(bytes, signal);
+        const room = await inFlight.replies.acquire(bytes, signal);
         return () => room.keep(0);
       },
       flights,
@@ -244,12 +236,12 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       limits: limitParts(limited, metrics),
       trustProxy: config.trustProxy,
       mostConnections: mostConnections(),
-      budget: bodies,
+      budget: inFlight.bodies,
       bodyBytes: config.bounds.bodyBytes,
-      linkBudget: createByteBudget(config.bounds.bytesInFlight / 2),
-      fileBudget: named,
-      restoredBudget: restored,
-      fetchedBudget: fetched,
+      linkBudget: inFlight.linked,
+      fileBudget: inFlight.named,
+      restoredBudget: inFlight.restored,
+      fetchedBudget: inFlight.fetched,
       publicUrl: () => publicUrl,
       health,
       closing: closing.signal,

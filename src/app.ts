@@ -14,39 +14,37 @@ import type { Web } from './app/remote.ts';
 import { keepFor } from './app/retention.ts';
 import { openState } from './app/state.ts';
 import { openTasks } from './app/tasks.ts';
+import { openUpstreams, patienceMs } from './app/upstreams.ts';
 import { Flights } from './cache/flights.ts';
 import { filesOf } from './cache/kept-files.ts';
 import { sizeOfDrawn } from './cache/head.ts';
 import type { CacheAdmin } from './cache/store.ts';
-import { deadlineMs, isLoopback } from './config.ts';
-import type { Config, UpstreamConfig } from './config.ts';
+import { isLoopback } from './config.ts';
+import type { Config } from './config.ts';
 import { claude } from './dialects/claude/dialect.ts';
 import { gemini } from './dialects/gemini/dialect.ts';
 import { openaiChat } from './dialects/openai-chat/dialect.ts';
 import { openaiImages } from './dialects/openai-images/dialect.ts';
 import { openaiResponses } from './dialects/openai-responses/dialect.ts';
 import { openrouter } from './dialects/openrouter/dialect.ts';
-import type { DrawUpstream, Flown } from './draw.ts';
+import type { Flown } from './draw.ts';
 import type { GatewayParts } from './gateway.ts';
 import { createAdminServer } from './http/admin/admin.ts';
 import { createByteBudget } from './http/byte-budget.ts';
 import { createOperationsServer } from './http/operations.ts';
 import { createServer } from './http/server.ts';
 import type { StreamPace } from './http/stream.ts';
+import { viaName } from './http/via.ts';
 import type { Thought } from './image/answer.ts';
-import type { Tier } from './image/size.ts';
 import type { Log } from './log.ts';
 import { createMetrics } from './metrics.ts';
 import type { Metrics } from './metrics.ts';
-import { startSimulator } from './simulator/server.ts';
 import { firstKey } from './tenants/first-key.ts';
 import type { FirstKeyTold } from './tenants/first-key.ts';
 import { KeyPauses } from './tenants/pause.ts';
 import { Registry } from './tenants/registry.ts';
 import type { Payer } from './tenants/state.ts';
 import type { RegistryStore } from './tenants/registry-store.ts';
-import { createUpstream } from './upstreams/client.ts';
-import { UpstreamHealth } from './upstreams/health.ts';
 import { createRouter } from './upstreams/router.ts';
 import { Regions } from './wire/regions.ts';
 
@@ -186,8 +184,8 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     });
     closers.push(watched.close);
 
-    const upstreams = new Map<string, DrawUpstream>();
-    for (const upstream of config.upstreams) upstreams.set(upstream.id, await openUpstream(upstream, closers, metrics));
+    const via = viaName(config.upstreams);
+    const upstreams = await openUpstreams(config.upstreams, { via, closers, metrics });
 
     const bulkhead = openBulkhead(config, metrics);
     const limited = opened.limited(watched.state, metrics);
@@ -245,6 +243,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       restoredBudget: restored,
       fetchedBudget: fetched,
       publicUrl: () => publicUrl,
+      via,
       health,
       closing: closing.signal,
       ...(options.pace !== undefined && { pace: options.pace }),
@@ -275,42 +274,4 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     await close();
     throw error;
   }
-}
-
-/** Where the work is given up when its caller is answered, there is nothing to come back for: the caller hears the end. */
-function patienceMs({ answerWithinMs, abandonAfterMs }: UpstreamConfig, tier: Tier | null): number {
-  const waits = deadlineMs(answerWithinMs, tier);
-  return waits < deadlineMs(abandonAfterMs, tier) ? waits : Infinity;
-}
-
-async function openUpstream(
-  config: UpstreamConfig,
-  closers: (() => Promise<void>)[],
-  metrics: Metrics,
-): Promise<DrawUpstream> {
-  let { baseUrl } = config;
-  if (baseUrl === 'simulator:') {
-    const simulator = await startSimulator();
-    closers.push(() => simulator.close());
-    baseUrl = simulator.url;
-  }
-  const { id, kind, auth, replyBytes } = config;
-  const [key = 'simulator', ...others] = config.keys;
-  const keys: readonly [string, ...string[]] = [key, ...others];
-  const client = createUpstream({ id, baseUrl, auth, keys, replyBytes });
-  closers.push(() => client.close());
-  return {
-    client,
-    health: new UpstreamHealth({
-      keys,
-      repeats: config.repeats,
-      spares: config.breaker,
-      opened: (model) => metrics.breaker(id, model, true),
-      closed: (model) => metrics.breaker(id, model, false),
-    }),
-    family: kind,
-    sizeNames: config.sizeNames,
-    abandonAfterMs: (tier) => deadlineMs(config.abandonAfterMs, tier),
-    answerWithinMs: (tier) => deadlineMs(config.answerWithinMs, tier),
-  };
 }

@@ -15,6 +15,8 @@ export interface UpstreamOptions {
   readonly keys: readonly [string, ...string[]];
   /** The largest reply that is read, in bytes. */
   readonly replyBytes: number;
+  /** What this gateway calls itself, as a name in Via. */
+  readonly via: string;
 }
 
 /**
@@ -79,7 +81,7 @@ interface Sending {
 }
 
 /** One pool of connections to one upstream that speaks Gemini's wire. Paths come from the configuration, never from a caller. */
-export function createUpstream({ id, baseUrl, auth, keys, replyBytes }: UpstreamOptions): Upstream {
+export function createUpstream({ id, baseUrl, auth, keys, replyBytes, via }: UpstreamOptions): Upstream {
   const base = new URL(baseUrl);
   const prefix = base.pathname.replace(/\/+$/, '');
   const agent = new Agent({
@@ -143,6 +145,7 @@ export function createUpstream({ id, baseUrl, auth, keys, replyBytes }: Upstream
           'content-length': String(body.byteLength),
           accept: onPiece === null ? 'application/json' : 'text/event-stream, application/json',
           'accept-encoding': 'identity',
+          via: `1.1 ${via}`,
         },
         body: Readable.from(telling(body.chunks, leaves), { objectMode: false }),
         // Between a draft and the picture a stream is silent for as long as the picture takes.

@@ -167,6 +167,7 @@ export async function startSmallServer(
     bodyBytes: 1 << 20,
     connections: options.connections ?? 1_000,
     publicUrl: () => 'http://gateway.example',
+    via: 'plantain-test',
     health: { notReady: () => null },
     closing: options.closing ?? new AbortController().signal,
   });

@@ -44,6 +44,7 @@ function upstream(baseUrl: string, options: Partial<UpstreamOptions> = {}): Upst
     auth: 'x-goog-api-key',
     keys: ['one'],
     replyBytes: 1_000_000,
+    via: 'plantain-test',
     ...options,
   });
   open.push(made);

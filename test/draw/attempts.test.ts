@@ -55,7 +55,8 @@ const failed = (
   detail: FailureDetail = {},
   charge: Judged['charge'] = 'nothing',
 ): Judged => ({ outcome, charge, error: new GatewayError(failure, failure, detail), answer: null, picture: null });
-const REFUSED_CONNECTION = failed('not_sent', 'unavailable');
+/** The wait is what its caller is told, and not what is waited for here. */
+const REFUSED_CONNECTION = failed('not_sent', 'unavailable', { retryAfterSeconds: 3600 });
 const OVERLOADED = failed('http_5xx', 'upstream_busy', { code: 'upstream_capacity' });
 const RATE_LIMITED = failed('http_429', 'upstream_busy', { code: 'upstream_busy', retryAfterSeconds: 40 });
 const REVOKED = failed('http_4xx', 'unavailable', { code: 'upstream_credentials' });

@@ -41,6 +41,7 @@ import { createOperationsServer } from './http/operations.ts';
 import { createServer } from './http/server.ts';
 import type { ServerParts } from './http/server.ts';
 import type { StreamPace } from './http/stream.ts';
+import { viaName } from './http/via.ts';
 import type { Thought } from './image/answer.ts';
 import type { Log } from './log.ts';
 import { createMetrics } from './metrics.ts';
@@ -194,7 +195,8 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     });
     closers.push(watched.close);
 
-    const clients = new UpstreamClients(metrics);
+    const via = viaName(config.upstreams);
+    const clients = new UpstreamClients({ via, metrics });
     closers.push(() => clients.close());
 
     const bulkhead = openBulkhead(() => running, metrics);
@@ -243,6 +245,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       restoredBudget: inFlight.restored,
       fetchedBudget: inFlight.fetched,
       publicUrl: () => publicUrl,
+      via,
       health,
       closing: closing.signal,
       graceMs: () => graceMs,

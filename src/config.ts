@@ -62,7 +62,7 @@ export function loadConfig({ file: asked, environment, workingDirectory }: Confi
   const publicUrl = readPublicUrl(file, report);
   const links = readLinks(file, publicUrl, readSecret, report);
 
-  const upstreams = readUpstreams(file.upstreams, readSecret, report, pathOf);
+  const upstreams = readUpstreams(file, readSecret, report, pathOf);
   const drawing = whoDraws(upstreams, file.listen.host, name !== null, report);
   const simulator = drawing.length > 0 && drawing.every(({ baseUrl }) => baseUrl === SIMULATOR_URL);
   const upstreamIds = file.upstreams.map(({ id }) => id);

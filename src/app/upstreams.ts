@@ -20,13 +20,16 @@ interface Opened {
 
 /** The clients of vendors over all configurations of a process: what did not change goes on with its connections, rests and breakers. */
 export class UpstreamClients {
+  readonly #via: string;
   readonly #metrics: Pick<Metrics, 'breaker'>;
   #opened: ReadonlyMap<string, Opened> = new Map();
   #simulator: Promise<Simulator> | null = null;
   /** Those of earlier configurations, held by whoever still draws with them: nobody else needs them but the end. */
   readonly #left = new Set<WeakRef<DrawUpstream>>();
 
-  constructor(metrics: Pick<Metrics, 'breaker'>) {
+  /** `via`: what this gateway calls itself to all of them, whatever its configuration is later. */
+  constructor({ via, metrics }: { readonly via: string; readonly metrics: Pick<Metrics, 'breaker'> }) {
+    this.#via = via;
     this.#metrics = metrics;
   }
 
@@ -66,7 +69,7 @@ export class UpstreamClients {
     const goesOn = same('baseUrl', 'auth', 'keys', 'replyBytes');
     const client = goesOn
       ? before!.upstream.client
-      : createUpstream({ id, baseUrl: await this.#addressOf(config), auth, keys, replyBytes });
+      : createUpstream({ id, baseUrl: await this.#addressOf(config), auth, keys, replyBytes, via: this.#via });
     const kept = goesOn && same('repeats', 'breaker') ? before! : null;
     const made = kept === null ? this.#healthOf(config, keys) : { health: kept.upstream.health, leave: kept.leave };
     return {

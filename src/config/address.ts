@@ -26,3 +26,14 @@ export function localUrl(host: string, port: number): string {
   const reachable = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
   return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`;
 }
+
+const THIS_MACHINE = ['localhost', '127.0.0.1', '::1'];
+const EVERY_ADDRESS = ['0.0.0.0', '::'];
+
+/** Whether `base` is what listens at `host` and `port`. Other names that lead there are not looked up. */
+export function leadsTo(base: string, { host, port }: { readonly host: string; readonly port: number }): boolean {
+  const url = new URL(base);
+  if (Number(url.port || (url.protocol === 'https:' ? 443 : 80)) !== port) return false;
+  const named = url.hostname.replace(/^\[|\]$/g, '');
+  return named === host || (THIS_MACHINE.includes(named) && [...THIS_MACHINE, ...EVERY_ADDRESS].includes(host));
+}

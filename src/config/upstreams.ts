@@ -1,8 +1,9 @@
 import { TIERS } from '../image/size.ts';
-import { parseBase } from './address.ts';
+import { leadsTo, parseBase } from './address.ts';
 import { secretNames } from './environment.ts';
 import type { ReadSecret } from './environment.ts';
 import type { Report } from './mistakes.ts';
+import type { ConfigFile } from './schema.ts';
 import type { UpstreamFile } from './schema/upstream.ts';
 import { deadlineMs, SIMULATOR_URL } from './shape.ts';
 import type { Deadline, UpstreamConfig } from './shape.ts';
@@ -30,7 +31,7 @@ export const BUILT_IN_SIMULATOR: UpstreamConfig = {
 };
 
 export function readUpstreams(
-  files: readonly UpstreamFile[],
+  { upstreams: files, listen }: Pick<ConfigFile, 'upstreams' | 'listen'>,
   readSecret: ReadSecret,
   report: Report,
   pathOf: PathOf,
@@ -46,6 +47,8 @@ export function readUpstreams(
     ids.add(file.id);
     checkDeadlines(file, mistake);
     const baseUrl = readBaseUrl(file.baseUrl, mistake);
+    if (URL.canParse(baseUrl) && baseUrl !== SIMULATOR_URL && leadsTo(baseUrl, listen))
+      mistake('baseUrl', `is where this gateway itself listens: ${listen.host}, port ${listen.port}`);
     const keys = baseUrl === SIMULATOR_URL ? BUILT_IN_SIMULATOR.keys : readKeys(file, readSecret, report, mistake);
     if (typeof keys === 'string') skipped.push({ id: file.id, reason: keys });
     else if (keys.length === 0) report.leftOut('upstreams');

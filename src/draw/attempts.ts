@@ -107,7 +107,9 @@ export class Attempts {
       return true;
     }
     if (remedy === 'elsewhere') return this.#goElsewhere(target);
-    const pauseMs = Math.max(backOffMs(this.#repeated + 1, random), (error.detail.retryAfterSeconds ?? 0) * 1000);
+    // Of what nobody was asked, nobody has said how long to wait: those seconds are our own word to the caller.
+    const toldMs = judged.outcome === 'not_sent' ? 0 : (error.detail.retryAfterSeconds ?? 0) * 1000;
+    const pauseMs = Math.max(backOffMs(this.#repeated + 1, random), toldMs);
     if (!this.#mayWait(target, pauseMs) || !this.#mayRepeat(upstream)) return this.#goElsewhere(target);
     onEvent('repeated', target);
     await this.#pause(pauseMs);

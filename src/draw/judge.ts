@@ -27,7 +27,7 @@ export async function judge(dialect: UpstreamDialect, sent: Sent, draw: Draw, re
     answer: Answer | null = null,
   ) => ({ outcome, charge, error, answer, picture: null }) as const;
 
-  if (sent.kind === 'not_sent') return failed('not_sent', 'nothing', sent.error);
+  if (sent.kind === 'not_sent') return failed(sent.isCancelled ? 'cancelled' : 'not_sent', 'nothing', sent.error);
   if (sent.kind === 'lost') return failed(sent.reason === 'not_json' ? 'parse' : sent.reason, 'worst', sent.error);
   if (sent.status !== 200) {
     const outcome = sent.status === 429 ? 'http_429' : sent.status >= 500 ? 'http_5xx' : 'http_4xx';

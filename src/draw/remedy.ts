@@ -15,7 +15,7 @@ export type Remedy =
   | 'elsewhere';
 
 const REFUSED_FOR_ALL = new Set(['upstream_credentials']);
-const NOT_THERE = new Set(['upstream_location', 'upstream_model']);
+const NOT_THERE = new Set(['upstream_location', 'upstream_model', 'upstream_loop']);
 
 /** Only what cannot have cost anything is ever tried again. */
 export function remedyFor({ charge, error, outcome }: Judged): Remedy {

@@ -26,6 +26,7 @@ import { notAllowed } from './refusals.ts';
 import { renderPictures } from './served.ts';
 import type { Handler, HandlerOver, ServerParts } from './server.ts';
 import { serveStream } from './stream.ts';
+import { refuseOwn } from './via.ts';
 
 export type Mount = (route: string, dialect: Dialect | null, make: HandlerOver) => RouteHandlerMethod;
 export type Request = Parameters<Handler>[0];
@@ -188,6 +189,8 @@ export async function identify(parts: RouteParts, request: Request, facts: Facts
   } catch (error) {
     throw parts.requestLimits.refuse(request, error);
   }
+  // Before it counts: nobody has asked for it.
+  refuseOwn(request.headers.via, parts.via);
   await parts.requestLimits.admit(request, facts.caller.tenant);
   // Whatever is asked with it, a hit too: it is the key that is paused.
   parts.gateway.pauses.check(facts.caller);

@@ -61,6 +61,8 @@ export interface ServerParts {
   readonly fetchedBudget: ByteBudget;
   /** Where callers reach this gateway, without a trailing slash: for hints only. */
   readonly publicUrl: () => string;
+  /** What this gateway calls itself to its upstreams: who comes with it has come round. */
+  readonly via: string;
   readonly health: Health;
   /** Of answers that are told bit by bit. */
   readonly pace?: StreamPace;

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GatewayError } from '../errors.ts';
+import { RedisFailure } from '../redis.ts';
 import type { Redis } from '../redis.ts';
 import type { Expired } from './embedded-books.ts';
 import type { LedgerThread } from './embedded-thread.ts';
@@ -110,9 +111,18 @@ export function membership(parts: MembershipParts): Membership {
       } catch (error) {
         unfit = error instanceof Unfit;
         if (error instanceof Unfit) reason = error.message;
+        // By its code alone: whoever may reach /readyz need not learn where the other nodes are.
+        else if (error instanceof RedisFailure && error.kind === 'refused') refusedBy(error.code);
         await pause(unfit ? EXAMINE_AGAIN_MS : TRY_AGAIN_MS);
       }
     }
+  }
+
+  /** Such as a node of a cluster that has not the slot of `{plantain}`. */
+  function refusedBy(code: string): void {
+    const now = `Redis refuses what it is asked (${code})`;
+    if (reason !== now) events.noted('warn', 'state: Redis refuses what it is asked', { code });
+    reason = now;
   }
 
   function onSkipped(changes: number): void {

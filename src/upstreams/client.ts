@@ -15,6 +15,8 @@ export interface UpstreamOptions {
   readonly keys: readonly [string, ...string[]];
   /** The largest reply that is read, in bytes. */
   readonly replyBytes: number;
+  /** What this gateway calls itself, as a name in Via. */
+  readonly via: string;
 }
 
 /**
@@ -23,7 +25,7 @@ export interface UpstreamOptions {
  */
 export type Sent =
   | Reply
-  | { readonly kind: 'not_sent'; readonly error: GatewayError }
+  | { readonly kind: 'not_sent'; readonly error: GatewayError; readonly isCancelled: boolean }
   | { readonly kind: 'lost'; readonly error: GatewayError; readonly reason: LostReason };
 
 interface Reply {
@@ -79,7 +81,7 @@ interface Sending {
 }
 
 /** One pool of connections to one upstream that speaks Gemini's wire. Paths come from the configuration, never from a caller. */
-export function createUpstream({ id, baseUrl, auth, keys, replyBytes }: UpstreamOptions): Upstream {
+export function createUpstream({ id, baseUrl, auth, keys, replyBytes, via }: UpstreamOptions): Upstream {
   const base = new URL(baseUrl);
   const prefix = base.pathname.replace(/\/+$/, '');
   const agent = new Agent({
@@ -118,8 +120,10 @@ export function createUpstream({ id, baseUrl, auth, keys, replyBytes }: Upstream
       if (whole.status === 200) streamless.set(model, performance.now() + STREAMLESS_MS);
       return whole;
     } catch (error) {
-      if (unwanted.signal.aborted && !timeout.aborted) return cancelled(id, error);
-      return classify(error, id, { timedOut: timeout.aborted, hasLeft });
+      const isUnwanted = unwanted.signal.aborted;
+      // undici heeds no signal while it connects, which takes CONNECT_MS at most: both may have come by then.
+      if (!hasLeft) return notSent(error, id, isUnwanted);
+      return isUnwanted && !timeout.aborted ? cancelled(id, error) : classify(error, id, timeout.aborted);
     } finally {
       heard();
     }
@@ -143,6 +147,7 @@ export function createUpstream({ id, baseUrl, auth, keys, replyBytes }: Upstream
           'content-length': String(body.byteLength),
           accept: onPiece === null ? 'application/json' : 'text/event-stream, application/json',
           'accept-encoding': 'identity',
+          via: `1.1 ${via}`,
         },
         body: Readable.from(telling(body.chunks, leaves), { objectMode: false }),
         // Between a draft and the picture a stream is silent for as long as the picture takes.
@@ -207,20 +212,27 @@ function header(value: string | string[] | undefined): string | null {
   return Array.isArray(value) ? (value[0] ?? null) : (value ?? null);
 }
 
-const NEVER_CONNECTED = new Set([
-  'ECONNREFUSED',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'EADDRNOTAVAIL',
-  // This process has no descriptor left for another connection.
-  'EMFILE',
-  'ENFILE',
-  'UND_ERR_CONNECT_TIMEOUT',
-]);
-const isTlsError = (code: string): boolean =>
-  /^(ERR_TLS|ERR_SSL|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|EPROTO)/.test(code);
+/**
+ * Whatever went wrong, be it the system's word (ECONNREFUSED, ENOTFOUND), TLS's, a reset in its handshake or a deadline:
+ * the head of a request goes out with the first of its body, and that was never asked for.
+ */
+function notSent(cause: unknown, upstream: string, isCancelled: boolean): Sent {
+  const nothing = 'Nothing was drawn and nothing was paid.';
+  const error = isCancelled
+    ? new GatewayError(
+        'upstream_failed',
+        `The picture was cancelled before the upstream "${upstream}" was reached. ${nothing}`,
+        { retry: false, code: 'cancelled' },
+        cause,
+      )
+    : new GatewayError(
+        'unavailable',
+        `The upstream "${upstream}" cannot be reached right now. ${nothing}`,
+        { retryAfterSeconds: 5 },
+        cause,
+      );
+  return { kind: 'not_sent', error, isCancelled };
+}
 
 /** What was sent may have been drawn: Google takes nothing off the bill for a call that is broken off. */
 function cancelled(upstream: string, cause: unknown): Sent {
@@ -230,17 +242,9 @@ function cancelled(upstream: string, cause: unknown): Sent {
 }
 
 /** undici's errors by their codes, as measured; some carry only a name. */
-function classify(
-  error: unknown,
-  upstream: string,
-  { timedOut, hasLeft }: { readonly timedOut: boolean; readonly hasLeft: boolean },
-): Sent {
+function classify(error: unknown, upstream: string, timedOut: boolean): Sent {
   const name = error instanceof Error ? error.name : '';
   const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : name;
-  if (!timedOut && !hasLeft && (NEVER_CONNECTED.has(code) || isTlsError(code))) {
-    const message = `The upstream "${upstream}" cannot be reached right now. Nothing was drawn and nothing was paid.`;
-    return { kind: 'not_sent', error: new GatewayError('unavailable', message, { retryAfterSeconds: 5 }, error) };
-  }
   const lost = (reason: LostReason, what: string): Sent => {
     const failure = reason === 'timeout' ? 'upstream_timeout' : 'upstream_failed';
     const message = `The upstream "${upstream}" ${what}. The picture may have been paid for, so it is not asked for again by itself.`;

@@ -94,6 +94,10 @@ describe('a mistake', () => {
       `{ ${google}, baseUrl: "https://g.example/v1beta/" }`,
       'upstreams[0].baseUrl: must not end in a version: the gateway adds /v1beta itself',
     ],
+    ...['127.0.0.1', 'localhost', '[::1]'].map((host): [string, string] => [
+      `{ ${google}, baseUrl: "http://${host}:8080/" }`,
+      'upstreams[0].baseUrl: is where this gateway itself listens: 127.0.0.1, port 8080',
+    ]),
     [
       `{ ${google}, baseUrl: "https://g.example", keysFrom: [OTHER] }`,
       'upstreams[0].keysFrom: name the keys in keyFrom or in keysFrom, not in both',

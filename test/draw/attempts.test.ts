@@ -10,14 +10,14 @@ import { UpstreamHealth } from '../../src/upstreams/health.ts';
 
 const target = (upstream: string) => ({ upstream, model: 'flash', price: { perImageUsd: 0.05 } });
 
-function house(targets: readonly string[], keys: Record<string, readonly [string, ...string[]]> = {}) {
+function house(targets: readonly string[], keys: Record<string, readonly [string, ...string[]]> = {}, spares = true) {
   const told: string[] = [];
   const upstreams = new Map(
     targets.map((id) => {
       const health = new UpstreamHealth({
         keys: keys[id] ?? [`${id}-key`],
         repeats: 2,
-        spares: true,
+        spares,
         opened: () => void told.push(`${id} opened`),
         closed: () => void told.push(`${id} closed`),
       });
@@ -55,7 +55,8 @@ const failed = (
   detail: FailureDetail = {},
   charge: Judged['charge'] = 'nothing',
 ): Judged => ({ outcome, charge, error: new GatewayError(failure, failure, detail), answer: null, picture: null });
-const REFUSED_CONNECTION = failed('not_sent', 'unavailable');
+/** The wait is what its caller is told, and not what is waited for here. */
+const REFUSED_CONNECTION = failed('not_sent', 'unavailable', { retryAfterSeconds: 3600 });
 const OVERLOADED = failed('http_5xx', 'upstream_busy', { code: 'upstream_capacity' });
 const RATE_LIMITED = failed('http_429', 'upstream_busy', { code: 'upstream_busy', retryAfterSeconds: 40 });
 const REVOKED = failed('http_4xx', 'unavailable', { code: 'upstream_credentials' });
@@ -181,6 +182,23 @@ describe('attempts', () => {
       failure: 'upstream_busy',
       detail: { code: 'upstream_breaker_open', retryAfterSeconds: 1 },
     });
+  });
+
+  test('at 1,000 pictures of an upstream that is down are 1,200 at most, and with a breaker a tenth of that', async () => {
+    const callsOf = async (spares: boolean): Promise<number> => {
+      let now = 0;
+      const { begin } = house(['a'], {}, spares);
+      let calls = 0;
+      for (let picture = 0; picture < 1_000; picture += 1) {
+        now += 5;
+        const { asked } = await allOf(begin({ now: () => now, random: () => 0 }), OVERLOADED);
+        calls += asked.length;
+      }
+      return calls;
+    };
+    expect(await callsOf(false)).toBeLessThanOrEqual(1_200);
+    // Twenty open it; then it is one a second, of five, and their repetitions.
+    expect(await callsOf(true)).toBeLessThanOrEqual(100);
   });
 
   test('end when the picture is given up while they wait', async () => {

@@ -5,6 +5,8 @@ import type { CapturingUpstream } from '../support/capturing-upstream.ts';
 import { expectEnvelope } from '../support/envelope.ts';
 import { KEY, startGateway } from '../support/gateway.ts';
 import type { TestGateway } from '../support/gateway.ts';
+import { damage, PICTURE, spoiled, stepOf } from '../support/spoil.ts';
+import type { Value } from '../support/spoil.ts';
 
 const IS_LONG = process.env.PLANTAIN_TEST_LONG !== undefined;
 const RUNS = IS_LONG ? 100_000 : 2_000;
@@ -23,9 +25,6 @@ afterAll(async () => {
   upstream.close();
 });
 
-type Value = null | boolean | number | string | Value[] | { [name: string]: Value };
-
-const PICTURE = Buffer.alloc(4500, 'picture').toString('base64');
 const IMAGES: readonly Value[] = [
   { prompt: 'a fox', n: 2, size: '1536x1024', quality: 'high', seed: 7, user: 'u', output_format: 'png' },
   {
@@ -71,6 +70,16 @@ const CHAT: readonly Value[] = [
     response_format: { type: 'text' },
     images_in: 'content',
     max_tokens: 9000,
+  },
+];
+const OPENROUTER: readonly Value[] = [
+  {
+    model: 'google/gemini-3.1-flash-image',
+    prompt: 'a fox',
+    input_references: [{ type: 'image_url', image_url: { url: DATA_URL } }],
+    resolution: '1K',
+    aspect_ratio: '16:9',
+    provider: { order: ['x'] },
   },
 ];
 const RESPONSES: readonly Value[] = [
@@ -169,110 +178,24 @@ const NAMES = [
   'contents parts text inlineData data generationConfig tools model role __proto__ constructor toJSON then Prompt ü 0 ',
 ].flatMap((names) => names.split(' '));
 
-const odd: fc.Arbitrary<Value> = fc.oneof(
-  fc.constantFrom<Value>(
-    null,
-    true,
-    0,
-    -0,
-    -1,
-    1.5,
-    1e308,
-    2 ** 31,
-    2 ** 53,
-    '',
-    ' ',
-    '1',
-    '512',
-    '1K',
-    '16:9',
-    'auto',
-  ),
-  fc.constantFrom<Value>('\u0000', '\ud800', '\r\nx: y', '🦊', 'x'.repeat(5000), PICTURE, [], {}, [[]], [null], [{}]),
-  fc.constantFrom<Value>(
-    'gemini-3-pro-image',
-    '../../x',
-    '${x}',
-    'data:image/png;base64,AAAA',
-    'IMAGE',
-    'user',
-    'model',
-  ),
-  fc.jsonValue({ maxDepth: 2 }) as fc.Arbitrary<Value>,
-);
-
-interface Step {
-  readonly at: number;
-  readonly how: 'replace' | 'remove' | 'rename' | 'add' | 'wrap' | 'list' | 'copy';
-  readonly value: Value;
-  readonly name: string;
-}
-const step: fc.Arbitrary<Step> = fc.record({
-  at: fc.nat(),
-  how: fc.constantFrom('replace', 'replace', 'replace', 'remove', 'rename', 'add', 'add', 'wrap', 'list', 'copy'),
-  value: odd,
-  name: fc.constantFrom(...NAMES),
-});
-
-/** Every place in a document: what holds it, and under which name. */
-function placesOf(value: Value): (readonly [Record<string, Value>, string])[] {
-  if (typeof value !== 'object' || value === null) return [];
-  const holder = value as Record<string, Value>;
-  return Object.keys(holder).flatMap((name) => [[holder, name] as const, ...placesOf(holder[name]!)]);
-}
-
-function put(holder: Record<string, Value>, name: string, value: Value): void {
-  Object.defineProperty(holder, name, {
-    value: structuredClone(value),
-    enumerable: true,
-    configurable: true,
-    writable: true,
-  });
-}
-
-function change(document: Value, { at, how, value, name }: Step): void {
-  const places = placesOf(document);
-  const [holder, key] = places[at % Math.max(1, places.length)] ?? [];
-  if (holder === undefined || key === undefined) return;
-  const before = holder[key]!;
-  if (how === 'remove') delete holder[key];
-  else if (how === 'rename' && !Array.isArray(holder)) {
-    delete holder[key];
-    put(holder, name, before);
-  } else if (how === 'add' && typeof before === 'object' && before !== null)
-    put(before as Record<string, Value>, name, value);
-  else if (how === 'wrap') put(holder, key, Object.fromEntries([[name, before]]));
-  else if (how === 'list') put(holder, key, [before, before, value]);
-  else if (how === 'copy') put(holder, name, before);
-  else put(holder, key, value);
-}
-
-const spoilt = fc.record({
-  cut: fc.option(fc.nat(), { freq: 4 }),
-  bytes: fc.array(fc.tuple(fc.nat(), fc.nat(255)), { maxLength: 3 }),
-});
+const step = stepOf(NAMES);
 
 const input = fc
   .tuple(
     fc.constantFrom(
       ...IMAGES.map((body) => ['images', body] as const),
+      ...IMAGES.map((body) => ['openrouter', body] as const),
+      ...OPENROUTER.map((body) => ['openrouter', body] as const),
       ...CHAT.map((body) => ['chat', body] as const),
       ...RESPONSES.map((body) => ['responses', body] as const),
       ...CLAUDE.map((body) => ['claude', body] as const),
       ...NATIVE.map((body) => ['native', body] as const),
     ),
     fc.array(step, { maxLength: 5 }),
-    fc.option(spoilt, { freq: 3 }),
+    fc.option(damage, { freq: 3 }),
   )
   .map(([[dialect, body], steps, spoil]) => {
-    const document = structuredClone(body);
-    for (const each of steps) change(document, each);
-    const bytes = Buffer.from(JSON.stringify(document));
-    for (const [at, byte] of spoil?.bytes ?? []) bytes[at % bytes.length] = byte;
-    return {
-      dialect,
-      bytes: bytes.subarray(0, spoil?.cut === null || spoil === null ? undefined : spoil.cut % bytes.length),
-    };
+    return { dialect, bytes: spoiled(body, steps, spoil) };
   });
 
 const PATHS = {
@@ -281,6 +204,15 @@ const PATHS = {
   responses: '/v1/responses',
   claude: '/v1/messages',
   native: '/v1beta/models/gemini-3.1-flash-image:generateContent',
+  openrouter: '/api/v1/images',
+} as const;
+
+const ENVELOPES = {
+  images: 'openai',
+  chat: 'openai',
+  responses: 'openai',
+  claude: 'claude',
+  native: 'google',
 } as const;
 
 test('whatever body is sent, it is answered, and not with a fault of ours', { timeout: TIMEOUT_MS }, async () => {
@@ -293,12 +225,11 @@ test('whatever body is sent, it is answered, and not with a fault of ours', { ti
       if (reply.status === 200) return;
       // 403: a file that nobody has sent, as Google says it.
       expect([400, 403, 404, 413]).toContain(reply.status);
-      expectEnvelope(
-        { status: reply.status, headers: reply.headers, body },
-        ({ images: 'openai', chat: 'openai', responses: 'openai', claude: 'claude', native: 'google' } as const)[
-          dialect
-        ],
-      );
+      if (dialect === 'openrouter')
+        expect(JSON.parse(body)).toMatchObject({
+          error: { code: reply.status, message: expect.stringMatching(/\w{3}/) },
+        });
+      else expectEnvelope({ status: reply.status, headers: reply.headers, body }, ENVELOPES[dialect]);
     }),
     { numRuns: RUNS, seed: SEED },
   );
@@ -319,6 +250,7 @@ test('after it the labels of every metric are still of closed sets', async () =>
       values.set(label, (values.get(label) ?? new Set()).add(value));
   const { route, method, model, tenant, ...others } = Object.fromEntries(values);
   expect([...route!].sort()).toEqual([
+    '/api/v1/images',
     '/v1/chat/completions',
     '/v1/images/generations',
     '/v1/messages',

@@ -168,6 +168,7 @@ export async function startSmallServer(
     fetchedBudget: createByteBudget(1 << 20),
     bodyBytes: 1 << 20,
     publicUrl: () => 'http://gateway.example',
+    via: 'plantain-test',
     health: { notReady: () => null },
     closing: options.closing ?? new AbortController().signal,
     graceMs: () => 0,

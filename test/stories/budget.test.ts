@@ -175,6 +175,26 @@ describe('a budget', () => {
   });
 });
 
+test('no other name of a model, key in another header, end user or address has money of its own', async () => {
+  const budget = { limitUsd: 0.1, per: 'total', models: ['gemini-3-pro-image'] };
+  const gateway = await start({ config: withBudgets(budget) });
+  const names = ['gemini-3-pro-image', 'gemini-3-pro-image-preview', 'nano-banana-pro', 'models/gemini-3-pro-image'];
+  const asked = [...names, ...names].map((model, index) =>
+    gateway.post(
+      IMAGES,
+      { prompt: `a kite ${index}`, model, user: `somebody-${index}` },
+      { ...(index < 4 && { authorization: '', 'x-api-key': KEY }), 'x-forwarded-for': `10.0.0.${index}` },
+    ),
+  );
+  const native = { contents: [{ parts: [{ text: 'a kite' }] }] };
+  for (const name of ['gemini-3-pro-image-preview', 'nano-banana-pro'])
+    asked.push(gateway.post(`/v1beta/models/${name}:generateContent`, native));
+  expect(statusesOf(await Promise.all(asked))).toEqual({ 200: 2, 429: 8 });
+  expect(await spentNanos(gateway)).toBe(100_000_000);
+  const spelt = await gateway.post(IMAGES, { prompt: 'a kite', model: 'Gemini-3-PRO-Image' });
+  expect([429, 404]).toContain(spelt.status);
+});
+
 describe("the vendor's bill", () => {
   test('is what was charged, to the nano-dollar, whatever was drawn', async () => {
     const gateway = await start({ config: AT_GOOGLES_PRICE, upstream: GOOGLE });

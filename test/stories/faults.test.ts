@@ -113,6 +113,10 @@ describe('every fault of the upstream', () => {
         .filter((line) => /"level":[56]0/.test(line)),
     ).toEqual([]);
     expect(gateway.logged()).not.toContain(UPSTREAM_KEY);
+    // Nor anything of what they said: it may be a picture, a prompt or a page about our account.
+    expect(gateway.logged()).not.toMatch(
+      /inlineData|candidates|usageMetadata|<!DOCTYPE|<title>|quota exceeded|\/9j\//i,
+    );
   });
 });
 

@@ -37,7 +37,14 @@ const words = { text: 'as it says there' };
 
 test.each([
   ['a document', [words, { inlineData: { mimeType: 'application/pdf', data: 'JVBERi0xLjcK' } }], {}],
-  ['a file of the vendor’s', [words, { fileData: { mimeType: 'image/png', fileUri: 'https://generativelanguage.googleapis.com/v1beta/files/x' } }], {}],
+  [
+    'a file of the vendor’s',
+    [
+      words,
+      { fileData: { mimeType: 'image/png', fileUri: 'https://generativelanguage.googleapis.com/v1beta/files/x' } },
+    ],
+    {},
+  ],
   ['a search', [words], { tools: [{ googleSearch: {} }] }],
   ['a cached conversation', [words], { cachedContent: 'cachedContents/abc' }],
 ])('for %s as much is set aside as the model can read', async (_, parts, more) => {

@@ -34,6 +34,7 @@ async function vendor(streams: (response: ServerResponse) => void, whole = refus
     auth: 'x-goog-api-key',
     keys: ['a-secret-key-of-the-vendor'],
     replyBytes: 8 << 20,
+    via: 'plantain-test',
   });
   open.push(server, upstream);
   return { called, upstream };

@@ -1,6 +1,8 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { IncomingHttpHeaders, Server, ServerResponse } from 'node:http';
+import { createServer as createNetServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
 import { afterEach, expect, onTestFinished, test } from 'vitest';
 import { createUpstream } from '../../src/upstreams/client.ts';
@@ -44,16 +46,23 @@ function upstream(baseUrl: string, options: Partial<UpstreamOptions> = {}): Upst
     auth: 'x-goog-api-key',
     keys: ['one'],
     replyBytes: 1_000_000,
+    via: 'plantain-test',
     ...options,
   });
   open.push(made);
   return made;
 }
 
-const ask = (to: Upstream, model = 'gemini-3-pro-image', givenUp?: AbortSignal, key = 'one'): Promise<Sent> =>
+const ask = (
+  to: Upstream,
+  model = 'gemini-3-pro-image',
+  givenUp?: AbortSignal,
+  key = 'one',
+  abandonAfterMs = 5_000,
+): Promise<Sent> =>
   to.generate(model, splice({ contents: [] }), {
     key,
-    abandonAfterMs: 5_000,
+    abandonAfterMs,
     admit: async () => () => undefined,
     keep: (bytes) => bytes,
     ...(givenUp !== undefined && { givenUp }),
@@ -114,6 +123,34 @@ test('what never left is told from what was lost on the way', async () => {
     response.writeHead(200, { connection: 'close' }).end('{"candidates":['),
   );
   expect(await ask(upstream(unfinished.url))).toMatchObject({ kind: 'lost', reason: 'not_json' });
+});
+
+test('what is given up, or out of time, before there is a connection was never sent', async () => {
+  const connected = Promise.withResolvers<void>();
+  const sockets: Socket[] = [];
+  const silent = createNetServer((socket) => {
+    sockets.push(socket.on('error', () => undefined));
+    connected.resolve();
+  }).listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+  onTestFinished(() => {
+    for (const socket of sockets) socket.destroy();
+    silent.close();
+  });
+  // It waits for TLS, which never comes.
+  const url = `https://127.0.0.1:${(silent.address() as AddressInfo).port}`;
+  const givenUp = new AbortController();
+  void connected.promise.then(() => givenUp.abort());
+  expect(await ask(upstream(url), undefined, givenUp.signal)).toMatchObject({
+    kind: 'not_sent',
+    isCancelled: true,
+    error: { failure: 'upstream_failed', detail: { code: 'cancelled', retry: false } },
+  });
+  expect(await ask(upstream(url), undefined, undefined, 'one', 100)).toMatchObject({
+    kind: 'not_sent',
+    isCancelled: false,
+    error: { failure: 'unavailable' },
+  });
 });
 
 test.each(['EHOSTUNREACH', 'ENETUNREACH', 'EPROTO', 'ERR_SSL_BAD_RECORD_TYPE'])(

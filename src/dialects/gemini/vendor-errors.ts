@@ -31,6 +31,7 @@ export function parseError(status: number, words: Json, retryAfter: string | nul
   if (status === 404 || said.tokens.includes('model_not_found')) {
     return ours('upstream_model', 'it does not offer this model under the name this gateway has for it');
   }
+  if (said.tokens.includes('REQUEST_LOOP')) return ours('upstream_loop', 'it leads back to where its calls come from');
   if (status === 402 || isQuota(status, said)) {
     const message = "The upstream's quota for this gateway is used up. The operator of the gateway can raise it.";
     return failed('upstream_quota', message, {

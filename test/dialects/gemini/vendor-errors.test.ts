@@ -90,6 +90,7 @@ describe('about us', () => {
       google(400, 'FAILED_PRECONDITION', `User location is not supported for the API use. ${secret}`),
       'upstream_location',
     ],
+    [508, google(508, 'UNAVAILABLE', secret, rpc('ErrorInfo', { reason: 'REQUEST_LOOP' })), 'upstream_loop'],
     [401, google(401, 'UNAUTHENTICATED', secret), 'upstream_credentials'],
     [401, reseller(`Invalid token ${secret}`, 'new_api_error', ''), 'upstream_credentials'],
     [401, 'nonsense', 'upstream_credentials'],

@@ -63,13 +63,22 @@ export class UpstreamClients {
     if (before !== undefined && isDeepStrictEqual(before.config, config)) return before;
     const same = (...names: readonly (keyof UpstreamConfig)[]): boolean =>
       before !== undefined && names.every((name) => isDeepStrictEqual(before.config[name], config[name]));
-    const { id, kind, auth, replyBytes } = config;
+    const { id, kind, auth, replyBytes, connectMs, firstByteMs, idleMs } = config;
+    const deadlines = { connectMs, firstByteMs, idleMs };
     const [key = 'simulator', ...others] = config.keys;
     const keys: readonly [string, ...string[]] = [key, ...others];
-    const goesOn = same('baseUrl', 'auth', 'keys', 'replyBytes');
+    const goesOn = same('baseUrl', 'auth', 'keys', 'replyBytes', 'connectMs', 'firstByteMs', 'idleMs');
     const client = goesOn
       ? before!.upstream.client
-      : createUpstream({ id, baseUrl: await this.#addressOf(config), auth, keys, replyBytes, via: this.#via });
+      : createUpstream({
+          id,
+          baseUrl: await this.#addressOf(config),
+          auth,
+          keys,
+          replyBytes,
+          deadlines,
+          via: this.#via,
+        });
     const kept = goesOn && same('repeats', 'breaker') ? before! : null;
     const made = kept === null ? this.#healthOf(config, keys) : { health: kept.upstream.health, leave: kept.leave };
     return {

@@ -138,6 +138,11 @@ export interface UpstreamConfig {
   readonly keys: readonly string[];
   readonly answerWithinMs: Deadline;
   readonly abandonAfterMs: Deadline;
+  readonly connectMs: number;
+  /** Null: as long as the whole answer may take. */
+  readonly firstByteMs: number | null;
+  /** Between two bytes of an answer. */
+  readonly idleMs: number;
   /** Tiers it spells in its own way. */
   readonly sizeNames: Readonly<Partial<Record<Tier, string>>>;
   /** The largest reply that is read. */

@@ -24,6 +24,9 @@ export const BUILT_IN_SIMULATOR: UpstreamConfig = {
   keys: ['simulator'],
   answerWithinMs: 120_000,
   abandonAfterMs: 300_000,
+  connectMs: 5_000,
+  firstByteMs: null,
+  idleMs: 30_000,
   sizeNames: {},
   replyBytes: 96 << 20,
   repeats: 2,
@@ -54,7 +57,8 @@ export function readUpstreams(
     else if (keys.length === 0) report.leftOut('upstreams');
     else {
       const { id, kind, auth, answerWithinMs, abandonAfterMs, sizeNames = {}, replyBytes, repeats, breaker } = file;
-      const patience = { answerWithinMs, abandonAfterMs, repeats, breaker };
+      const { connectMs, firstByteMs = null, idleMs } = file;
+      const patience = { answerWithinMs, abandonAfterMs, connectMs, firstByteMs, idleMs, repeats, breaker };
       usable.push({ id, kind, baseUrl, auth, keys, ...patience, sizeNames, replyBytes });
     }
   }

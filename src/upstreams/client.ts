@@ -15,8 +15,19 @@ export interface UpstreamOptions {
   readonly keys: readonly [string, ...string[]];
   /** The largest reply that is read, in bytes. */
   readonly replyBytes: number;
+  readonly deadlines: CallDeadlines;
   /** What this gateway calls itself, as a name in Via. */
   readonly via: string;
+}
+
+/** In milliseconds; beside them the whole answer has one limit, `abandonAfterMs`. */
+export interface CallDeadlines {
+  /** For a connection to be there: until then nothing was sent. */
+  readonly connectMs: number;
+  /** From the request on to the first byte of its answer; null: as long as all of it may take. */
+  readonly firstByteMs: number | null;
+  /** Between two bytes of an answer. */
+  readonly idleMs: number;
 }
 
 /**
@@ -61,9 +72,6 @@ export interface SendOptions {
   readonly givenUp?: AbortSignal;
 }
 
-/** Between two bytes of a reply. */
-const IDLE_MS = 30_000;
-const CONNECT_MS = 5_000;
 /** An error's body is a few KB; more of it is read by nobody. */
 const ERROR_BYTES = 1 << 20;
 /** What a reply is taken to weigh before it has arrived. */
@@ -81,14 +89,14 @@ interface Sending {
 }
 
 /** One pool of connections to one upstream that speaks Gemini's wire. Paths come from the configuration, never from a caller. */
-export function createUpstream({ id, baseUrl, auth, keys, replyBytes, via }: UpstreamOptions): Upstream {
+export function createUpstream({ id, baseUrl, auth, keys, replyBytes, deadlines, via }: UpstreamOptions): Upstream {
   const base = new URL(baseUrl);
   const prefix = base.pathname.replace(/\/+$/, '');
   const agent = new Agent({
-    connect: { timeout: CONNECT_MS },
-    // The whole answer has one wall-clock limit, abandonAfterMs: a picture may take minutes before its first byte.
-    headersTimeout: 0,
-    bodyTimeout: IDLE_MS,
+    connect: { timeout: deadlines.connectMs },
+    // To undici 0 is for ever, and the whole answer has a limit of its own.
+    headersTimeout: deadlines.firstByteMs ?? 0,
+    bodyTimeout: deadlines.idleMs,
     maxResponseSize: replyBytes,
     pipelining: 1,
     allowH2: false,
@@ -121,7 +129,7 @@ export function createUpstream({ id, baseUrl, auth, keys, replyBytes, via }: Ups
       return whole;
     } catch (error) {
       const isUnwanted = unwanted.signal.aborted;
-      // undici heeds no signal while it connects, which takes CONNECT_MS at most: both may have come by then.
+      // undici heeds no signal while it connects, which takes `connectMs` at most: both may have come by then.
       if (!hasLeft) return notSent(error, id, isUnwanted);
       return isUnwanted && !timeout.aborted ? cancelled(id, error) : classify(error, id, timeout.aborted);
     } finally {
@@ -251,8 +259,9 @@ function classify(error: unknown, upstream: string, timedOut: boolean): Sent {
     return { kind: 'lost', reason, error: new GatewayError(failure, message, { retry: false }, error) };
   };
   if (timedOut) return lost('timeout', 'did not finish its answer in the time allowed');
-  if (error instanceof errors.BodyTimeoutError || error instanceof errors.HeadersTimeoutError)
-    return lost('timeout', 'stopped in the middle of its answer');
+  if (error instanceof errors.HeadersTimeoutError)
+    return lost('timeout', 'did not begin its answer in the time allowed');
+  if (error instanceof errors.BodyTimeoutError) return lost('timeout', 'stopped in the middle of its answer');
   if (error instanceof errors.ResponseExceededMaxSizeError)
     return lost('too_large', 'sent an answer larger than allowed');
   if (error instanceof JsonError) {

@@ -358,7 +358,7 @@ tenants:
       'my.yaml:2 listen.port: must be 0 to 65535, is 70000',
       'my.yaml:3 logLevel: must be debug, info, warn, error or silent, is "loud"',
       'my.yaml:6 upstreams[0].baseUrl: must be an address that begins with http:// or https://, or be "simulator:"',
-      'my.yaml:8 upstreams[0].colour: unknown setting; known here: id, kind, baseUrl, auth, keyFrom, keysFrom, answerWithinMs, abandonAfterMs, sizeNames, replyBytes, repeats, breaker',
+      'my.yaml:8 upstreams[0].colour: unknown setting; known here: id, kind, baseUrl, auth, keyFrom, keysFrom, answerWithinMs, abandonAfterMs, connectMs, firstByteMs, idleMs, sizeNames, replyBytes, repeats, breaker',
       'my.yaml:9 upstreams[1].baseUrl: is missing',
       'my.yaml:14 models[0].targets[1].price: must have exactly one of perImageUsd, perMillionTokensUsd, is empty',
       'my.yaml:16 tenants[0].keys[0].key: must be text',

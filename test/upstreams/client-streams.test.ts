@@ -34,6 +34,7 @@ async function vendor(streams: (response: ServerResponse) => void, whole = refus
     auth: 'x-goog-api-key',
     keys: ['a-secret-key-of-the-vendor'],
     replyBytes: 8 << 20,
+    deadlines: { connectMs: 5_000, firstByteMs: null, idleMs: 30_000 },
     via: 'plantain-test',
   });
   open.push(server, upstream);

@@ -46,6 +46,7 @@ function upstream(baseUrl: string, options: Partial<UpstreamOptions> = {}): Upst
     auth: 'x-goog-api-key',
     keys: ['one'],
     replyBytes: 1_000_000,
+    deadlines: { connectMs: 5_000, firstByteMs: null, idleMs: 30_000 },
     via: 'plantain-test',
     ...options,
   });
@@ -227,4 +228,19 @@ test('a call that is given up while its reply comes is received to the end: it c
     status: 200,
     words: { candidates: [] },
   });
+});
+
+test('a vendor that does not begin, or stops within its answer, has its own time for that, and may have been paid', async () => {
+  const silent = await vendor(() => undefined);
+  const beginsLate = upstream(silent.url, { deadlines: { connectMs: 5_000, firstByteMs: 1_000, idleMs: 30_000 } });
+  const halting = await vendor((response) => {
+    response.writeHead(200, { 'content-type': 'application/json' });
+    response.write('{"candidates":');
+  });
+  const stops = upstream(halting.url, { deadlines: { connectMs: 5_000, firstByteMs: null, idleMs: 1_000 } });
+  const ended = await Promise.all([ask(beginsLate), ask(stops)]);
+  expect(ended).toMatchObject([
+    { kind: 'lost', reason: 'timeout', error: { message: expect.stringMatching(/did not begin its answer/) } },
+    { kind: 'lost', reason: 'timeout', error: { message: expect.stringMatching(/in the middle of its answer/) } },
+  ]);
 });

@@ -9,7 +9,8 @@ const SCRIPT = `
   import { openSync } from 'node:fs';
   const { createUpstream } = await import(${urlOf('upstreams/client.ts')});
   const { splice } = await import(${urlOf('wire/json.ts')});
-  const base = { id: 'vendor', baseUrl: 'http://127.0.0.1:1', auth: 'bearer', keys: ['key-of-vendor'], replyBytes: 1e6 };
+  const base = { id: 'vendor', baseUrl: 'http://127.0.0.1:1', auth: 'bearer', keys: ['key-of-vendor'], replyBytes: 1e6, via: 'plantain-test',
+    deadlines: { connectMs: 5000, firstByteMs: null, idleMs: 30000 } };
   const upstream = createUpstream(base);
   const options = { abandonAfterMs: 5000, key: 'key-of-vendor', admit: async () => () => {}, keep: (bytes) => bytes };
   // What is loaded at the first call needs descriptors of its own.

@@ -20,6 +20,15 @@ export const upstream = object({
   ),
   answerWithinMs: deadline(2 * MINUTE_MS, 'What a caller waits.'),
   abandonAfterMs: deadline(5 * MINUTE_MS, 'When the work is given up.'),
+  connectMs: integer(100, MINUTE_MS, 'How long a connection to it may take. In milliseconds.', { default: 5_000 }),
+  firstByteMs: Type.Optional(
+    integer(
+      1_000,
+      60 * MINUTE_MS,
+      'How long its answer may take to begin; absent: as long as all of it. In milliseconds.',
+    ),
+  ),
+  idleMs: integer(1_000, 10 * MINUTE_MS, 'The longest pause within an answer. In milliseconds.', { default: 30_000 }),
   sizeNames: Type.Optional(
     byTier(text('^[A-Za-z0-9._-]{1,32}$', 'must be a word', 'Their spelling.'), 'Tiers it spells in its own way.'),
   ),

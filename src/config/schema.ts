@@ -112,7 +112,9 @@ export const CONFIG_SCHEMA = object({
   }),
   files: section('What tenants upload, to name it in their requests.', {
     keepSeconds: integer(60, 2_592_000, 'How long a file is kept.', { default: 172_800 }),
-    bytesPerFile: bytes(48 << 20, 'The most bytes of one file: what names it carries it as base64.'),
+    bytesPerFile: integer(1, 50 << 20, 'The most bytes of one file: what names it carries it as base64.', {
+      default: 48 << 20,
+    }),
     bytesPerTenant: bytes(2 ** 30, 'The most bytes of all files of one tenant.'),
     perTenant: integer(1, 10_000, 'The most files of one tenant.', { default: 1_000 }),
   }),

@@ -10,18 +10,23 @@ import type { FilesWire } from './dialect.ts';
 
 const LONGEST_NAME = 255;
 
-/** A file of a form as JSON, with the name that it came with. */
-export function fileOf(part: Extract<FormPart, { kind: 'file' }>): JsonObject {
-  return { data: part.data, name: part.fileName ?? '' };
+/** A form as JSON; a file with the name that it came with. Throws GatewayError where one name is there twice: which of them counts? */
+export function fieldsOf(parts: readonly FormPart[]): JsonObject {
+  const fields = new Map<string, Json>();
+  for (const part of parts) {
+    if (fields.has(part.name)) throw invalidValue(part.name.slice(0, 60).toWellFormed(), 'there once');
+    fields.set(part.name, part.kind === 'text' ? part.text : { data: part.data, name: part.fileName ?? '' });
+  }
+  return Object.fromEntries(fields);
 }
 
-/** What `fileOf` wrote. Throws GatewayError naming the field. */
+/** What `fieldsOf` wrote of a file. Throws GatewayError naming the field. */
 export function readFile(value: Json, how: string): { readonly data: LongString | string; readonly fileName: string } {
   if (value === null) throw missingField('file', how);
   if (typeof value === 'string' || value instanceof LongString) throw invalidValue('file', how);
   const { data = null, name = '' } = readObject(value, 'file');
   if (typeof data !== 'string' && !(data instanceof LongString)) throw invalidValue('file', how);
-  return { data, fileName: readString(name, 'file').slice(0, LONGEST_NAME) };
+  return { data, fileName: readString(name, 'file').slice(0, LONGEST_NAME).toWellFormed() };
 }
 
 /** `file-…` and `file_…` are one file: one vendor's client may have sent what another's asks for. */

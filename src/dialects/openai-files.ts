@@ -4,7 +4,7 @@ import type { FormPart } from '../wire/form.ts';
 import type { Json, JsonObject } from '../wire/json.ts';
 import { LongString } from '../wire/long-string.ts';
 import type { FileInputs, FilesWire } from './dialect.ts';
-import { fileOf, idOf, noSuchFile, parseFilePath, readFile } from './form-files.ts';
+import { fieldsOf, idOf, noSuchFile, parseFilePath, readFile } from './form-files.ts';
 import { pageOf } from './pages.ts';
 
 // https://platform.openai.com/docs/api-reference/files
@@ -106,7 +106,7 @@ function fromForm(parts: readonly FormPart[]): JsonObject {
   });
   const others = parts.filter(({ name }) => !LIFE_MEMBER.test(name));
   return {
-    ...Object.fromEntries(others.map((part) => [part.name, part.kind === 'text' ? part.text : fileOf(part)])),
+    ...fieldsOf(others),
     ...(life.length > 0 && { expires_after: Object.fromEntries(life) }),
   };
 }

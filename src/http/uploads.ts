@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import type { FastifyInstance } from 'fastify';
 import type { Dialect, FilesWire } from '../dialects/dialect.ts';
 import { GatewayError } from '../errors.ts';
@@ -169,7 +170,9 @@ async function withBytes(
 
 /** What is said of a file by headers alone. */
 function unsaid(request: Request): DescribedFile {
-  const fileName = (header(request, 'x-goog-upload-file-name') ?? '').slice(0, LONGEST_NAME);
+  const fileName = asText(header(request, 'x-goog-upload-file-name') ?? '')
+    .slice(0, LONGEST_NAME)
+    .toWellFormed();
   return { id: null, fileName, displayName: '', purpose: '', claimed: '', keepMs: null };
 }
 
@@ -198,6 +201,12 @@ function told({ parts, wire, facts }: Asked, file: UploadedFile): Answered {
 function empty({ requestId }: Facts, headers: Readonly<Record<string, string>>): Answered {
   const whole = { ...commonHeaders(requestId), 'content-type': 'text/plain', ...headers };
   return { reply: { status: 200, headers: whole, chunks: [], byteLength: 0 } };
+}
+
+/** Node reads headers as Latin-1, and clients write names as UTF-8: https://www.rfc-editor.org/rfc/rfc9110#section-5.5 */
+function asText(header: string): string {
+  const bytes = Buffer.from(header, 'latin1');
+  return isUtf8(bytes) ? bytes.toString() : header;
 }
 
 function header(request: Request, name: string): string | null {

@@ -479,6 +479,21 @@ describe('a request', () => {
   });
 });
 
+test('a form with two files, or none, is a 400; a name of any script comes back as it was', async () => {
+  const gateway = await start();
+  const form = new FormData();
+  form.append('purpose', 'vision');
+  for (const name of ['a.png', 'b.png']) form.append('file', new Blob([new Uint8Array(png)]), name);
+  const twice = await fetch(`${gateway.url}/v1/files`, { method: 'POST', headers: ACME, body: form });
+  const { error } = await toldOf(twice);
+  expect([twice.status, error.param, error.message]).toEqual([400, 'file', 'file must be there once.']);
+  const name = 'лиса-狐🦊.png';
+  const headers = { 'x-goog-upload-file-name': Buffer.from(name).toString('latin1') };
+  const { file } = await toldOf(await raw(gateway, png, headers));
+  const listed = await fetch(`${gateway.url}/v1/files/file-${file.name.slice('files/'.length)}`, { headers: ACME });
+  expect(await listed.json()).toMatchObject({ filename: name });
+});
+
 describe('an upload in steps', () => {
   test('is begun with a key and goes on without one, in one piece or in several, over a restart', async () => {
     const directory = newDirectory();

@@ -1,9 +1,8 @@
 import { invalidValue } from '../../image/fields.ts';
 import type { UploadedFile } from '../../image/file.ts';
-import type { FormPart } from '../../wire/form.ts';
 import type { JsonObject } from '../../wire/json.ts';
 import type { FileInputs, FilesWire } from '../dialect.ts';
-import { fileOf, idOf, noSuchFile, parseFilePath, readFile } from '../form-files.ts';
+import { fieldsOf, idOf, noSuchFile, parseFilePath, readFile } from '../form-files.ts';
 import { pageOf } from '../pages.ts';
 
 // https://docs.claude.com/en/api/files-create
@@ -14,7 +13,7 @@ const HOW = 'a file in a form, as curl -F file=@fox.png sends it';
 
 export const files: FilesWire = {
   paths: ['/v1/files', '/files'],
-  fromForm,
+  fromForm: fieldsOf,
   parseUpload,
   parsePath: parseFilePath,
   renderFile,
@@ -64,10 +63,6 @@ function renderFile(file: UploadedFile): JsonObject {
     expires_at: new Date(file.expiresAt).toISOString(),
     downloadable: true,
   };
-}
-
-function fromForm(parts: readonly FormPart[]): JsonObject {
-  return Object.fromEntries(parts.map((part) => [part.name, part.kind === 'text' ? part.text : fileOf(part)]));
 }
 
 function parseUpload(body: JsonObject): ReturnType<FilesWire['parseUpload']> {

@@ -440,7 +440,7 @@ tenants:
 });
 
 test('tenants that share a cache scope are told of, as what they can tell of one another', () => {
-  const tenant = (id: string, cache: string): string => `{ id: ${id}, keys: [{ key: ${id}-key }]${cache} }`;
+  const tenant = (id: string, cache: string): string => `{ id: ${id}, keys: [{ key: key-of-${id} }]${cache} }`;
   const shared = [tenant('one', ', cache: { scope: two }'), tenant('two', ''), tenant('three', '')];
   expect(load(`tenants: [${shared.join(', ')}]`).warnings).toContain(
     'The tenants one, two share the cache scope two: each can tell what another has asked for.',

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, test } from 'vitest';
 import { deadlineMs, describeConfig, loadConfig } from '../src/config.ts';
 import { USUAL_CEILING } from '../src/image/model.ts';
 import { inDirectory } from './config/in-directory.ts';
@@ -437,6 +437,15 @@ tenants:
       },
     ]);
   });
+});
+
+test('tenants that share a cache scope are told of, as what they can tell of one another', () => {
+  const tenant = (id: string, cache: string): string => `{ id: ${id}, keys: [{ key: key-of-${id} }]${cache} }`;
+  const shared = [tenant('one', ', cache: { scope: two }'), tenant('two', ''), tenant('three', '')];
+  expect(load(`tenants: [${shared.join(', ')}]`).warnings).toContain(
+    'The tenants one, two share the cache scope two: each can tell what another has asked for.',
+  );
+  expect(load(`tenants: [${tenant('one', '')}, ${tenant('two', '')}]`).warnings.join()).not.toContain('share');
 });
 
 describe('budgets', () => {

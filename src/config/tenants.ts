@@ -45,7 +45,7 @@ export function readTenants(
     return [{ sha256, id: keyId(sha256), revoked: key.revoked, ...settings }];
   }
 
-  return files.map((file): TenantConfig => {
+  const tenants = files.map((file): TenantConfig => {
     const path = pathOf(file);
     if (ids.has(file.id)) report.mistake([...path, 'id'], `another tenant is called ${file.id} already`);
     ids.add(file.id);
@@ -56,6 +56,17 @@ export function readTenants(
       ...settings,
     };
   });
+  warnOfShared(tenants, report);
+  return tenants;
+}
+
+/** Who gets an answer for nothing, or at once, knows that another has asked for it. */
+function warnOfShared(tenants: readonly TenantConfig[], report: Report): void {
+  for (const [scope, sharing] of Map.groupBy(tenants, ({ cache }) => cache.scope))
+    if (sharing.length > 1)
+      report.warn(
+        `The tenants ${sharing.map(({ id }) => id).join(', ')} share the cache scope ${scope}: each can tell what another has asked for.`,
+      );
 }
 
 /** A tenant's settings, which stand at `path`. */

@@ -10,7 +10,7 @@ import { damage, spoiled, stepOf } from '../support/spoil.ts';
 import type { Value } from '../support/spoil.ts';
 
 const IS_LONG = process.env['PLANTAIN_TEST_LONG'] !== undefined;
-const RUNS = IS_LONG ? 40_000 : 800;
+const RUNS = IS_LONG ? 100_000 : 800;
 const SEED = IS_LONG ? Date.now() : 20_261_128;
 const TIMEOUT_MS = 60_000 + RUNS * 40;
 

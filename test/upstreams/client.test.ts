@@ -82,7 +82,11 @@ test('the URL is the configured base with the model as one segment, whatever the
     '/gemini/v1beta/models/..%2F..%2Fadmin%3Fx%3D%23:generateContent',
   ]);
   expect(received[0]).toMatchObject({ method: 'POST', body: '{"contents":[]}' });
-  expect(received[0]?.headers).toMatchObject({ 'content-length': '15', 'accept-encoding': 'identity' });
+  expect(received[0]?.headers).toMatchObject({
+    'content-length': '15',
+    'accept-encoding': 'identity',
+    via: '1.1 plantain-test',
+  });
 });
 
 test('the key it is given stands in the header the upstream wants', async () => {

@@ -455,7 +455,16 @@ describe('what reaches the upstream', () => {
     for (const { headers } of upstream.captured) {
       expect(headers['x-goog-api-key']).toBe(UPSTREAM_KEY);
       expect(Object.keys(headers).sort()).toEqual(
-        ['accept', 'accept-encoding', 'connection', 'content-length', 'content-type', 'host', 'x-goog-api-key'].sort(),
+        [
+          'accept',
+          'accept-encoding',
+          'connection',
+          'content-length',
+          'content-type',
+          'host',
+          'via',
+          'x-goog-api-key',
+        ].sort(),
       );
     }
     expect(upstream.captured).toHaveLength(4);

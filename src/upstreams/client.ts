@@ -88,7 +88,7 @@ interface Sending {
   readonly onPiece: ((piece: Json) => void) | null;
 }
 
-/** One pool of connections to one upstream that speaks Gemini's wire. Paths come from the configuration, never from a caller. */
+/** The way to one upstream that speaks Gemini's wire. Paths come from the configuration, never from a caller. */
 export function createUpstream({ id, baseUrl, auth, keys, replyBytes, deadlines, via }: UpstreamOptions): Upstream {
   const base = new URL(baseUrl);
   const prefix = base.pathname.replace(/\/+$/, '');
@@ -98,7 +98,10 @@ export function createUpstream({ id, baseUrl, auth, keys, replyBytes, deadlines,
     headersTimeout: deadlines.firstByteMs ?? 0,
     bodyTimeout: deadlines.idleMs,
     maxResponseSize: replyBytes,
-    pipelining: 1,
+    // A connection for each call. On one that is used again an answer nobody asked for (of a proxy that lost count, or was
+    // tricked) is taken for that to the next call, and whoever asked gets another's picture; and one that the vendor closes
+    // just then is a call that may have been paid for. To a picture of 20 seconds a handshake is nothing.
+    pipelining: 0,
     allowH2: false,
   });
   const credential = (key: string): Record<string, string> =>

@@ -248,3 +248,42 @@ test('a vendor that does not begin, or stops within its answer, has its own time
     { kind: 'lost', reason: 'timeout', error: { message: expect.stringMatching(/in the middle of its answer/) } },
   ]);
 });
+
+test('an answer that nobody asked for is never taken for that to the next call', async () => {
+  const answer = (words: string): string => {
+    const json = JSON.stringify({ modelVersion: words });
+    return `HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: ${json.length}\r\n\r\n${json}`;
+  };
+  const sockets: Socket[] = [];
+  const used = new Set<Socket>();
+  let calls = 0;
+  const server = createNetServer((socket) => {
+    sockets.push(socket);
+    socket.on('error', () => undefined);
+    let heard = '';
+    socket.on('data', (chunk: Buffer) => {
+      heard += chunk.toString('latin1');
+      if (!heard.endsWith('{"contents":[]}')) return;
+      heard = '';
+      calls += 1;
+      // With the next call on its way, one more to each that was answered before.
+      for (const answered of used) answered.write(answer('of another'));
+      used.add(socket);
+      socket.write(answer(`of ${calls}`));
+    });
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  const to = upstream(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  for (const call of [1, 2, 3]) {
+    const sent = await ask(to);
+    expect(sent).toMatchObject({ kind: 'reply', status: 200 });
+    expect(JSON.stringify(sent)).toContain(`of ${call}`);
+    // Until a connection would be used again.
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  expect(calls).toBe(3);
+});

@@ -34,7 +34,25 @@ describe('a 200', () => {
       [{ content: [{ type: 'image', source: { media_type: 'image/png', data: png } }] }, 'claude'],
       [{ candidates: [{ content: { parts: [{ inlineData }] } }] }, 'gemini'],
       [event({ type: 'image_generation.completed', b64_json: png }), 'images stream'],
-      [event({ candidates: [{ content: { parts: [{ inlineData }] } }] }), 'gemini events'],
+      [event({ candidates: [{ content: { parts: [{ inlineData }] }, finishReason: 'STOP' }] }), 'gemini events'],
+      [[{ candidates: [{ content: { parts: [{ inlineData }] }, finishReason: 'STOP' }] }], 'gemini array'],
+      [
+        event({ choices: [{ delta: { images: [{ image_url: { url } }] }, finish_reason: 'stop' }] }) +
+          'data: [DONE]\n\n',
+        'chat stream',
+      ],
+      [
+        event({ type: 'content_block_start', content_block: { source: { media_type: 'image/png', data: png } } }) +
+          event({ type: 'message_stop' }),
+        'claude stream',
+      ],
+      [
+        event({
+          type: 'response.completed',
+          response: { output: [{ type: 'image_generation_call', result: png }], error: null },
+        }),
+        'responses stream',
+      ],
     ];
     for (const [body, shape] of whole)
       expect(await judge(body, shape), shape).toMatchObject({ outcome: 'pictures', pictures: 1, faults: [] });
@@ -53,6 +71,15 @@ describe('a 200', () => {
     ['no picture', () => ({ data: [] }), 'images'],
     ['no JSON', () => '{"data": [', 'images'],
     ['half an event', (png) => `data: {"b64_json": "${png}`, 'images stream'],
+    ['drafts alone', (png) => event({ type: 'image_generation.partial_image', b64_json: png }), 'images stream'],
+    [
+      'a chat without its end',
+      (png) => event({ choices: [{ delta: { url: `data:image/png;base64,${png}` } }] }),
+      'chat stream',
+    ],
+    ['a message without its end', () => event({ type: 'message_start' }), 'claude stream'],
+    ['an array without its end', () => [{ candidates: [{ content: { parts: [] } }] }], 'gemini array'],
+    ['no links', () => ({ data: [{}] }), 'link'],
     ['no words for why there is no picture', () => ({ candidates: [] }), 'gemini'],
     ['an answer where an error is due', () => ({ data: [] }), 'error'],
     ['a task that is in no state', () => ({ id: 'task_1', status: 'lost' }), 'task'],

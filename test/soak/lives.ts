@@ -39,6 +39,9 @@ export interface Scrape {
   readonly text: string;
 }
 
+/** What a process holds just now. */
+export type Held = Probed & { readonly descriptors: Descriptors };
+
 const ROOT = resolve(import.meta.dirname, '../..');
 /** As in `npm start`, and with a garbage collector that comes when it is called. */
 const PROBE = join(import.meta.dirname, 'probe.ts');
@@ -164,7 +167,7 @@ export class Instance {
   }
 
   /** What it holds when its garbage is gone. */
-  async probe(vendorPort: number): Promise<Probed & { readonly descriptors: Descriptors }> {
+  async probe(vendorPort: number): Promise<Held> {
     const child = this.#child!;
     child.send('probe');
     const [probed] = (await once(child, 'message')) as [Probed];

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { busyIn } from './checks/idle.ts';
 import type { Holdings } from './checks/leaks.ts';
-import type { Instance } from './lives.ts';
+import type { Held, Instance } from './lives.ts';
 import { samplesOf } from './metrics.ts';
 import type { Sample } from './metrics.ts';
 
@@ -16,7 +16,8 @@ const PATIENCE_MS = 20_000;
 const EVERY_MS = 250;
 /** So many times in a row nothing grew less: it is as small as it gets. */
 const STEADY = 6;
-/** As Node names them: those of callers, of Redis, and of the vendor's pool, which are taken off. */
+const MUCH_BYTES = 8 << 20;
+/** As Node names sockets among what keeps it busy. */
 const SOCKETS = 'TCPSocketWrap';
 
 /** Waits until nothing is in the air, and then until descriptors have become no fewer for a while. */
@@ -27,17 +28,24 @@ export async function settle(instance: Instance, vendorPort: number): Promise<Se
     await sleep(EVERY_MS);
     series = samplesOf((await instance.scrapeNow()).text);
   }
-  const holdingsOf = async (): Promise<Holdings> => {
-    const { descriptors, resources, ...memory } = await instance.probe(vendorPort);
-    const sockets = (resources[SOCKETS] ?? 0) - descriptors.pooled;
-    return { ...memory, descriptors: descriptors.open, resources: { ...resources, [SOCKETS]: sockets } };
-  };
+  const holdingsOf = async (): Promise<Holdings> => heldBy(await instance.probe(vendorPort));
   let holdings = await holdingsOf();
   for (let steady = 0; steady < STEADY && performance.now() < endsAt; steady += 1) {
     await sleep(EVERY_MS);
     const now = await holdingsOf();
-    if (now.descriptors < holdings.descriptors || now.residentBytes < holdings.residentBytes - (1 << 20)) steady = -1;
+    if (now.descriptors < holdings.descriptors || now.residentBytes < holdings.residentBytes - MUCH_BYTES) steady = -1;
     holdings = now;
   }
   return { holdings, series };
+}
+
+/** Without the connections to the vendor that are kept for the next call, a socket and a timer each: as many as there were calls at one time. */
+function heldBy({ descriptors, resources, alive, ...memory }: Held): Holdings {
+  const { open, pooled } = descriptors;
+  return {
+    ...memory,
+    descriptors: open,
+    resources: { ...resources, [SOCKETS]: (resources[SOCKETS] ?? 0) - pooled },
+    alive: { ...alive, Socket: alive.Socket - pooled, Timeout: alive.Timeout - pooled },
+  };
 }

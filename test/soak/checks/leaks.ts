@@ -25,7 +25,7 @@ export const TOLERATED = {
   descriptors: 4,
   resources: 4,
   /** Of what was drawn for callers who had gone 256 at most are kept for two minutes, with a signal or two each. */
-  alive: { Timeout: 60, Socket: 20, IncomingMessage: 10, ServerResponse: 10, AbortSignal: 600 } satisfies Record<
+  alive: { Timeout: 40, Socket: 10, IncomingMessage: 10, ServerResponse: 10, AbortSignal: 600 } satisfies Record<
     Counted,
     number
   >,

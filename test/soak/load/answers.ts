@@ -1,5 +1,5 @@
 import { checkPicture } from '../../../src/image/picture.ts';
-import { eventsIn } from '../../support/events.ts';
+import { readStream } from './streams.ts';
 
 export type Dialect = 'openai' | 'openrouter' | 'google' | 'claude';
 
@@ -70,12 +70,13 @@ interface Read {
 function readAs({ body, status }: Heard, shape: Shape): Read {
   if (shape === 'bare') return { outcome: 'pictures', pictures: [body], words: null };
   const text = body.toString('utf8');
-  if (shape.endsWith('stream') || shape === 'gemini events') return readStream(text, shape);
+  if (shape.endsWith('stream') || shape === 'gemini events' || shape === 'gemini array') return readEvents(text, shape);
   const words: unknown = JSON.parse(text);
   if (shape === 'task') return readTask(words, status);
-  if (shape === 'link' || shape === 'quote' || shape === 'count' || shape === 'file' || shape === 'json')
+  if (shape === 'link') return readLinks(words);
+  if (shape === 'quote' || shape === 'count' || shape === 'file' || shape === 'json')
     return { outcome: 'told', pictures: [], words };
-  return { ...readWords(words, shape), words };
+  return { ...readWords(words), words };
 }
 
 function readTask(words: unknown, status: number): Read {
@@ -92,35 +93,31 @@ function readTask(words: unknown, status: number): Read {
   };
   if (deleted === true) return { outcome: 'told', pictures: [], words };
   // What is there already is answered at once.
-  if (state === undefined && status === 200) return { ...readWords(words, 'images'), words };
+  if (state === undefined && status === 200) return { ...readWords(words), words };
   if (status === 202 || state === 'in_progress') return { outcome: 'begun', pictures: [], words };
-  if (state === 'completed') return { ...readWords(response, 'images'), words };
+  if (state === 'completed') return { ...readWords(response), words };
   if (state === 'failed' && typeof error === 'object' && error !== null)
     return { outcome: 'error', pictures: [], words };
   if (state === 'cancelled') return { outcome: 'told', pictures: [], words };
   throw new Error(`a task in no known state (${state ?? 'none'})`);
 }
 
-/** A stream tells its pictures at its end; what went wrong after its beginning is told in it. */
-function readStream(text: string, shape: Shape): Read {
-  const ended = text.replace(/data: \[DONE\]\n\n$/, '');
-  const events = eventsIn(ended.replaceAll('\r\n', '\n')).map(({ data }) => data as unknown);
-  const failed = events.some((event) => mentions(event, 'error') || mentions(event, 'response.failed'));
-  const pictures = events.flatMap((event) => picturesIn(event));
-  if (failed && pictures.length === 0) return { outcome: 'failure in the stream', pictures, words: events };
-  const isRefused = events.some((event) => refuses(event));
-  return { outcome: pictures.length === 0 && isRefused ? 'refusal' : 'pictures', pictures, words: events };
-
-  function mentions(event: unknown, name: string): boolean {
-    const { type, error } = event as { readonly type?: unknown; readonly error?: unknown };
-    return type === name || (name === 'error' && error !== undefined && error !== null && shape !== 'responses stream');
-  }
+/** What is drawn is told at the end of a stream; if there is anything to be seen, drafts were. */
+function readEvents(text: string, shape: Shape): Read {
+  const { pieces, failed } = readStream(text, shape);
+  const read = readWords(pieces);
+  return { outcome: failed ? 'failure in the stream' : read.outcome, pictures: read.pictures, words: pieces };
 }
 
-function readWords(words: unknown, shape: Shape): Omit<Read, 'words'> {
+function readLinks(words: unknown): Read {
+  const { data } = words as { readonly data?: readonly { readonly url?: unknown }[] };
+  if (data === undefined || data.length === 0 || data.some(({ url }) => typeof url !== 'string'))
+    throw new Error('no links');
+  return { outcome: 'told', pictures: [], words };
+}
+
+function readWords(words: unknown): Omit<Read, 'words'> {
   const pictures = picturesIn(words);
-  if (shape === 'gemini array' && Array.isArray(words) && words.some((piece: object) => 'error' in piece))
-    return { outcome: 'failure in the stream', pictures };
   return { outcome: pictures.length === 0 && refuses(words) ? 'refusal' : 'pictures', pictures };
 }
 

@@ -72,7 +72,7 @@ const OWNERS: Record<string, RegExp> = {
   sharp: /^image\/(rendition|composition)\.ts$/,
   typebox: /^config\/schema(\/|\.ts)/,
   // Each of them speaks HTTP to somebody else, with deadlines of its own.
-  undici: /^(upstreams\/(client|webhook)|cache\/s3-bytes|remote\/fetch)\.ts$/,
+  undici: /^(upstreams\/(client|connections|webhook)|cache\/s3-bytes|remote\/fetch)\.ts$/,
   yaml: /^config\/(source|describe)\.ts$/,
 };
 

@@ -1,9 +1,10 @@
 import { Readable } from 'node:stream';
-import { Agent, errors } from 'undici';
+import { errors } from 'undici';
 import { GatewayError } from '../errors.ts';
 import { isObject, JsonError } from '../wire/json.ts';
 import type { Json, Spliced } from '../wire/json.ts';
 import { blotted } from './blot.ts';
+import { Connections } from './connections.ts';
 import { receivePieces, receiveWhole } from './receive.ts';
 
 export interface UpstreamOptions {
@@ -82,7 +83,7 @@ interface Sending {
 export function createUpstream({ id, baseUrl, auth, keys, replyBytes }: UpstreamOptions): Upstream {
   const base = new URL(baseUrl);
   const prefix = base.pathname.replace(/\/+$/, '');
-  const agent = new Agent({
+  const connections = new Connections(base.origin, {
     connect: { timeout: CONNECT_MS },
     // The whole answer has one wall-clock limit, abandonAfterMs: a picture may take minutes before its first byte.
     headersTimeout: 0,
@@ -133,8 +134,7 @@ export function createUpstream({ id, baseUrl, auth, keys, replyBytes }: Upstream
   ): Promise<Reply> {
     let release: (() => void) | undefined;
     try {
-      const response = await agent.request({
-        origin: base.origin,
+      const response = await connections.request({
         path: `${prefix}/v1beta/models/${encodeURIComponent(model)}:${onPiece === null ? 'generateContent' : 'streamGenerateContent?alt=sse'}`,
         method: 'POST',
         headers: {
@@ -181,7 +181,7 @@ export function createUpstream({ id, baseUrl, auth, keys, replyBytes }: Upstream
     }
   }
 
-  return { id, generate, close: () => agent.close() };
+  return { id, generate, close: () => connections.close() };
 }
 
 /** A body is asked for when there is a connection to write it to. */

@@ -19,7 +19,7 @@ interface Around {
 
 const judge = (body: unknown, shape: Shape, { status = 200, dialect = 'openai', headers = {} }: Around = {}) => {
   const text = typeof body === 'string' ? body : JSON.stringify(body);
-  return judgeAnswer({ status, headers: { ...HEADERS, ...headers }, body: Buffer.from(text) }, dialect, shape);
+  return judgeAnswer({ status, headers: { ...HEADERS, ...headers }, body: Buffer.from(text) }, dialect, shape, 's1');
 };
 const event = (data: unknown): string => `data: ${JSON.stringify(data)}\n\n`;
 
@@ -85,6 +85,12 @@ describe('a 200', () => {
     ['a task that is in no state', () => ({ id: 'task_1', status: 'lost' }), 'task'],
   ])('is found to be %s', async (_, body, shape) => {
     expect((await judge(body(png), shape)).faults).not.toEqual([]);
+  });
+
+  test('is found to be what another asked for', async () => {
+    const answer = (id: string) => ({ data: [{ b64_json: png, text: `Here it is: “soak x: ${id}, a fox”` }] });
+    expect((await judge(answer('s1'), 'images')).faults).toEqual([]);
+    expect((await judge(answer('s11'), 'images')).faults).toHaveLength(1);
   });
 
   test('is found to lack its request id, or bytes', async () => {

@@ -210,8 +210,14 @@ export class Instance {
   }
 }
 
+/** Leases that were not to be had, and what the shared cache was asked and did not answer in time: it is a miss then. */
 function aloneIn(scrape: Scrape | null): number {
-  return scrape === null ? 0 : sumOfSeries(samplesOf(scrape.text), 'plantain_lease_troubles_total');
+  if (scrape === null) return 0;
+  const samples = samplesOf(scrape.text);
+  const unanswered = ['late', 'down', 'error'].map((outcome) =>
+    sumOfSeries(samples, 'plantain_store_op_duration_seconds_count', { store: 'redis-cache', outcome }),
+  );
+  return unanswered.reduce((sum, count) => sum + count, sumOfSeries(samples, 'plantain_lease_troubles_total'));
 }
 
 function said({ troubles }: Life): string {

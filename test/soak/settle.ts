@@ -17,8 +17,6 @@ const EVERY_MS = 250;
 /** So many times in a row nothing grew less: it is as small as it gets. */
 const STEADY = 6;
 const MUCH_BYTES = 8 << 20;
-/** As Node names sockets among what keeps it busy. */
-const SOCKETS = 'TCPSocketWrap';
 
 /** Waits until nothing is in the air, and then until descriptors have become no fewer for a while. */
 export async function settle(instance: Instance, vendorPort: number): Promise<Settled> {
@@ -39,13 +37,11 @@ export async function settle(instance: Instance, vendorPort: number): Promise<Se
   return { holdings, series };
 }
 
-/** Without the connections to the vendor that are kept for the next call, a socket and a timer each: as many as there were calls at one time. */
-function heldBy({ descriptors, resources, alive, ...memory }: Held): Holdings {
-  const { open, pooled } = descriptors;
-  return {
-    ...memory,
-    descriptors: open,
-    resources: { ...resources, [SOCKETS]: (resources[SOCKETS] ?? 0) - pooled },
-    alive: { ...alive, Socket: alive.Socket - pooled, Timeout: alive.Timeout - pooled },
-  };
+/**
+ * Without the connections to the vendor that are kept for the next call, as many as there were calls at one time: a socket and
+ * a timer each, which keep nothing busy.
+ */
+function heldBy({ descriptors: { open, pooled }, alive, ...held }: Held): Holdings {
+  const others = { ...alive, Socket: alive.Socket - pooled, Timeout: alive.Timeout - pooled };
+  return { ...held, descriptors: open, alive: others };
 }

@@ -5,6 +5,7 @@ export function toldOf(over: Partial<Told> = {}): Told {
   return {
     ask: 1,
     kind: 'images',
+    subject: 's1',
     tenant: 'acme',
     n: 1,
     method: 'POST',

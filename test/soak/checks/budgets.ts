@@ -11,12 +11,12 @@ export type Limits = ReadonlyMap<string, number>;
  */
 export function checkBudgets(history: readonly Change[], limits: Limits): Finding {
   const faults: string[] = [];
-  const taken = new Map<string, { now: number; most: number; excess: number; refusedBy: boolean }>();
+  const taken = new Map<string, { now: number; most: number; excess: number }>();
   const worst = new Map<string, number>();
   for (const { account, hold, kind, held, spent } of history) {
     const limit = limits.get(account);
     if (limit === undefined) continue;
-    const own = taken.get(account) ?? { now: 0, most: 0, excess: 0, refusedBy: false };
+    const own = taken.get(account) ?? { now: 0, most: 0, excess: 0 };
     taken.set(account, own);
     own.now += held + spent;
     own.most = Math.max(own.most, own.now);

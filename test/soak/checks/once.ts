@@ -13,7 +13,7 @@ export interface OnceOptions {
   readonly lifetimeMs: (tenant: string) => number;
   /** When what was paid for may not have been stored: a crash, a store that could not be had. */
   readonly unstored: readonly Trouble[];
-  /** When a gateway said that it drew alone, since Redis did not answer in time: another may have drawn the same. */
+  /** When a gateway said that Redis did not answer it in time: what it has is not found then, and what another draws is not waited for. */
   readonly alone: readonly Trouble[];
 }
 

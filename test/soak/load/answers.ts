@@ -40,11 +40,17 @@ export interface Verdict {
   readonly words: unknown;
 }
 
+/** As prompts begin: `load/asks.ts`. */
+const SUBJECTS = /soak [\w.-]+: (s\d+),/g;
+
 /** Reads an answer as its caller's SDK would, and walks its pictures to their end. Throws nothing. */
-export async function judgeAnswer(heard: Heard, dialect: Dialect, shape: Shape): Promise<Verdict> {
+export async function judgeAnswer(heard: Heard, dialect: Dialect, shape: Shape, subject: string): Promise<Verdict> {
   const faults: string[] = [];
   const said = `${heard.status} ${heard.body.subarray(0, 300).toString('latin1')}`;
   if (!/^req_[0-9a-f]{32}$/.test(String(heard.headers['x-request-id']))) faults.push(`no x-request-id: ${said}`);
+  // The vendor says what it was asked for, where it says anything: what another asked for is another's picture.
+  for (const [, whose] of heard.body.toString('latin1').matchAll(SUBJECTS))
+    if (whose !== subject) faults.push(`the answer to ${whose} for ${subject}`);
   const length = heard.headers['content-length'];
   if (length !== undefined && Number(length) !== heard.body.length)
     faults.push(`content-length ${String(length)}, and ${heard.body.length} bytes`);

@@ -10,6 +10,8 @@ import type { Wire } from './wire.ts';
 export interface Told {
   readonly ask: number;
   readonly kind: Kind | 'what followed';
+  /** What it is about. */
+  readonly subject: string;
   readonly tenant: Tenant;
   /** Pictures that are asked for at most. */
   readonly n: number;
@@ -56,7 +58,7 @@ export class Line {
 
   /** Sends one request as its caller would, and judges what comes. Rejects never. */
   async call(
-    who: Pick<Told, 'ask' | 'kind' | 'tenant' | 'n'>,
+    who: Pick<Told, 'ask' | 'kind' | 'subject' | 'tenant' | 'n'>,
     wire: Wire,
     to: Destination,
     manner: Manner,
@@ -65,7 +67,7 @@ export class Line {
     const ended = await this.#send(wire, to.url, manner);
     const heard = 'status' in ended ? ended : null;
     const endedAt = Date.now();
-    const verdict = heard && (await judgeAnswer(heard, wire.dialect, wire.shape));
+    const verdict = heard && (await judgeAnswer(heard, wire.dialect, wire.shape, who.subject));
     const header = (name: string): string => String(heard?.headers[name] ?? '');
     return {
       ...who,

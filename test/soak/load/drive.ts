@@ -38,7 +38,8 @@ export function startLoad({ seed, concurrency, samples, destination, whenUp }: L
   const inTheAir = new Set<Promise<void>>();
 
   async function call(ask: Ask, wire: Wire, manner: Manner, kind: Told['kind']): Promise<Told> {
-    const who = { ask: ask.index, kind, tenant: ask.subject.tenant, n: ask.subject.n };
+    const { id: subject, tenant, n } = ask.subject;
+    const who = { ask: ask.index, kind, subject, tenant, n };
     const ended = await line.call(who, wire, destination(ask.instance), manner);
     // Its words are for what follows it alone: kept, they would be most of this process's memory.
     told.push({ ...ended, verdict: ended.verdict && { ...ended.verdict, words: null } });

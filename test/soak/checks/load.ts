@@ -1,0 +1,38 @@
+import { isUnknown } from './money.ts';
+import type { Hold } from '../books.ts';
+import type { Told } from '../load/call.ts';
+import type { Finding } from './finding.ts';
+
+export interface Happened {
+  readonly told: readonly Told[];
+  readonly holds: readonly Hold[];
+  /** Faults that the vendor showed, each time. */
+  readonly faultsShown: number;
+  readonly events: { readonly planned: number; readonly befallen: number };
+}
+
+/** Less than this share of answers with pictures in them is a gateway that was out of order, whatever it did well. */
+const PICTURES = 0.15;
+
+/** A soak in which nothing happened shows nothing: there was some of everything. */
+export function checkLoad({ told, holds, faultsShown, events }: Happened): Finding {
+  const faults: string[] = [];
+  const answered = told.filter(({ end }) => end === 'answered');
+  const count = (of: (told: Told) => boolean): number => answered.filter(of).length;
+  const counts = {
+    pictures: count(({ verdict }) => (verdict?.pictures ?? 0) > 0),
+    hits: count(({ cacheStatus }) => cacheStatus.includes('; hit')),
+    joined: count(({ cacheStatus }) => cacheStatus.includes('collapsed')),
+    'refused for want of budget or by limits': count(({ status }) => status === 429 || status === 402),
+    'failed upstream': count(({ status }) => status === 502 || status === 504),
+    'hung up': told.filter(({ end }) => end === 'hung up').length,
+    'charged as unknown': holds.filter(isUnknown).length,
+    'faults of the vendor': faultsShown,
+  };
+  for (const [what, number] of Object.entries(counts)) if (number === 0) faults.push(`none: ${what}`);
+  if (counts.pictures < answered.length * PICTURES)
+    faults.push(`only ${counts.pictures} of ${answered.length} answers had pictures in them`);
+  if (events.befallen !== events.planned) faults.push(`${events.befallen} events of ${events.planned}`);
+  const figures = Object.entries(counts).map(([what, number]) => `${what} ${number}`);
+  return { check: 'there was some of everything', figures: figures.join(', '), faults };
+}

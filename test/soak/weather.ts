@@ -28,6 +28,9 @@ const HOLDING: Partial<Record<Fault, readonly [number, number]>> = {
   huge: [500, 3_000],
 };
 
+/** After each a key rests for a day, and when all do nothing is drawn until the next restart. */
+const DAY_LONG: ReadonlySet<string> = new Set<Fault>(['daily-quota', 'limit-zero']);
+
 /**
  * The vendor's moods by their number: a calm one, then a bad one. All faults there are come in turn, in an order that is
  * another one each time.
@@ -55,7 +58,8 @@ function ruleFor(fault: Fault, dice: Dice): FaultRule {
   const lot = PROHIBITED.has(fault) ? `m${dice.whole(0, PROHIBITED_LOTS - 1)}` : String(dice.whole(0, LOTS - 1));
   const holding = HOLDING[fault];
   const delayMs = holding && dice.whole(...holding);
-  const times = dice.chance(0.5) ? dice.whole(1, 3) : undefined;
+  const some = dice.chance(0.5) ? dice.whole(1, 3) : undefined;
+  const times = DAY_LONG.has(fault) ? 1 : some;
   return {
     fault,
     promptContains: lotWords(lot),

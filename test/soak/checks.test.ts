@@ -43,6 +43,7 @@ describe('the load', () => {
     toldOf({ end: 'hung up' }),
   ];
   const happened = {
+    seconds: 1,
     told: some,
     holds: [hold({ ...UNKNOWN })],
     faultsShown: 1,
@@ -58,7 +59,7 @@ describe('the load', () => {
     ['what is charged as unknown', { holds: [hold()] }],
     ['faults', { faultsShown: 0 }],
     ['an event', { events: { planned: 2, befallen: 1 } }],
-    ['pictures', { told: [...some, ...Array.from({ length: 100 }, () => toldOf({ status: 503, verdict: null }))] }],
+    ['pictures', { seconds: 10 }],
   ])('is found to lack %s', (_, over) => {
     expect(checkLoad({ ...happened, ...over }).faults).toHaveLength(1);
   });
@@ -214,7 +215,7 @@ describe('a process at rest', () => {
 
   test('holds about what it held before', () => {
     const later = { ...rest, heapUsedBytes: 35 * MB, descriptors: 45, resources: { Timeout: 7 } };
-    expect(checkLeaks(rest, later, 1_000, 0).faults).toEqual([]);
+    expect(checkLeaks(rest, later, { requests: 1_000, tasks: 10 }, 0).faults).toEqual([]);
   });
 
   test.each<[string, Partial<Holdings>]>([
@@ -226,7 +227,13 @@ describe('a process at rest', () => {
     ['timers that keep nothing busy', { alive: { ...ALIVE, Timeout: 130 } }],
     ['sockets', { resources: { TCPSocketWrap: 9 } }],
   ])('is found to leak %s', (_, more) => {
-    expect(checkLeaks(rest, { ...rest, ...more }, 1_000, 0).faults).toHaveLength(1);
+    expect(checkLeaks(rest, { ...rest, ...more }, { requests: 1_000, tasks: 10 }, 0).faults).toHaveLength(1);
+  });
+
+  test('keeps what tasks have for an hour, and no more', () => {
+    const later = { ...rest, alive: { ...ALIVE, AbortSignal: 2_060 } };
+    expect(checkLeaks(rest, later, { requests: 1_000, tasks: 500 }, 0).faults).toEqual([]);
+    expect(checkLeaks(rest, later, { requests: 1_000, tasks: 100 }, 0).faults).toHaveLength(1);
   });
 
   test('tells of nothing in the air, and leases nothing', () => {

@@ -1,7 +1,10 @@
 import type { Account } from './books.ts';
 import type { Tenant } from './load/asks.ts';
 
-export const UPSTREAM_KEYS = ['upstream-soak-1', 'upstream-soak-2', 'upstream-soak-3', 'upstream-soak-4'] as const;
+/** Many: one that is refused rests for minutes, and where all of them rest little is drawn. */
+export const UPSTREAM_KEYS: readonly string[] = Array.from({ length: 24 }, (_, index) => `upstream-soak-${index + 1}`);
+/** Of the environment variables they are in. */
+export const KEY_NAMES = UPSTREAM_KEYS.map((_, index) => `SOAK_KEY_${index + 1}`);
 export const KEYS = {
   acme: 'sk-soak-acme',
   globex: 'sk-soak-globex',
@@ -59,8 +62,8 @@ export function configOf({ simulatorUrl, seconds, redisUrl }: ConfigOptions): Re
       staleIfErrorSeconds: SHORT_LIVED.staleSeconds,
     },
     upstreams: [
-      { id: 'first', ...upstream, keysFrom: ['SOAK_KEY_1', 'SOAK_KEY_2', 'SOAK_KEY_3'] },
-      { id: 'second', ...upstream, keyFrom: 'SOAK_KEY_4' },
+      { id: 'first', ...upstream, keysFrom: KEY_NAMES.slice(0, 12) },
+      { id: 'second', ...upstream, keysFrom: KEY_NAMES.slice(12) },
     ],
     models: [model(FLASH), model(PRO)],
     organisations: [{ id: 'conglomerate', budgets: [{ limitUsd: usd.conglomerate, per: 'total' }] }],

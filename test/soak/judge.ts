@@ -38,6 +38,7 @@ export function judge(soaked: Soaked): readonly Finding[] {
   const outagesOfRedis = befallen.filter(({ event }) => event.kind === 'redis frozen' || event.kind === 'redis killed');
   const received = witness.calls.map(({ receivedAt }) => receivedAt);
   const happened = {
+    seconds: options.seconds,
     told,
     holds: first.holds,
     faultsShown: witness.calls.filter(({ answered }) => answered?.fault != null).length,

@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { stringify } from 'yaml';
 import type { RequestLine } from '../../src/log.ts';
-import { UPSTREAM_KEYS } from './config.ts';
+import { KEY_NAMES, UPSTREAM_KEYS } from './config.ts';
 import { descriptorsOf } from './descriptors.ts';
 import type { Descriptors } from './descriptors.ts';
 import type { Destination } from './load/call.ts';
@@ -80,7 +80,7 @@ export class Instance {
     this.directory = directory;
     this.failed = new Promise((_, fail) => (this.#fail = fail));
     this.failed.catch(() => undefined);
-    const keys = UPSTREAM_KEYS.map((key, at) => [`SOAK_KEY_${at + 1}`, key]);
+    const keys = UPSTREAM_KEYS.map((key, at) => [KEY_NAMES[at]!, key]);
     this.#env = { HOME: directory, PATH: process.env['PATH'] ?? '', ...(Object.fromEntries(keys) as object) };
     writeFileSync(join(directory, 'soak.yaml'), stringify({ ...config, dataDir: join(directory, 'data') }));
   }

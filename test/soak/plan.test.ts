@@ -4,7 +4,7 @@ import { diceOf } from './dice.ts';
 import { eventsOf } from './events.ts';
 import { askAt, KINDS, WRONGS } from './load/asks.ts';
 import type { Ask } from './load/asks.ts';
-import { PROHIBITED, spellsOf } from './weather.ts';
+import { CONDEMNING, PROHIBITED, spellsOf } from './weather.ts';
 import type { Spell } from './weather.ts';
 
 const SEED = 'a seed';
@@ -43,8 +43,9 @@ describe('the plan of a soak', () => {
   });
 
   test('shows every fault the simulator knows, and those that get a key paused to one tenant alone', () => {
-    const rules = spells(SEED, 40).flatMap((spell) => spell.rules);
+    const rules = spells(SEED, 400).flatMap((spell) => spell.rules);
     expect(new Set(rules.map(({ fault }) => fault))).toEqual(new Set(Object.keys(FAULTS)));
+    for (const { fault, times } of rules) if (CONDEMNING.has(fault)) expect(times).toBe(1);
     const prohibited = rules.filter(({ fault }) => PROHIBITED.has(fault));
     expect(prohibited.length).toBeGreaterThan(0);
     const words = new Set(prohibited.map(({ promptContains }) => promptContains!));

@@ -7,6 +7,7 @@ import type { RedisServer } from '../support/redis-server.ts';
 import { startRedis } from '../support/redis-server.ts';
 import { balancesIn } from './balances.ts';
 import type { Account } from './books.ts';
+import type { Between } from './checks/leaks.ts';
 import { configOf, UPSTREAM_KEYS } from './config.ts';
 import { carryOut } from './carry-out.ts';
 import type { Befallen } from './carry-out.ts';
@@ -39,8 +40,8 @@ export interface Soaked {
   /** Of each gateway: as it was when the last processes had warmed up, and at the end. */
   readonly before: readonly Settled[];
   readonly after: readonly Settled[];
-  /** Requests between the two. */
-  readonly between: number;
+  /** What there was between the two. */
+  readonly between: Between;
   readonly leases: readonly string[];
   /** Null: there is no Redis. */
   readonly redisBalances: readonly Account[] | null;
@@ -112,7 +113,8 @@ export async function soak(options: SoakOptions): Promise<Soaked> {
     await load.stop();
     stop.abort();
     await weather;
-    const between = load.told.length - asked;
+    const later = load.told.slice(asked);
+    const between = { requests: later.length, tasks: later.filter(({ status }) => status === 202).length };
     const after = await Promise.all(instances.map((instance) => settle(instance, vendorPort)));
     const leases = redis === null ? [] : await heldLeases(redis);
     for (const instance of instances) await instance.scrapeNow();

@@ -20,6 +20,17 @@ export const PROHIBITED: ReadonlySet<string> = new Set<Fault>([
   'image-prohibited',
   'blocked-prohibited',
 ]);
+/** After each of these a key of the gateway's rests for minutes: they come seldom, and once. */
+export const CONDEMNING: ReadonlySet<string> = new Set<Fault>([
+  'daily-quota',
+  'limit-zero',
+  'unauthorized',
+  'key-invalid',
+  'forbidden',
+  'service-disabled',
+  'location',
+]);
+const CONDEMNED = 0.12;
 /** They hold a connection: for how long, from and to. */
 const HOLDING: Partial<Record<Fault, readonly [number, number]>> = {
   slow: [200, 2_000],
@@ -27,9 +38,6 @@ const HOLDING: Partial<Record<Fault, readonly [number, number]>> = {
   'stall-body': [500, 6_000],
   huge: [500, 3_000],
 };
-
-/** After each a key rests for a day, and when all do nothing is drawn until the next restart. */
-const DAY_LONG: ReadonlySet<string> = new Set<Fault>(['daily-quota', 'limit-zero']);
 
 /**
  * The vendor's moods by their number: a calm one, then a bad one. All faults there are come in turn, in an order that is
@@ -40,7 +48,8 @@ export function* spellsOf(seed: string): Generator<Spell> {
   let deck: Fault[] = [];
   const deal = (): Fault => {
     if (deck.length === 0) deck = [...dice.shuffled(Object.keys(FAULTS) as Fault[])];
-    return deck.pop()!;
+    const fault = deck.pop()!;
+    return CONDEMNING.has(fault) && !dice.chance(CONDEMNED) ? deal() : fault;
   };
   for (let number = 0; ; number += 1) {
     const isBad = number % 2 === 1;
@@ -58,8 +67,8 @@ function ruleFor(fault: Fault, dice: Dice): FaultRule {
   const lot = PROHIBITED.has(fault) ? `m${dice.whole(0, PROHIBITED_LOTS - 1)}` : String(dice.whole(0, LOTS - 1));
   const holding = HOLDING[fault];
   const delayMs = holding && dice.whole(...holding);
-  const some = dice.chance(0.5) ? dice.whole(1, 3) : undefined;
-  const times = DAY_LONG.has(fault) ? 1 : some;
+  const most = CONDEMNING.has(fault) ? 1 : 3;
+  const times = most === 1 || dice.chance(0.5) ? dice.whole(1, most) : undefined;
   return {
     fault,
     promptContains: lotWords(lot),

@@ -24,6 +24,7 @@ export const TOLERATED = {
   residentBytes: 96 * MB,
   descriptors: 4,
   resources: 4,
+  signalsPerTask: 4,
   /** Of what was drawn for callers who had gone 256 at most are kept for two minutes, with a signal or two each. */
   alive: { Timeout: 40, Socket: 10, IncomingMessage: 10, ServerResponse: 10, AbortSignal: 600 } satisfies Record<
     Counted,
@@ -31,8 +32,14 @@ export const TOLERATED = {
   >,
 } as const;
 
-/** `requests`: how many there were between the two. */
-export function checkLeaks(before: Holdings, after: Holdings, requests: number, gateway: number): Finding {
+/** What there was between the two measurements. */
+export interface Between {
+  readonly requests: number;
+  /** That were begun: for an hour they are known. */
+  readonly tasks: number;
+}
+
+export function checkLeaks(before: Holdings, after: Holdings, { requests, tasks }: Between, gateway: number): Finding {
   const faults: string[] = [];
   const compare = (what: string, was: number, is: number, tolerated: number, unit: string): void => {
     if (is - was > tolerated)
@@ -49,7 +56,13 @@ export function checkLeaks(before: Holdings, after: Holdings, requests: number, 
     compare(type, before.resources[type] ?? 0, count, TOLERATED.resources, '');
   const classes = Object.keys(TOLERATED.alive) as Counted[];
   for (const name of classes)
-    compare(`objects of the class ${name}`, before.alive[name], after.alive[name], TOLERATED.alive[name], '');
+    compare(
+      `objects of the class ${name}`,
+      before.alive[name],
+      after.alive[name],
+      TOLERATED.alive[name] + (name === 'AbortSignal' ? tasks * TOLERATED.signalsPerTask : 0),
+      '',
+    );
   const told = (name: string, was: number, is: number): string => `${name} ${show(was, 'MB')} to ${show(is, 'MB')}`;
   const figures = [
     told('heap', before.heapUsedBytes, after.heapUsedBytes),
@@ -57,7 +70,7 @@ export function checkLeaks(before: Holdings, after: Holdings, requests: number, 
     told('resident', before.residentBytes, after.residentBytes),
     ...classes.map((name) => `${name} ${before.alive[name]} to ${after.alive[name]}`),
     `descriptors ${before.descriptors} to ${after.descriptors}`,
-    `over ${requests} requests`,
+    `over ${requests} requests and ${tasks} tasks`,
   ];
   return { check: `nothing leaks (gateway ${gateway})`, figures: figures.join(', '), faults };
 }

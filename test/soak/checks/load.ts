@@ -4,6 +4,8 @@ import type { Told } from '../load/call.ts';
 import type { Finding } from './finding.ts';
 
 export interface Happened {
+  /** So long there was load. */
+  readonly seconds: number;
   readonly told: readonly Told[];
   readonly holds: readonly Hold[];
   /** Faults that the vendor showed, each time. */
@@ -11,11 +13,11 @@ export interface Happened {
   readonly events: { readonly planned: number; readonly befallen: number };
 }
 
-/** Less than this share of answers with pictures in them is a gateway that was out of order, whatever it did well. */
-const PICTURES = 0.15;
+/** Fewer answers with pictures in them for each second are those of a gateway that was out of order, whatever it did well. */
+const PICTURES_A_SECOND = 2;
 
 /** A soak in which nothing happened shows nothing: there was some of everything. */
-export function checkLoad({ told, holds, faultsShown, events }: Happened): Finding {
+export function checkLoad({ seconds, told, holds, faultsShown, events }: Happened): Finding {
   const faults: string[] = [];
   const answered = told.filter(({ end }) => end === 'answered');
   const count = (of: (told: Told) => boolean): number => answered.filter(of).length;
@@ -30,7 +32,7 @@ export function checkLoad({ told, holds, faultsShown, events }: Happened): Findi
     'faults of the vendor': faultsShown,
   };
   for (const [what, number] of Object.entries(counts)) if (number === 0) faults.push(`none: ${what}`);
-  if (counts.pictures < answered.length * PICTURES)
+  if (counts.pictures < seconds * PICTURES_A_SECOND)
     faults.push(`only ${counts.pictures} of ${answered.length} answers had pictures in them`);
   if (events.befallen !== events.planned) faults.push(`${events.befallen} events of ${events.planned}`);
   const figures = Object.entries(counts).map(([what, number]) => `${what} ${number}`);

@@ -11,6 +11,8 @@ import { checkMoney, checkNothingHeld } from './checks/money.ts';
 import { checkOnce } from './checks/once.ts';
 import { toldOf } from './told.ts';
 import { samplesOf } from './metrics.ts';
+import { historyOf } from './redis-history.ts';
+import type { Op } from './redis-history.ts';
 import type { Billed } from './witness.ts';
 
 // A check that cannot fail is none: each is shown what is well, and then a forgery of it.
@@ -175,6 +177,41 @@ describe('a budget', () => {
   });
 });
 
+describe('the changes in Redis', () => {
+  const reserve = (id: string, worstNanos: number): Op => ({
+    verb: 'reserve',
+    holds: [{ id, worstNanos, accounts: [{ key: 'a' }] }],
+  });
+  const settle = (id: string, nanos: number): Op => ({ verb: 'settle', id, ended: { nanos } });
+  const LIMITS = new Map([['a', 100]]);
+
+  test('are a history of their accounts, late settlements among them', () => {
+    const changes: Op[] = [reserve('h1', 60), settle('h1', 45), reserve('h2', 55), { verb: 'expire', ids: ['h2'] }];
+    const history = historyOf([
+      ...changes,
+      { verb: 'save' },
+      settle('h2', 40),
+      reserve('h3', 15),
+      { verb: 'release', id: 'h3' },
+    ]);
+    expect(history.map(({ held, spent }) => [held, spent])).toEqual([
+      [60, 0],
+      [-60, 45],
+      [55, 0],
+      [-55, 55],
+      [0, -15],
+      [15, 0],
+      [-15, 0],
+    ]);
+    expect(checkBudgets(history, LIMITS).faults).toEqual([]);
+  });
+
+  test('are found to pass a budget, and not to be about what was never reserved', () => {
+    expect(checkBudgets(historyOf([reserve('h1', 60), reserve('h2', 41)]), LIMITS).faults).toHaveLength(1);
+    expect(() => historyOf([settle('h1', 45)])).toThrow(/never reserved/);
+  });
+});
+
 describe('a repeatable picture', () => {
   const NEVER = { lifetimeMs: () => 1_000_000, unstored: [], alone: [] };
   const again = [hold(), hold({ id: 'h2', at: 150_000 })];
@@ -220,7 +257,7 @@ describe('a process at rest', () => {
 
   test.each<[string, Partial<Holdings>]>([
     ['heap', { heapUsedBytes: 60 * MB }],
-    ['memory outside it', { externalBytes: 80 * MB }],
+    ['memory outside it', { externalBytes: 100 * MB }],
     ['resident memory', { residentBytes: 400 * MB }],
     ['descriptors', { descriptors: 60 }],
     ['timers', { resources: { Timeout: 50 } }],

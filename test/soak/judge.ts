@@ -19,6 +19,7 @@ import type { Instance } from './lives.ts';
 import type { Told } from './load/call.ts';
 import { askAt } from './load/asks.ts';
 import { outagesOf } from './outages.ts';
+import { historyOf } from './redis-history.ts';
 import type { Soaked } from './run.ts';
 import { digestOf } from './witness.ts';
 
@@ -36,6 +37,7 @@ export function judge(soaked: Soaked): readonly Finding[] {
   const [first] = books as [Books];
   const bill = witness.bill();
   const outagesOfRedis = befallen.filter(({ event }) => event.kind === 'redis frozen' || event.kind === 'redis killed');
+  const history = soaked.redisChanges === null ? first.history : historyOf(soaked.redisChanges);
   const received = witness.calls.map(({ receivedAt }) => receivedAt);
   const happened = {
     seconds: options.seconds,
@@ -57,7 +59,7 @@ export function judge(soaked: Soaked): readonly Finding[] {
     checkSpend(counted, first.holds, told),
     checkMoney(first.holds, bill, promptsOf(options.seed, told)),
     checkNothingHeld(first.holds, first.accounts),
-    checkBudgets(first.history, limitsOf(options.seconds, first.accounts)),
+    checkBudgets(history, limitsOf(options.seconds, first.accounts)),
     checkOnce(first.holds, {
       lifetimeMs: (tenant) => (tenant === SHORT_LIVED.tenant ? SHORT_LIVED.ttlSeconds * 1000 : FOR_EVER_MS),
       unstored: [...outagesOf(working).filter(({ by }) => by === 'kill'), ...outagesOfRedis],

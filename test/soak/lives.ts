@@ -1,6 +1,6 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { createWriteStream, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -128,6 +128,7 @@ export class Instance {
         else if (line.startsWith('{')) note(life, line);
       });
     });
+    child.stdout!.pipe(createWriteStream(join(this.directory, `gateway-${life.number}.log`)));
     createInterface({ input: child.stderr! }).on('line', (line) => life.troubles.push({ at: Date.now(), line }));
     child.once('close', (code, signal) => {
       if (life.end === null)
@@ -214,10 +215,12 @@ export class Instance {
 function aloneIn(scrape: Scrape | null): number {
   if (scrape === null) return 0;
   const samples = samplesOf(scrape.text);
+  const sum = (name: string, labels = {}): number => sumOfSeries(samples, name, labels);
   const unanswered = ['late', 'down', 'error'].map((outcome) =>
-    sumOfSeries(samples, 'plantain_store_op_duration_seconds_count', { store: 'redis-cache', outcome }),
+    sum('plantain_store_op_duration_seconds_count', { store: 'redis-cache', outcome }),
   );
-  return unanswered.reduce((sum, count) => sum + count, sumOfSeries(samples, 'plantain_lease_troubles_total'));
+  const failed = sum('plantain_cache_requests_total', { result: 'error' });
+  return unanswered.reduce((all, count) => all + count, failed + sum('plantain_lease_troubles_total'));
 }
 
 function said({ troubles }: Life): string {

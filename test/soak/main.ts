@@ -6,7 +6,7 @@ import { commandOf, runSoak } from './soak.ts';
 
 const USAGE = `A mixed load against the gateway, whose vendor misbehaves, and which is restarted and killed on the way; then all is checked.
 
-  npm run soak -- [--seconds 30] [--seed WORD] [--concurrency 24] [--redis] [--json FILE] [--requests FILE]
+  npm run soak -- [--seconds 30] [--seed WORD] [--concurrency 24] [--redis] [--json FILE] [--requests FILE] [--keep]
 
   --seconds      how long requests are made; some more pass until all is at rest
   --seed         the same word makes the same requests, faults and events; only their timing differs
@@ -14,6 +14,7 @@ const USAGE = `A mixed load against the gateway, whose vendor misbehaves, and wh
   --redis        two gateways that share a Redis, which is frozen and killed too; needs redis-server
   --json         where the whole report is written to
   --requests     where what became of each request is written to, a line of JSON for each
+  --keep         leaves ledgers, pictures and logs where they are, and says where
 
 Exit code 1: a check failed, and the last lines say how to run it again.
 `;
@@ -26,6 +27,7 @@ const { values } = parseArgs({
     redis: { type: 'boolean', default: false },
     json: { type: 'string' },
     requests: { type: 'string' },
+    keep: { type: 'boolean', default: false },
     help: { type: 'boolean', short: 'h', default: false },
   },
 });
@@ -44,6 +46,7 @@ else {
     seconds: whole('seconds', values.seconds, 86_400),
     concurrency: whole('concurrency', values.concurrency, 200),
     redis: values.redis,
+    keep: values.keep,
     say: (line: string) => void process.stdout.write(`${line}\n`),
   };
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));

@@ -17,6 +17,8 @@ import { Instance } from './lives.ts';
 import { startLoad } from './load/drive.ts';
 import type { Load } from './load/drive.ts';
 import { makeSamples } from './load/samples.ts';
+import { changesIn } from './redis-history.ts';
+import type { Op } from './redis-history.ts';
 import { settle } from './settle.ts';
 import type { Settled } from './settle.ts';
 import { makeWeather, spellsOf, until } from './weather.ts';
@@ -27,6 +29,8 @@ export interface SoakOptions {
   readonly seconds: number;
   readonly concurrency: number;
   readonly redis: boolean;
+  /** Whether data directories and logs stay where they are. */
+  readonly keep: boolean;
   readonly say: (line: string) => void;
 }
 
@@ -45,6 +49,8 @@ export interface Soaked {
   readonly leases: readonly string[];
   /** Null: there is no Redis. */
   readonly redisBalances: readonly Account[] | null;
+  /** The same, of all changes in their order. */
+  readonly redisChanges: readonly Op[] | null;
   /** Of the last processes: their exit codes. */
   readonly codes: readonly (number | string | null)[];
   close(): Promise<void>;
@@ -55,7 +61,7 @@ const WARM = 0.72;
 
 /** Starts everything, lets the plan happen, and stops what it started, except for what it hands back. */
 export async function soak(options: SoakOptions): Promise<Soaked> {
-  const { seed, seconds, concurrency, redis: withRedis, say } = options;
+  const { seed, seconds, concurrency, redis: withRedis, keep, say } = options;
   const root = mkdtempSync(join(tmpdir(), 'plantain-soak-'));
   const simulator = await startSimulator({ signatureBytes: 2_000, keys: [...UPSTREAM_KEYS] });
   const witness = new Witness(simulator);
@@ -63,10 +69,14 @@ export async function soak(options: SoakOptions): Promise<Soaked> {
   let redis: RedisServer | null = null;
   const stop = new AbortController();
   // However this process ends, nothing of it goes on.
+  const tidy = (): void => {
+    if (keep) say(`ledgers, pictures and logs are in ${root}`);
+    else rmSync(root, { recursive: true, force: true });
+  };
   const abandon = (): void => {
     for (const instance of instances) instance.kill();
     void redis?.stop();
-    rmSync(root, { recursive: true, force: true });
+    tidy();
   };
   process.once('exit', abandon);
   const close = async (): Promise<void> => {
@@ -74,7 +84,7 @@ export async function soak(options: SoakOptions): Promise<Soaked> {
     for (const instance of instances) instance.kill();
     await simulator.close();
     await redis?.close();
-    rmSync(root, { recursive: true, force: true });
+    tidy();
     process.off('exit', abandon);
   };
   try {
@@ -122,8 +132,23 @@ export async function soak(options: SoakOptions): Promise<Soaked> {
     const codes = instances.map(({ life }) => life.end?.code ?? null);
     witness.close();
     const redisBalances = redis === null ? null : await balancesIn(redis);
+    const redisChanges = redis === null ? null : await changesIn(redis);
     const befallen = await befalling;
-    return { options, load, instances, witness, befallen, before, after, between, leases, redisBalances, codes, close };
+    return {
+      options,
+      load,
+      instances,
+      witness,
+      befallen,
+      before,
+      after,
+      between,
+      leases,
+      redisBalances,
+      redisChanges,
+      codes,
+      close,
+    };
   } catch (error) {
     witness.close();
     await close();

@@ -11,7 +11,7 @@ const SEED = IS_LONG ? randomBytes(4).toString('hex') : 'plantain';
 const PATIENCE_MS = SECONDS * 1000 + 240_000;
 
 async function soaked(redis: boolean): Promise<void> {
-  const options = { seed: SEED, seconds: SECONDS, concurrency: 16, redis, say: () => undefined };
+  const options = { seed: SEED, seconds: SECONDS, concurrency: 16, redis, keep: false, say: () => undefined };
   const { report } = await runSoak(options);
   expect(report.isGood, `${commandOf(options)}\n${render(report)}`).toBe(true);
 }

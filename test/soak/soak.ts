@@ -39,6 +39,11 @@ export async function runSoak(
   }
 }
 
-export function commandOf({ seed, seconds, concurrency, redis }: Omit<SoakOptions, 'say'>): string {
+export function commandOf({
+  seed,
+  seconds,
+  concurrency,
+  redis,
+}: Pick<SoakOptions, 'seed' | 'seconds' | 'concurrency' | 'redis'>): string {
   return `npm run soak -- --seed ${seed} --seconds ${seconds} --concurrency ${concurrency}${redis ? ' --redis' : ''}`;
 }

@@ -20,7 +20,7 @@ const MB = 1 << 20;
 export const TOLERATED = {
   heapBytes: 12 * MB,
   heapBytesPerRequest: 1024,
-  externalBytes: 40 * MB,
+  externalBytes: 64 * MB,
   residentBytes: 96 * MB,
   descriptors: 4,
   resources: 4,

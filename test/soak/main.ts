@@ -49,7 +49,11 @@ else {
     keep: values.keep,
     say: (line: string) => void process.stdout.write(`${line}\n`),
   };
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(130));
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.once(signal, () => {
+      options.say(`ended by ${signal} before its end: nothing is checked`);
+      process.exit(130);
+    });
   options.say(`seed ${options.seed}: ${commandOf(options)}`);
   // What hangs has failed: nothing at its end takes so long.
   setTimeout(() => process.exit(3), options.seconds * 1000 + 600_000).unref();

@@ -18,7 +18,7 @@ interface Opened {
   leave(): void;
 }
 
-/** The clients of vendors over all configurations of a process: what did not change goes on with its connections, rests and breakers. */
+/** The clients of vendors over all configurations of a process: what did not change goes on with its rests and breakers. */
 export class UpstreamClients {
   readonly #via: string;
   readonly #metrics: Pick<Metrics, 'breaker'>;

@@ -32,6 +32,7 @@ const RETRY_AFTER_SECONDS = 5;
 export function filesOf(tenant: string): readonly Selection[] {
   return FILE_MODELS.map((model) => ({ scope: tenant, model }));
 }
+
 /**
  * Uploaded files: entries of the stores like any other, in the scope that has the tenant's name, so that they go with it.
  * They are pinned until they expire, as linked pictures are. Their list is the catalogue's own. Each verb rejects with

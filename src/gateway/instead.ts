@@ -1,6 +1,7 @@
 import { weigh } from '../draw/weigh.ts';
 import { GatewayError } from '../errors.ts';
 import type { GatewayParts } from '../gateway.ts';
+import { withWarnings } from '../image/delivery.ts';
 import type { Model } from '../image/model.ts';
 import { usdToNanos, worstCaseNanos } from '../image/price.ts';
 import type { Asking, Planned } from './plan.ts';
@@ -70,6 +71,5 @@ export function standsAlone({ failure, detail }: GatewayError): boolean {
 export function withReason(planned: Planned, asked: Model, { failure }: GatewayError): Planned {
   const { request, model } = planned;
   const warning = `${asked.id} could not be had just now (${failure}): ${model.id} answers in its place, as is configured here.`;
-  const warnings = [...request.delivery.warnings, warning];
-  return { ...planned, request: { ...request, delivery: { ...request.delivery, warnings } } };
+  return { ...planned, request: withWarnings(request, [warning]) };
 }

@@ -1,5 +1,6 @@
 import { GatewayError } from '../errors.ts';
 import type { GatewayParts, Incoming, ServedPicture } from '../gateway.ts';
+import { withWarnings } from '../image/delivery.ts';
 import type { ImageRequest } from '../image/request.ts';
 import type { Planned } from './plan.ts';
 
@@ -37,8 +38,7 @@ export async function withLinks(parts: GatewayParts, incoming: Incoming, plain: 
 }
 
 function asBytes({ request, pictures }: Linked, problem: string): Linked {
-  const warnings = [...request.delivery.warnings, `The answer has b64_json and no url: ${problem}.`];
-  return { pictures, request: { ...request, delivery: { ...request.delivery, warnings } } };
+  return { pictures, request: withWarnings(request, [`The answer has b64_json and no url: ${problem}.`]) };
 }
 
 /** A link to each, one after the other: room for them is found once, and not raced for. */

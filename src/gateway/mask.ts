@@ -1,5 +1,6 @@
 import { GatewayError } from '../errors.ts';
 import { decodedPixels, keepsPixels, maskFacts, MOST_MASKED_PIXELS } from '../image/composition.ts';
+import { withWarnings } from '../image/delivery.ts';
 import { checkPicture, PictureError } from '../image/picture.ts';
 import type { ImageRequest, Masked, PictureFormat, PicturePart } from '../image/request.ts';
 import { Base64Error, decodeBase64 } from '../wire/base64.ts';
@@ -18,7 +19,7 @@ export async function withMask(
   if (format === null || keepsPixels(format, delivery.compression)) return { request, format: format ?? 'png' };
   const smaller = format === 'webp' ? `As webp of output_compression ${delivery.compression}` : `As ${format}`;
   const lossy = `${smaller} the pixels outside the mask are nearly what they were; as png they are exactly that.`;
-  return { request: { ...request, delivery: { ...delivery, warnings: [...delivery.warnings, lossy] } }, format };
+  return { request: withWarnings(request, [lossy]), format };
 }
 
 /** Throws `invalid_request` naming the field where a mask and its picture cannot go together: before anything is paid. */

@@ -5,7 +5,7 @@ import { decide, notCached } from '../cache/policy.ts';
 import type { Decision } from '../cache/policy.ts';
 import type { Flown } from '../draw.ts';
 import type { GatewayParts, Incoming } from '../gateway.ts';
-import { formatOf, withDrafts } from '../image/delivery.ts';
+import { formatOf, withDrafts, withWarnings } from '../image/delivery.ts';
 import { checkParts } from '../image/limits.ts';
 import type { Model, Target } from '../image/model.ts';
 import { inWordsOf } from '../image/places.ts';
@@ -136,11 +136,6 @@ type Plan = Omit<PicturePlan, 'hit'>;
 function withFloor(request: ImageRequest, { tenant }: Caller, field: string): ImageRequest {
   const { safety, warnings } = underFloor(request.safety, tenant.safetyFloor ?? null, field);
   return { ...withWarnings(request, warnings), safety };
-}
-
-function withWarnings(request: ImageRequest, warnings: readonly string[]): ImageRequest {
-  const { delivery } = request;
-  return { ...request, delivery: { ...delivery, warnings: [...delivery.warnings, ...warnings] } };
 }
 
 async function planAll(

@@ -15,6 +15,7 @@ import type { JsonObject } from '../wire/json.ts';
 import { pictureWish } from './accept.ts';
 import { readBody, USUAL_PACE } from './body.ts';
 import type { ReadBody } from './body.ts';
+import type { Cors } from './cors.ts';
 import { commonHeaders } from './exchange.ts';
 import type { Answered, Facts } from './exchange.ts';
 import { checkLater, serveLater } from './later.ts';
@@ -36,6 +37,8 @@ export type RouteHandler = (parts: RouteParts, dialect: Dialect, route: Route) =
 
 export interface RouteParts extends ServerParts {
   readonly requestLimits: RequestLimits;
+  /** By the origins that may call. */
+  readonly cors: Cors;
 }
 
 /** Every path of the API; those that only count are the last one's. Each handler checks the key first, from the headers alone, before a byte of body is read. */

@@ -13,7 +13,6 @@ import type { ByteBudget } from './byte-budget.ts';
 import { registerCapabilities } from './capabilities.ts';
 import { trackConnections } from './connections.ts';
 import { createCors } from './cors.ts';
-import type { Cors } from './cors.ts';
 import { countHandler } from './count.ts';
 import { newFacts, runExchange } from './exchange.ts';
 import type { Answered, Facts } from './exchange.ts';
@@ -142,13 +141,13 @@ export function createServer(inForce: () => ServerParts): FastifyInstance {
     draining: () => parts.closing.aborted,
     limitHeaders: requestLimits.headers,
   };
-  const over = (now: ServerParts) => ({ now, routes: { ...now, requestLimits }, cors: createCors(now.corsOrigins) });
+  const over = (now: ServerParts) => ({ now, routes: { ...now, requestLimits, cors: createCors(now.corsOrigins) } });
   let latest = over(parts);
   /** What an exchange that begins now is given. */
-  function begin(): { readonly routes: RouteParts; readonly cors: Cors } {
+  function begin(): RouteParts {
     const now = inForce();
     if (now !== latest.now) latest = over(now);
-    return latest;
+    return latest.routes;
   }
 
   async function exchange(
@@ -159,7 +158,7 @@ export function createServer(inForce: () => ServerParts): FastifyInstance {
     make: HandlerOver,
   ): Promise<void> {
     reply.hijack();
-    const { routes, cors } = begin();
+    const routes = begin();
     const { raw } = request;
     const facts = newFacts(request.id, route, request.method, now());
     const { broken, answered, fault } = connections.serve(raw.socket, framingFault(raw));
@@ -173,7 +172,7 @@ export function createServer(inForce: () => ServerParts): FastifyInstance {
     };
     const spoken = dialect ?? dialectOf({ ...splitUrl(request.url), headers: request.headers }, parts.dialects);
     try {
-      await runExchange({ ...exchangeParts, corsHeaders: cors.headers }, facts, spoken, reply.raw, async () => {
+      await runExchange({ ...exchangeParts, corsHeaders: routes.cors.headers }, facts, spoken, reply.raw, async () => {
         if (fault !== null) throw fault;
         const source = { raw, welcome, gone: gone.signal, broken };
         return unlessClosing(late.signal, raw, () => make(routes)(request, facts, source));
@@ -208,9 +207,9 @@ export function createServer(inForce: () => ServerParts): FastifyInstance {
 
   // A browser asks before a page's request, without its key. Whoever else asks hears which methods there are.
   app.options('*', (request, reply) =>
-    exchange(request, reply, 'preflight', null, ({ corsOrigins }) => async (asking, facts) => {
+    exchange(request, reply, 'preflight', null, ({ cors }) => async (asking, facts) => {
       const allow = allowedMethod(splitUrl(asking.url).path, parts.dialects);
-      const answered = allow === null ? null : createCors(corsOrigins).preflight(asking.headers, allow, facts);
+      const answered = allow === null ? null : cors.preflight(asking.headers, allow, facts);
       if (answered === null) throw notServed(asking, parts);
       return answered;
     }),

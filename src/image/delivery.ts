@@ -20,6 +20,12 @@ export function withDrafts(request: ImageRequest): ImageRequest {
   return { ...request, thinking: { ...thinking, includeThoughts: true } };
 }
 
+/** The same request, whose answer says that much more. */
+export function withWarnings(request: ImageRequest, warnings: readonly string[]): ImageRequest {
+  const { delivery } = request;
+  return { ...request, delivery: { ...delivery, warnings: [...delivery.warnings, ...warnings] } };
+}
+
 /** The format to deliver, null for the vendor's own bytes. Throws where body and wish contradict each other. */
 export function formatOf(
   { count, delivery }: ImageRequest,

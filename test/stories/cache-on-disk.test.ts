@@ -1,12 +1,12 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, onTestFinished, test } from 'vitest';
-import { KEY, OTHER_KEY, startGateway } from '../support/gateway.ts';
-import type { TestGateway, TestGatewayOptions } from '../support/gateway.ts';
+import { describe, expect, test } from 'vitest';
+import { KEY, OTHER_KEY } from '../support/gateway.ts';
+import type { TestGateway } from '../support/gateway.ts';
 import { scraped } from '../support/scrape.ts';
 import { bodyOf } from '../support/wire.ts';
 import type { ImagesReply, NativeReply, OpenAIError } from '../support/wire.ts';
+import { openDirectory, openGateway } from '../support/open.ts';
 
 const IMAGES = '/v1/images/generations';
 const NATIVE = '/v1beta/models/gemini-3.1-flash-image:generateContent';
@@ -18,24 +18,6 @@ const native = (prompt: string) => ({
   generationConfig: { responseModalities: ['IMAGE'], imageConfig: { imageSize: '512' }, seed: 7 },
 });
 
-function newDirectory(): string {
-  const directory = mkdtempSync(join(tmpdir(), 'plantain-test-'));
-  onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
-  return directory;
-}
-
-/** Closed at the end of the test, if not before. */
-async function start(options: TestGatewayOptions): Promise<TestGateway> {
-  const gateway = await startGateway({ simulator: { signatureBytes: 5_000 }, ...options });
-  let isOpen = true;
-  const close = async (): Promise<void> => {
-    if (isOpen) await gateway.close();
-    isOpen = false;
-  };
-  onTestFinished(close);
-  return { ...gateway, close };
-}
-
 const statusOf = (reply: Response): string | null => reply.headers.get('cache-status');
 const pictureOf = async (reply: Response): Promise<string> => (await bodyOf<ImagesReply>(reply)).data[0]!.b64_json;
 const filesIn = (gateway: TestGateway, folder: string): string[] =>
@@ -45,17 +27,17 @@ const filesIn = (gateway: TestGateway, folder: string): string[] =>
 
 describe('a restart', () => {
   test('remembers: the first request after it is a hit in the other dialect, its age goes on, and then memory has it', async () => {
-    const directory = newDirectory();
+    const directory = openDirectory();
     const clock = { now: Date.now() };
     const options = { directory, now: () => clock.now };
-    const before = await start(options);
+    const before = await openGateway(options);
     const drawn = await before.post(IMAGES, images('a fox'));
     expect(statusOf(drawn)).toMatch(/^Plantain; fwd=miss; stored/);
     const picture = await pictureOf(drawn);
     await before.close();
 
     clock.now += 42_000;
-    const after = await start(options);
+    const after = await openGateway(options);
     const hit = await after.post(NATIVE, native('a fox'));
     expect(statusOf(hit)).toMatch(`Plantain; hit; ttl=${604_800 - 42};`);
     expect(hit.headers.get('age')).toBe('42');
@@ -75,13 +57,13 @@ describe('a restart', () => {
   });
 
   test('knows an Idempotency-Key, its answer, and what it may not be used for', async () => {
-    const directory = newDirectory();
+    const directory = openDirectory();
     const ask = (gateway: TestGateway, prompt: string): Promise<Response> =>
       gateway.post(IMAGES, { prompt, image_size: '512' }, { 'idempotency-key': 'k1' });
-    const before = await start({ directory });
+    const before = await openGateway({ directory });
     const picture = await pictureOf(await ask(before, 'once'));
     await before.close();
-    const after = await start({ directory });
+    const after = await openGateway({ directory });
     const again = await ask(after, 'once');
     expect(again.headers.get('x-plantain-cost-usd')).toBe('0');
     expect(await pictureOf(again)).toBe(picture);
@@ -91,14 +73,14 @@ describe('a restart', () => {
   });
 
   test('forgets everything where pictures are kept in memory only, and writes nothing', async () => {
-    const directory = newDirectory();
+    const directory = openDirectory();
     const options = { directory, config: { cache: { store: 'memory' } } };
-    const before = await start(options);
+    const before = await openGateway(options);
     await before.post(IMAGES, images('a fox'));
     expect(statusOf(await before.post(IMAGES, images('a fox')))).toMatch(/hit/);
     await before.close();
     expect(readdirSync(directory)).not.toContain('cache');
-    const after = await start(options);
+    const after = await openGateway(options);
     expect(statusOf(await after.post(IMAGES, images('a fox')))).toMatch(/miss/);
   });
 });
@@ -108,7 +90,7 @@ describe('what is left on disk', () => {
   const config = { retention: { signatureDays: 0 } };
 
   test('is nothing of a request with no-store, nor of a bypass, nor of what is made of their pictures', async () => {
-    const gateway = await start({ config });
+    const gateway = await openGateway({ config });
     const answers = await Promise.all([
       gateway.post(IMAGES, images('unkept'), { 'cache-control': 'no-store' }),
       gateway.post(IMAGES, images('unkept', { output_format: 'webp' }), { 'cache-control': 'no-store' }),
@@ -120,7 +102,7 @@ describe('what is left on disk', () => {
   });
 
   test('is counted for its scope, renditions too, and gone for it alone when it is purged', async () => {
-    const gateway = await start({ config });
+    const gateway = await openGateway({ config });
     const webp = images('a fox', { output_format: 'webp' });
     const first = await gateway.post(IMAGES, webp);
     const second = await gateway.post(IMAGES, webp, OTHER);
@@ -140,12 +122,12 @@ describe('what is left on disk', () => {
   });
 
   test('is a rendition under the digest of its own bytes, found again without being made anew', async () => {
-    const directory = newDirectory();
-    const before = await start({ directory, config });
+    const directory = openDirectory();
+    const before = await openGateway({ directory, config });
     const webp = images('a fox', { output_format: 'webp' });
     const picture = await pictureOf(await before.post(IMAGES, webp));
     await before.close();
-    const after = await start({ directory, config });
+    const after = await openGateway({ directory, config });
     expect(await pictureOf(await after.post(IMAGES, webp))).toBe(picture);
     const [standing] = await after.cache.stats();
     expect(standing).toMatchObject({ entries: 2, hits: 2 });
@@ -153,7 +135,7 @@ describe('what is left on disk', () => {
 });
 
 test('a model may have a cache policy of its own, which gives way to that of a tenant', async () => {
-  const gateway = await start({
+  const gateway = await openGateway({
     config: {
       models: ['gemini-3.1-flash-image', 'gemini-3-pro-image'].map((id) => ({
         id,

@@ -1,16 +1,14 @@
 import { once } from 'node:events';
 import { request } from 'node:http';
 import type { IncomingMessage } from 'node:http';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import sharp from 'sharp';
-import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { drawing } from '../image/samples.ts';
 import { admin } from '../support/admin.ts';
-import { KEY, OTHER_KEY, startGateway } from '../support/gateway.ts';
-import type { TestGateway, TestGatewayOptions } from '../support/gateway.ts';
+import { KEY, OTHER_KEY } from '../support/gateway.ts';
+import type { TestGateway } from '../support/gateway.ts';
+import { openDirectory, openGateway } from '../support/open.ts';
 
 const EDITS = '/v1/images/edits';
 const NATIVE = '/v1beta/models/gemini-3.1-flash-image:generateContent';
@@ -26,24 +24,6 @@ beforeAll(async () => {
   png = await drawing(3).png().toBuffer();
   jpeg = await drawing(4).jpeg().toBuffer();
 });
-
-/** Closed at the end of the test, if not before. */
-async function start(options: TestGatewayOptions = {}): Promise<TestGateway> {
-  const gateway = await startGateway({ simulator: { signatureBytes: 5_000 }, ...options });
-  let isOpen = true;
-  const close = async (): Promise<void> => {
-    if (isOpen) await gateway.close();
-    isOpen = false;
-  };
-  onTestFinished(close);
-  return { ...gateway, close };
-}
-
-function newDirectory(): string {
-  const directory = mkdtempSync(join(tmpdir(), 'plantain-test-'));
-  onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
-  return directory;
-}
 
 interface Told {
   readonly id: string;
@@ -134,7 +114,7 @@ const editOf = (picture: object, more: object = {}) => ({
 
 describe('a file', () => {
   test('is, in every dialect and however it was sent, the picture itself: one entry of the cache', async () => {
-    const gateway = await start();
+    const gateway = await openGateway();
     const id = await idOf(gateway, png);
     const { file } = await toldOf(await raw(gateway, png));
     const base64 = png.toString('base64');
@@ -200,7 +180,7 @@ describe('a file', () => {
   });
 
   test('is an input of Claude’s and a mask of OpenAI’s, and is counted like a picture', async () => {
-    const gateway = await start();
+    const gateway = await openGateway();
     const id = await idOf(gateway, png);
     const message = {
       model: 'gemini-3.1-flash-image',
@@ -251,7 +231,7 @@ describe('a file', () => {
 
   test('is typed by its bytes, listed the newest first, had again byte for byte, and deleted', async () => {
     const clock = { now: Date.now() };
-    const gateway = await start({ now: () => clock.now });
+    const gateway = await openGateway({ now: () => clock.now });
     const ids: string[] = [];
     for (const bytes of [png, jpeg, Buffer.from('{"a":1}\n')]) {
       ids.unshift(await idOf(gateway, bytes));
@@ -306,7 +286,7 @@ describe('a file', () => {
   });
 
   test('is its tenant’s alone: for another, and once it is deleted or forgotten, there never was one', async () => {
-    const gateway = await start({ admin: true });
+    const gateway = await openGateway({ admin: true });
     const id = await idOf(gateway, png);
     for (const path of [`/v1/files/file-${id}`, `/v1/files/file-${id}/content`])
       expect((await fetch(gateway.url + path, { headers: OTHER })).status).toBe(404);
@@ -342,7 +322,7 @@ describe('a file', () => {
   });
 
   test('goes with its tenant, though another keeps its pictures under that name, and though it came too late', async () => {
-    const gateway = await start({ admin: true });
+    const gateway = await openGateway({ admin: true });
     await admin(gateway.adminUrl, 'POST', '/admin/tenants', { id: 'hooli' });
     await admin(gateway.adminUrl, 'POST', '/admin/tenants', { id: 'raviga', cache: { scope: 'hooli' } });
     const keyOf = async (): Promise<{ id: string; key: string }> =>
@@ -378,10 +358,10 @@ describe('a file', () => {
   });
 
   test('outlives a restart and ends after 48 hours, or when its sender said', async () => {
-    const directory = newDirectory();
+    const directory = openDirectory();
     const clock = { now: Date.now() };
     const options = { directory, now: () => clock.now };
-    const before = await start(options);
+    const before = await openGateway(options);
     const id = await idOf(before, png);
     const short = await send(before, jpeg, {
       fields: { purpose: 'vision', 'expires_after[anchor]': 'created_at', 'expires_after[seconds]': '3600' },
@@ -395,7 +375,7 @@ describe('a file', () => {
     );
     await before.close();
 
-    const after = await start(options);
+    const after = await openGateway(options);
     clock.now += HOUR_MS - 1000;
     const had = await fetch(`${after.url}/v1/files/${shortId}/content`, { headers: ACME });
     expect(Buffer.from(await had.arrayBuffer()).equals(jpeg)).toBe(true);
@@ -413,7 +393,7 @@ describe('a file', () => {
     async (store) => {
       const cache = { store, memoryBytes: 10_000_000, diskBytes: 10_000_000 };
       const files = { bytesPerFile: 100_000, bytesPerTenant: 250_000, perTenant: 4 };
-      const gateway = await start({ config: { cache, files } });
+      const gateway = await openGateway({ config: { cache, files } });
       const bytes = (length: number, fill: number): Buffer => Buffer.alloc(length, fill);
       const refusal = async (reply: Response): Promise<unknown[]> => [
         reply.status,
@@ -432,7 +412,7 @@ describe('a file', () => {
       expect(await refusal(await send(gateway, bytes(100, 8)))).toEqual([429, 'rate_limit_exceeded', 'false']);
       expect((await send(gateway, bytes(100, 8), { headers: OTHER })).status).toBe(200);
 
-      const crowded = await start({ config: { cache: { ...cache, memoryBytes: 400_000, diskBytes: 400_000 } } });
+      const crowded = await openGateway({ config: { cache: { ...cache, memoryBytes: 400_000, diskBytes: 400_000 } } });
       const replies: Response[] = [];
       while (replies.at(-1)?.status !== 503 && replies.length < 10)
         replies.push(await send(crowded, bytes(30_000, replies.length)));
@@ -448,7 +428,7 @@ describe('a file', () => {
 
 describe('a request', () => {
   test('names files where pictures stand, alone, and no more than go up in one body', async () => {
-    const gateway = await start({ config: { bounds: { bodyBytes: 4 << 20 } } });
+    const gateway = await openGateway({ config: { bounds: { bodyBytes: 4 << 20 } } });
     const id = await idOf(gateway, Buffer.concat([png, Buffer.alloc(1 << 20)]));
     const part = { fileData: { fileUri: `files/${id}` } };
     const asked = async (parts: readonly object[]): Promise<unknown[]> => {
@@ -480,7 +460,7 @@ describe('a request', () => {
 });
 
 test('a form with two files, or none, is a 400; a name of any script comes back as it was', async () => {
-  const gateway = await start();
+  const gateway = await openGateway();
   const form = new FormData();
   form.append('purpose', 'vision');
   for (const name of ['a.png', 'b.png']) form.append('file', new Blob([new Uint8Array(png)]), name);
@@ -496,8 +476,8 @@ test('a form with two files, or none, is a 400; a name of any script comes back 
 
 describe('an upload in steps', () => {
   test('is begun with a key and goes on without one, in one piece or in several, over a restart', async () => {
-    const directory = newDirectory();
-    const before = await start({ directory });
+    const directory = openDirectory();
+    const before = await openGateway({ directory });
     const whole = Buffer.concat([png, Buffer.alloc((600 << 10) - png.length, 7)]);
     const one = await begin(
       before,
@@ -528,7 +508,7 @@ describe('an upload in steps', () => {
     const first = await piece(urlOf(several), 'upload', 0, whole.subarray(0, 256 << 10));
     expect([first.status, first.headers.get('x-goog-upload-status')]).toEqual([200, 'active']);
     await before.close();
-    const after = await start({ directory });
+    const after = await openGateway({ directory });
     const url = urlOf(several).replace(before.url, after.url);
     const query = await fetch(url, { method: 'POST', headers: { 'x-goog-upload-command': 'query' } });
     expect(query.headers.get('x-goog-upload-size-received')).toBe(String(256 << 10));
@@ -543,7 +523,7 @@ describe('an upload in steps', () => {
   });
 
   test('hears what is wrong with it, and goes on from where it was', async () => {
-    const gateway = await start();
+    const gateway = await openGateway();
     const piece256 = Buffer.alloc(256 << 10, 1);
     const url = urlOf(await begin(gateway, {}, { 'x-goog-upload-header-content-length': String(512 << 10) }));
     const told = async (reply: Response): Promise<unknown[]> => [
@@ -579,7 +559,7 @@ describe('an upload in steps', () => {
   });
 
   test('is one file however often its end is told, at once or later, and never that of another upload', async () => {
-    const gateway = await start();
+    const gateway = await openGateway();
     const bytes = Buffer.alloc(2_000_000, 3);
     const url = urlOf(await begin(gateway, { name: 'files/mine' }));
     const theirs = urlOf(await begin(gateway, { name: 'files/mine' }));
@@ -605,7 +585,7 @@ describe('an upload in steps', () => {
   test('is never cut short: of one that nobody measured its end says how long it is', async () => {
     // A memory that has room for none of it.
     const cache = { store: 'disk', memoryBytes: 100_000, diskBytes: 1_000_000 };
-    const gateway = await start({ config: { cache } });
+    const gateway = await openGateway({ config: { cache } });
     const bytes = Buffer.alloc(256 << 10, 3);
     const url = urlOf(await begin(gateway, {}));
     expect((await piece(url, 'upload', 0, bytes)).status).toBe(200);
@@ -618,14 +598,16 @@ describe('an upload in steps', () => {
     expect([cut.status, cut.headers.get('x-goog-upload-size-received')]).toEqual([400, String(256 << 10)]);
 
     // What memory alone has kept was not received: it is gone in a moment, and on no other instance.
-    const small = await start({ config: { cache: { store: 'disk', memoryBytes: 10_000_000, diskBytes: 200_000 } } });
+    const small = await openGateway({
+      config: { cache: { store: 'disk', memoryBytes: 10_000_000, diskBytes: 200_000 } },
+    });
     const there = urlOf(await begin(small, {}));
     expect((await piece(there, 'upload', 0, bytes)).status).toBe(503);
   });
 
   test('whose id was changed, has ended, or is none, is refused, and counted like a bad key', async () => {
     const clock = { now: Date.now() };
-    const gateway = await start({ now: () => clock.now });
+    const gateway = await openGateway({ now: () => clock.now });
     const url = urlOf(await begin(gateway, {}));
     const id = new URL(url).searchParams.get('upload_id')!;
     const [text = '', signature = ''] = id.split('.');
@@ -654,7 +636,7 @@ describe('an upload in steps', () => {
   });
 
   test('is of a type that may stand in a header, or is refused; a header that names none is passed over', async () => {
-    const gateway = await start();
+    const gateway = await openGateway();
     for (const mimeType of ['text/html\r\nx-evil: 1', 'текст', 'plain', `a/${'b'.repeat(200)}`, 'image/png,x'])
       expect((await begin(gateway, { mimeType })).status).toBe(400);
     for (const [claimed, type] of [
@@ -670,7 +652,7 @@ describe('an upload in steps', () => {
   });
 
   test('is begun by those who have a key, and say how', async () => {
-    const gateway = await start();
+    const gateway = await openGateway();
     expect((await raw(gateway, png, { 'content-encoding': 'gzip' })).status).toBe(415);
     expect((await begin(gateway, {}, { 'x-goog-api-key': 'wrong' })).status).toBe(401);
     for (const headers of [{ 'x-goog-upload-command': 'query' }, { 'x-goog-upload-protocol': 'multipart' }])
@@ -698,7 +680,7 @@ describe('paths that vendors share', () => {
   ] as const)(
     'speak %s’s dialect to its callers, of files and of batches that are not served',
     async (_vendor, headers, mark) => {
-      const gateway = await start();
+      const gateway = await openGateway();
       for (const path of ['/v1/files/file-none', '/v1/batches', '/v1/batches/b1']) {
         const reply = await fetch(gateway.url + path, { headers });
         expect([403, 404]).toContain(reply.status);

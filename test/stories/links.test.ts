@@ -1,17 +1,17 @@
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import OpenAI from 'openai';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { checkPicture } from '../../src/image/picture.ts';
 import { admin } from '../support/admin.ts';
-import { KEY, OTHER_KEY, startGateway } from '../support/gateway.ts';
-import type { TestGateway, TestGatewayOptions } from '../support/gateway.ts';
+import { KEY, OTHER_KEY } from '../support/gateway.ts';
+import type { TestGateway } from '../support/gateway.ts';
 import { scraped } from '../support/scrape.ts';
 import { PNG } from '../sdk/recorded/request.ts';
 import { bodyOf } from '../support/wire.ts';
 import type { OpenAIError } from '../support/wire.ts';
+import { openDirectory, openGateway } from '../support/open.ts';
 
 const IMAGES = '/v1/images/generations';
 const OTHER = { authorization: `Bearer ${OTHER_KEY}` };
@@ -23,24 +23,6 @@ interface Reply {
   readonly data: readonly { readonly url?: string; readonly b64_json?: string }[];
   readonly output_format: string;
   readonly usage: { readonly cost: number };
-}
-
-function newDirectory(): string {
-  const directory = mkdtempSync(join(tmpdir(), 'plantain-test-'));
-  onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
-  return directory;
-}
-
-/** Closed at the end of the test, if not before. */
-async function start(options: TestGatewayOptions = {}): Promise<TestGateway> {
-  const gateway = await startGateway({ simulator: { signatureBytes: 5_000 }, ...options });
-  let isOpen = true;
-  const close = async (): Promise<void> => {
-    if (isOpen) await gateway.close();
-    isOpen = false;
-  };
-  onTestFinished(close);
-  return { ...gateway, close };
 }
 
 const replyOf = async (reply: Response): Promise<Reply> => (await reply.json()) as Reply;
@@ -69,7 +51,7 @@ const counted = (gateway: TestGateway, event: string): Promise<number> =>
 
 describe('a link', () => {
   test('gives an SDK the very bytes of b64_json, without a key, in every format, and costs what the picture costs', async () => {
-    const gateway = await start();
+    const gateway = await openGateway();
     const client = new OpenAI({ apiKey: KEY, baseURL: `${gateway.url}/v1`, maxRetries: 0 });
     for (const more of [{}, { output_format: 'webp' as const }]) {
       const params = { prompt: 'a fox', response_format: 'url', ...more } as const;
@@ -89,7 +71,7 @@ describe('a link', () => {
   });
 
   test('is made anew by a hit at no cost, one for each of n, under Google’s base too, with all headers of a picture', async () => {
-    const gateway = await start();
+    const gateway = await openGateway();
     const first = await gateway.post(IMAGES, linked('two', { n: 2 }));
     expect(first.headers.get('x-plantain-cost-usd')).toBe('0.1');
     const { data, usage } = await replyOf(first);
@@ -106,10 +88,10 @@ describe('a link', () => {
   });
 
   test('outlives a restart, keeps a picture that no cache keeps, and ends after an hour', async () => {
-    const directory = newDirectory();
+    const directory = openDirectory();
     const clock = { now: Date.now() };
     const options = { directory, now: () => clock.now, config: { cache: { when: 'never' } } };
-    const before = await start(options);
+    const before = await openGateway(options);
     const url = await linkTo(before, linked('a fox'));
     const bytes = await bytesOf(await fetch(url));
     expect(await before.post(IMAGES, images('a fox')).then((reply) => reply.headers.get('cache-status'))).toMatch(
@@ -117,7 +99,7 @@ describe('a link', () => {
     );
     await before.close();
     clock.now += HOUR_MS - 5_000;
-    const after = await start(options);
+    const after = await openGateway(options);
     const moved = url.replace(before.url, after.url);
     const late = await fetch(moved);
     expect(await bytesOf(late)).toEqual(bytes);
@@ -132,18 +114,18 @@ describe('a link', () => {
     const fresh = 'n'.repeat(43);
     clock.now -= 10_000;
     writeFileSync(join(directory, 'link-secret'), `${fresh}\n${old}`);
-    const rotated = await start(options);
+    const rotated = await openGateway(options);
     expect((await fetch(url.replace(before.url, rotated.url))).status).toBe(200);
     const newer = await linkTo(rotated, linked('another'));
     await rotated.close();
     writeFileSync(join(directory, 'link-secret'), fresh);
-    const renewed = await start(options);
+    const renewed = await openGateway(options);
     expect(await refusal(url.replace(before.url, renewed.url))).toEqual([403, 'invalid_signature']);
     expect((await fetch(newer.replace(rotated.url, renewed.url))).status).toBe(200);
   });
 
   test('is answered by HEAD, ETag, ranges and widths, and only as the picture that it is', async () => {
-    const gateway = await start();
+    const gateway = await openGateway();
     const url = await linkTo(gateway, linked('a fox'));
     const whole = await fetch(url);
     const bytes = await bytesOf(whole);
@@ -208,7 +190,7 @@ describe('a link', () => {
   });
 
   test('that was changed in any way says no more than that, and nothing of it is logged, counted or told', async () => {
-    const gateway = await start();
+    const gateway = await openGateway();
     const [url, another] = [await linkTo(gateway, linked('a fox')), await linkTo(gateway, linked('an owl'))];
     const { pathname, searchParams } = new URL(url);
     const id = pathname.split('/').at(-1)!;
@@ -258,7 +240,7 @@ describe('a link', () => {
   });
 
   test('is tried in vain only sixty times a minute', async () => {
-    const gateway = await start();
+    const gateway = await openGateway();
     const statuses = new Set<number>();
     for (let tries = 0; tries < 70; tries += 1)
       statuses.add((await fetch(`${gateway.url}/v1/images/files/${'x'.repeat(43)}?expires=1&signature=2`)).status);
@@ -267,7 +249,7 @@ describe('a link', () => {
   });
 
   test('ends when its scope is purged, and with its tenant', async () => {
-    const gateway = await start({ admin: true });
+    const gateway = await openGateway({ admin: true });
     const url = await linkTo(gateway, linked('a fox'));
     const others = await linkTo(gateway, linked('a fox'), OTHER);
     expect(new URL(others).pathname).not.toBe(new URL(url).pathname);
@@ -285,7 +267,7 @@ describe('a link', () => {
   });
 
   test('of a tenant that shares its scope keeps no picture once that is forgotten, and takes none from the others', async () => {
-    const gateway = await start({ admin: true });
+    const gateway = await openGateway({ admin: true });
     const shared = async (id: string): Promise<{ id: string; key: string; headers: Record<string, string> }> => {
       await admin(gateway.adminUrl, 'POST', '/admin/tenants', { id, cache: { scope: 'house' } });
       const { body } = await admin(gateway.adminUrl, 'POST', '/admin/keys', { tenant: id });
@@ -321,7 +303,7 @@ describe('a link that nobody asked for', () => {
   const dallE = (more: object = {}) => images('a fox', { model: 'dall-e-3', ...more });
 
   test('is what a DALL·E name means where response_format is left out, on every path of images', async () => {
-    const gateway = await start();
+    const gateway = await openGateway();
     const picture = `data:image/png;base64,${PNG}`;
     const calls: readonly (readonly [string, object])[] = [
       [IMAGES, dallE()],
@@ -336,8 +318,8 @@ describe('a link that nobody asked for', () => {
   });
 
   test('is none where anything speaks against it: that costs a warning at most, and never the picture', async () => {
-    const gateway = await start();
-    const silent = await start({ config: { listen: { host: '0.0.0.0' } } });
+    const gateway = await openGateway();
+    const silent = await openGateway({ config: { listen: { host: '0.0.0.0' } } });
     const answers: readonly (readonly [TestGateway, object, Record<string, string>, RegExp | null])[] = [
       [gateway, { response_format: 'b64_json' }, {}, null],
       [gateway, { model: 'gpt-image-1' }, {}, null],
@@ -359,7 +341,7 @@ describe('a link that nobody asked for', () => {
   });
 
   test('is the same picture as the bytes, at no cost', async () => {
-    const gateway = await start();
+    const gateway = await openGateway();
     const { data } = await replyOf(await gateway.post(IMAGES, dallE()));
     const again = await gateway.post(IMAGES, dallE({ model: 'nano-banana-2' }));
     expect(again.headers.get('x-plantain-cost-usd')).toBe('0');
@@ -371,8 +353,8 @@ describe('a link that nobody asked for', () => {
 
 describe('where there can be no link', () => {
   test('nothing is drawn: no-store, no address, a wish for bare bytes', async () => {
-    const gateway = await start({ config: { listen: { host: '0.0.0.0' } } });
-    const known = await start();
+    const gateway = await openGateway({ config: { listen: { host: '0.0.0.0' } } });
+    const known = await openGateway();
     const told = async (asked: TestGateway, headers: Record<string, string>): Promise<string> => {
       const reply = await asked.post(IMAGES, linked('a fox'), headers);
       const { error } = await bodyOf<OpenAIError>(reply);
@@ -388,7 +370,7 @@ describe('where there can be no link', () => {
   });
 
   test('links begin with publicUrl, whatever a Host header says', async () => {
-    const gateway = await start({ config: { publicUrl: 'https://pictures.example.com/gw/' } });
+    const gateway = await openGateway({ config: { publicUrl: 'https://pictures.example.com/gw/' } });
     const url = await linkTo(gateway, linked('a fox'), { 'x-forwarded-host': 'evil.example' });
     expect(url).toMatch(
       /^https:\/\/pictures\.example\.com\/gw\/v1\/images\/files\/[\w-]{43}\?expires=\d{10}&signature=[\w-]{43}$/,
@@ -399,13 +381,13 @@ describe('where there can be no link', () => {
     'linked pictures have half of a store in %s and no more, and nothing that was paid for is lost',
     async (store) => {
       const bounds = { store, when: 'never', memoryBytes: 100_000_000, diskBytes: 100_000_000 };
-      const probe = await start({ config: { cache: bounds } });
+      const probe = await openGateway({ config: { cache: bounds } });
       const bytes = (await bytesOf(await fetch(await linkTo(probe, linked('size'))))).length;
       await probe.close();
       // A tenant's share is half, and half of that is for its links: there is room for some three, as pictures differ.
       const each = store === 'memory' ? (bytes / 3) * 4 : bytes;
       const most = Math.floor(4 * 3 * each);
-      const gateway = await start({ config: { cache: { ...bounds, memoryBytes: most, diskBytes: most } } });
+      const gateway = await openGateway({ config: { cache: { ...bounds, memoryBytes: most, diskBytes: most } } });
       const urls: string[] = [];
       let full: Response | null = null;
       while (full === null && urls.length < 20) {

@@ -1,14 +1,14 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { KEY, OTHER_KEY, startGateway } from '../support/gateway.ts';
+import { KEY, OTHER_KEY } from '../support/gateway.ts';
 import type { TestGateway, TestGatewayOptions } from '../support/gateway.ts';
 import { startRedis, withRedis } from '../support/redis.ts';
 import { scraped } from '../support/scrape.ts';
 import { collected, LATER } from '../support/tasks.ts';
 import { bodyOf } from '../support/wire.ts';
 import type { GoogleError, ImagesReply, NativeReply } from '../support/wire.ts';
+import { openDirectory, openGateway } from '../support/open.ts';
 
 const FLASH = 'gemini-3.1-flash-image';
 const IMAGES = '/v1/images/generations';
@@ -97,22 +97,8 @@ const responses: Speaker = {
 /** Every dialect of conversations goes through the same stories: another one is a line here. */
 const SPEAKERS: readonly Speaker[] = [forgetful, responses];
 
-function newDirectory(): string {
-  const directory = mkdtempSync(join(tmpdir(), 'plantain-test-'));
-  onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
-  return directory;
-}
-
-async function start(options: TestGatewayOptions = {}): Promise<TestGateway> {
-  const gateway = await startGateway({ simulator: { signatureBytes: 6_000, format: 'jpeg' }, ...options });
-  let isOpen = true;
-  const close = async (): Promise<void> => {
-    if (isOpen) await gateway.close();
-    isOpen = false;
-  };
-  onTestFinished(close);
-  return { ...gateway, close };
-}
+const start = (options: TestGatewayOptions = {}): Promise<TestGateway> =>
+  openGateway({ simulator: { signatureBytes: 6_000, format: 'jpeg' }, ...options });
 
 const user = (text: string): readonly Said[] => [{ text }];
 const shown = (picture: string): readonly Said[] => [{ picture }];
@@ -205,7 +191,7 @@ describe('a picture is known again', () => {
   });
 
   test('after a restart', async () => {
-    const directory = newDirectory();
+    const directory = openDirectory();
     const before = await start({ directory });
     const picture = await imageOf(before, { output_format: 'png' });
     await before.close();
@@ -303,7 +289,7 @@ describe('a picture is not known', () => {
     const gateway = await start();
     const picture = await imageOf(gateway, {}, { 'cache-control': 'no-store' });
     expect(warningOf(await changed(gateway, picture))).toBe(UNKNOWN);
-    const directory = newDirectory();
+    const directory = openDirectory();
     const other = await start({ directory });
     await imageOf(other, {}, { 'cache-control': 'no-store' });
     await other.close();

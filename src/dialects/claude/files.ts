@@ -35,11 +35,10 @@ export const files: FilesWire = {
 /** `{"type":"file","file_id":"file_…"}` where `{"type":"base64",…}` may stand: https://docs.claude.com/en/docs/build-with-claude/files */
 export const fileInputs: FileInputs = {
   referenceIn({ type, file_id: name, ...others }, at) {
-    // Where there are bytes as well, the source says two things.
-    for (const other of ['data', 'url', 'content'])
-      if (at === 'source' && type === 'file' && (others[other] ?? null) !== null) return null;
     if (at !== 'source' || type !== 'file' || typeof name !== 'string') return null;
-    return { id: idOf(name) ?? name, member: 'file_id' };
+    // Where there are bytes as well, the source says two things.
+    const isAlone = ['data', 'url', 'content'].every((other) => (others[other] ?? null) === null);
+    return isAlone ? { id: idOf(name) ?? name, member: 'file_id' } : null;
   },
   inline({ file_id: _name, ...source }, _at, { mimeType, data }) {
     return { ...source, type: 'base64', media_type: mimeType, data };

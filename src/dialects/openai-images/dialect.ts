@@ -6,9 +6,7 @@ import { renderModel, renderModels } from './models.ts';
 import { fromForm } from './form.ts';
 import { parseEdit, parseRequest, parseVariation } from './request.ts';
 import { fileInputs, files } from '../openai-files.ts';
-
-// The second is Google's own base for OpenAI SDKs: its users change only the host.
-const BASES = ['/v1', '/v1beta/openai', ''];
+import { OPENAI_BASES } from '../openai-paths.ts';
 
 const editEvents: NonNullable<Dialect['renderEvents']> = (request, call) => renderEvents('image_edit', request, call);
 
@@ -17,7 +15,7 @@ export const openaiImages: Dialect = {
   name: 'openai-images',
   native: false,
   bare: true,
-  routes: BASES.flatMap((base) => {
+  routes: OPENAI_BASES.flatMap((base) => {
     const isUsual = base === '/v1';
     return [
       { path: `${base}/images/generations`, isUsual, parseRequest },
@@ -25,7 +23,7 @@ export const openaiImages: Dialect = {
       { path: `${base}/images/variations`, isUsual, parseRequest: parseVariation, fromForm, renderEvents: editEvents },
     ];
   }),
-  tasks: BASES.map((base) => `${base}/images/tasks`),
+  tasks: OPENAI_BASES.map((base) => `${base}/images/tasks`),
   // The one most clients speak, and so the one spoken to whoever cannot be told.
   recognises: () => true,
   renderAnswer,

@@ -33,18 +33,17 @@ export function gatherSettings(own: Fields, places: Places): void {
 }
 
 const OF_PRICES = 'it is about the price of input at OpenAI, and there is none of it here.';
-const isGiven = (value: Json): boolean => isFilled(value);
 
 const UNKNOWN_TO_GEMINI: readonly Unhonoured<OwnName>[] = [
   ['store', isTrue, 'no responses are kept to be fetched; send the conversation again.'],
-  ['include', isGiven, 'there is nothing of the kind to include.'],
-  ['max_tool_calls', isGiven, 'the model draws one picture, and searches as often as it likes.'],
+  ['include', isFilled, 'there is nothing of the kind to include.'],
+  ['max_tool_calls', isFilled, 'the model draws one picture, and searches as often as it likes.'],
   ['top_logprobs', isPositive, 'pictures have none.'],
   ['moderation', isFilled, 'OpenAI moderates nothing here; send safety_settings.'],
   ['context_management', isFilled, 'no conversation is shortened here.'],
   ['access_programs', isFilled, 'it is for OpenAI alone.'],
-  ['prompt_cache_key', isGiven, OF_PRICES],
-  ['prompt_cache_retention', isGiven, OF_PRICES],
+  ['prompt_cache_key', isFilled, OF_PRICES],
+  ['prompt_cache_retention', isFilled, OF_PRICES],
   ['prompt_cache_options', isFilled, OF_PRICES],
   ['stream_options', isPadding, 'events are not padded.'],
   ['image', isFilled, 'pictures go up as they came.'],

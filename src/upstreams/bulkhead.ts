@@ -106,7 +106,7 @@ export class Bulkhead {
   #makeRoomFor(entrant: Entrant): void {
     const least = this.#leastWelcome(entrant);
     if (least === entrant) throw this.#refusal('full', entrant);
-    this.#leave(least as Waiting, this.#refusal('made_way', entrant));
+    this.#leave(least as Waiting, this.#refusal('made_way', least));
   }
 
   /** Of those in the line and this one: what nobody waits for, and of that the newest of the tenant that has the most. */

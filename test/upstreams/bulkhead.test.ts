@@ -47,6 +47,23 @@ function log(bulkhead: Bulkhead) {
 }
 
 describe('calls in the air', () => {
+  test('who makes way hears of its own model, and of nobody else’s', async () => {
+    const told: (readonly [QueueEvent, string])[] = [];
+    const bulkhead = new Bulkhead({
+      inTheAir: 1,
+      inTheAirOf: () => null,
+      queue: { length: 1, waitMs: 60_000 },
+      onEvent: (event, model) => void told.push([event, model]),
+    });
+    const leave = await bulkhead.enter(entrant('acme'), never);
+    const waiting = bulkhead.enter(entrant('acme', { model: 'flash', isPatient: true }), never);
+    const next = bulkhead.enter(entrant('globex', { model: 'pro' }), never);
+    await expect(waiting).rejects.toThrow(/pictures of flash/);
+    expect(told).toContainEqual(['made_way', 'flash']);
+    leave();
+    (await next)();
+  });
+
   test('are as many as may be, of each model and of all, and the next goes when one is over', async () => {
     const { bulkhead } = create({ inTheAir: 3, ofModel: 2 });
     const { enter, settle, leave } = log(bulkhead);

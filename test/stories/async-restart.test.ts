@@ -87,7 +87,7 @@ test(
     expect((await taskOf(reply)).response).toEqual(answer);
     const interrupted = await taskOf(await get(second, lost));
     expect(interrupted).toMatchObject({ status: 'failed', response: null, error: { code: 'interrupted' } });
-    expect(second.stdout()).toContain('"outcome":"interrupted"');
+    await expect.poll(() => second.stdout()).toContain('"outcome":"interrupted"');
     const unknowns = await plantain(directory, 'usage', '--by', 'outcome', '--format', 'json');
     expect(unknowns.stdout).toContain('unknown');
     expect(simulator.calls.length).toBe(calls);
@@ -102,6 +102,8 @@ test(
     const third = await start(directory);
     expect((await taskOf(await get(third, lost))).error?.code).toBe('interrupted');
     expect((await taskOf(await get(third, again))).status).toBe('completed');
+    third.kill('SIGTERM');
+    expect(await third.ended).toBe(0);
     expect(third.stdout()).not.toContain('"outcome":"interrupted"');
     expect(filesWith(join(directory, 'data'), PROMPT)).toEqual([]);
   },

@@ -117,8 +117,8 @@ describe('the first start', () => {
     const env = { GEMINI_API_KEY: UPSTREAM_KEY };
     const first = startProcess({ directory, env });
     await first.ready();
-    expect(first.stdout()).toMatch(/PAID FOR at google/);
-    expect(first.stdout()).toMatch(/data\/first-key.*may spend \$1 a day/);
+    await expect.poll(() => first.stdout()).toMatch(/PAID FOR at google/);
+    await expect.poll(() => first.stdout()).toMatch(/data\/first-key.*may spend \$1 a day/);
     const file = join(directory, 'data/first-key');
     for (const private_ of [file, `${file}.sha256`]) expect(statSync(private_).mode & 0o777).toBe(0o600);
     const key = readFileSync(file, 'utf8').trim();

@@ -14,6 +14,7 @@ import { baseOf } from './app/keys.ts';
 import { watchLedger } from './app/ledger.ts';
 import { keepLinkSecrets, linkSecrets } from './app/link-secret.ts';
 import { limitParts } from './app/limits.ts';
+import { logTrouble } from './app/outage.ts';
 import { createReload } from './app/reload.ts';
 import type { Reload } from './app/reload.ts';
 import { openRemote } from './app/remote.ts';
@@ -110,7 +111,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       store,
       base: baseOf(config, first?.entry ?? null),
       now,
-      onFault: (error) => log.fault('keys: changes of other instances could not be read', error),
+      onFault: logTrouble(log, 'keys: changes of other instances could not be read'),
     });
     closers.push(async () => registry.close());
     const tellMisfits = (): void => {
@@ -229,7 +230,10 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
 
     const closing = new AbortController();
     setMaxListeners(0, closing.signal);
-    const health = { notReady: () => (closing.signal.aborted ? 'shutting down' : state.trouble()) };
+    const health = {
+      notReady: () => (closing.signal.aborted ? 'shutting down' : state.trouble()),
+      degraded: () => clients.trouble(),
+    };
     const server: Omit<ServerParts, 'gateway' | 'corsOrigins'> = {
       dialects: [claude, openrouter, gemini, openaiChat, openaiResponses, openaiImages],
       keys: registry.roll.keys,

@@ -159,9 +159,13 @@ export async function servePlanned(
   await hearHangUps(parts, incoming, planned);
   const crew = board(parts, incoming, planned, performance.now() - startedAt);
   const leave = (onDisconnect: OnDisconnect): void => crew.leave(false, onDisconnect);
-  whenAborted(gone, () => leave(onDisconnectOf(parts.cache, incoming.caller.tenant, model)));
-  if (watch !== null) whenAborted(watch.cancelled, () => leave('cancel'));
+  const letGo = [
+    whenAborted(gone, () => leave(onDisconnectOf(parts.cache, incoming.caller.tenant, model))),
+    watch && whenAborted(watch.cancelled, () => leave('cancel')),
+  ];
   const landed = await Promise.allSettled(crew.waiting);
+  // A task is there for an hour after its end, and with it whoever would hear that it is cancelled.
+  for (const each of letGo) each?.();
   if (plans.some(({ hit }) => hit === null)) trace.upstreamMs = performance.now() - startedAt;
 
   const flown = landed.filter((each) => each.status === 'fulfilled').map(({ value }) => value);
@@ -262,9 +266,11 @@ function noteSaving(
   });
 }
 
-function whenAborted(signal: AbortSignal, work: () => void): void {
+/** Until the function is called. */
+function whenAborted(signal: AbortSignal, work: () => void): () => void {
   if (signal.aborted) work();
   else signal.addEventListener('abort', work, { once: true });
+  return () => signal.removeEventListener('abort', work);
 }
 
 function asGatewayError(error: unknown): GatewayError {

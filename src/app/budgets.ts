@@ -10,6 +10,7 @@ import { standingsOf } from '../tenants/standings.ts';
 import type { Payer, SpendState } from '../tenants/state.ts';
 import { createWebhook } from '../upstreams/webhook.ts';
 import type { Webhook } from '../upstreams/webhook.ts';
+import { logTrouble } from './outage.ts';
 
 /** More owners than this would be more series than a scrape should have: the rest are added up. */
 const MOST_OWNERS = 200;
@@ -107,13 +108,14 @@ export async function alerting(
     receiver()?.send('budget.threshold', { ...words, models, ...amounts });
   }
 
+  const tell = logTrouble(log, 'alerts: the budgets could not be looked at');
   const watched = watchBudgets(state, {
     thresholds: () => config().thresholds,
     standings: config().thresholds.length === 0 ? [] : await standingsOf(known, payers, now()),
     onAlert,
     onFault(error) {
       // A state that is closed, or lost, has said so itself.
-      if (state.trouble() === null) log.fault('alerts: the budgets could not be looked at', error);
+      if (state.trouble() === null) tell(error);
     },
   });
   return {

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '../config.ts';
 import type { Log } from '../log.ts';
 import type { SpendState } from '../tenants/state.ts';
+import { logTrouble } from './outage.ts';
 
 export interface RetentionParts {
   readonly state: Pick<SpendState, 'rollUp' | 'trouble'>;
@@ -31,6 +32,8 @@ export function keepFor({ state, config, now, log }: RetentionParts): () => Prom
   const startedAt = now() - performance.now();
   const since = (days: number): number => startedAt + performance.now() - days * DAY_MS;
 
+  const tell = logTrouble(log, 'retention: old rows could not be rolled up');
+
   async function rollUp(): Promise<void> {
     const which = { before: since(config.ledgerDays), unknownsBefore: since(config.unknownDays) };
     for (let more = true; more && !closing.signal.aborted;) {
@@ -47,7 +50,7 @@ export function keepFor({ state, config, now, log }: RetentionParts): () => Prom
         await rollUp();
       } catch (error) {
         // A state that is lost has said so itself.
-        if (state.trouble() === null) log.fault('retention: old rows could not be rolled up', error);
+        if (state.trouble() === null) tell(error);
       }
       await pause(EVERY_MS);
     }

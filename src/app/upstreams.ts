@@ -49,6 +49,17 @@ export class UpstreamClients {
     };
   }
 
+  /**
+   * Whose keys are all refused, in words for an operator; null: nobody's. All instances have the same keys: were they not
+   * sent requests any more, not even what is stored would be served.
+   */
+  trouble(): string | null {
+    const now = performance.now();
+    const refused = [...this.#opened].filter(([, { upstream }]) => upstream.health.keys.isRefused(now));
+    if (refused.length === 0) return null;
+    return refused.map(([id]) => `upstream ${id}: all of its keys are refused`).join('; ');
+  }
+
   async close(): Promise<void> {
     const left = [...this.#left].map((each) => each.deref()).filter((each) => each !== undefined);
     const all = new Set(

@@ -6,7 +6,7 @@ const FREELY = ' flags=allow-oom';
 
 /**
  * ARGV: a JSON of `selection`, `most` entries of it at a time, `from`, and a token for this purge. Entries, bytes and
- * whether there are more; at the end everybody is told. What is being written meanwhile is not filed.
+ * whether there are more; at the end everybody is told. What is being written of it meanwhile is not filed.
  */
 export const PURGE = verb(
   'purge',
@@ -14,7 +14,7 @@ export const PURGE = verb(
   `
 local f = cjson.decode(ARGV[2])
 local only = f.selection
-redis.call('HSET', key('sums'), 'purged', f.token)
+note_purge(f.token, only)
 last(key('sums'), MARGIN)
 last(P .. 'id', MARGIN)
 local removed, entries, bytes = {}, 0, 0
@@ -39,7 +39,7 @@ else
         -- A list of names was evicted: nobody knows any more which they are.
         entries, bytes = sum('n'), sum('b')
         begin_anew()
-        redis.call('HSET', key('sums'), 'purged', f.token)
+        note_purge(f.token .. ' again', only)
         break
       end
       local upTo = only.before and '(' .. str(only.before) or '+inf'

@@ -6,6 +6,9 @@ export const ENTRY_BYTES = 2048;
 /** And on a blob: its key, its count. */
 export const BLOB_BYTES = 160;
 
+/** Of so many purges it is known what they were of: more while one entry is written, and it is not kept. */
+const PURGES_KEPT = 200;
+
 /*
  * The books of a cache in Redis, each verb one step. All keys begin with KEYS[1] and share its hash tag. Times are unix ms
  * of whoever asks, lives are ms. An entry is there if the books say so, and under no other name than the token they give.
@@ -24,6 +27,7 @@ export const BLOB_BYTES = 160;
  *   scopes           n: entries, b: bytes, w: words, p: bytes of pinned entries of a scope
  *   sums             n entries, b bytes, w of them words, k blobs, g groups, s scopes, pn pinned entries, pb their bytes,
  *                    turn; purged: a token of the last purge; told: a token of what was last told to all
+ *   purges           the last purges, the newest first: t token, b that of the one before, s what was purged
  *   blob:<digest>    bytes in pieces, where Redis keeps them
  *   dead             else: digests of objects that may have to be deleted, by when
  *   news             a channel: which names or which selection the memory of others has to give up
@@ -56,7 +60,7 @@ local function begin_anew()
   local purged, told = redis.call('HGET', key('sums'), 'purged'), redis.call('HGET', key('sums'), 'told')
   if id then
     redis.call('UNLINK', key('entries'), key('used'), key('expiry'), key('hits'), key('blobs'), key('groups'),
-      key('scopes'), key('sums'))
+      key('scopes'), key('sums'), key('purges'))
   end
   id = nil
   local t = redis.call('TIME')
@@ -138,6 +142,31 @@ local function pins(scope, name)
   local freed = e.p and e.b or 0
   local of = tonumber(redis.call('HGET', key('scopes'), 'p:' .. scope) or 0)
   return sum('pb') - freed, of - (e.s == scope and freed or 0)
+end
+-- Once for each token. What is being written meanwhile is compared with it when it is filed.
+local function note_purge(token, selection)
+  local before = redis.call('HGET', key('sums'), 'purged') or ''
+  if before == token then return end
+  redis.call('HSET', key('sums'), 'purged', token)
+  redis.call('LPUSH', key('purges'), cjson.encode({ t = token, b = before, s = selection }))
+  redis.call('LTRIM', key('purges'), 0, ${PURGES_KEPT - 1})
+  last(key('purges'), MARGIN)
+end
+-- Whether a purge since BEGIN said what the books are was of that entry, or may have been: one that is not known any more.
+local function purged_since(books, e)
+  if string.sub(books, 1, #id + 1) ~= id .. ' ' then return true end
+  local since, at = string.sub(books, #id + 2), redis.call('HGET', key('sums'), 'purged') or ''
+  if at == since then return false end
+  for _, packed in ipairs(redis.call('LRANGE', key('purges'), 0, -1)) do
+    local purge = cjson.decode(packed)
+    if purge.t ~= at then return true end
+    local only = purge.s
+    if (only.name or e.name) == e.name and (only.scope or e.scope) == e.scope and (only.model or e.model) == e.model
+      and (not only.before or e.createdAt < only.before) then return true end
+    at = purge.b
+    if at == since then return false end
+  end
+  return true
 end
 local function tell(from, token, news)
   redis.call('HSET', key('sums'), 'told', token)

@@ -66,7 +66,7 @@ return out
 /**
  * ARGV: a JSON of what is to be filed, beside `books` as BEGIN gave them. Makes room for it and files it, in the place of
  * what had its name. KEPT, with what had to go; MORE has to go, and is to be asked again; TORN: its blobs are not whole; STALE: its fence does not stand;
- * FULL: what is pinned leaves no room for it; PURGED since BEGIN.
+ * FULL: what is pinned leaves no room for it; PURGED: a purge since BEGIN was of it.
  */
 export const FILE = verb(
   'file',
@@ -74,7 +74,7 @@ export const FILE = verb(
   `
 local f = cjson.decode(ARGV[2])
 if not stands(f.fence) then return { 'STALE', held() } end
-if f.books ~= id .. ' ' .. (redis.call('HGET', key('sums'), 'purged') or '') then return { 'PURGED', held() } end
+if purged_since(f.books, f) then return { 'PURGED', held() } end
 if IN_REDIS then
   for _, blob in ipairs(f.blobs) do
     local k, length = P .. 'blob:' .. blob.digest, 0

@@ -78,8 +78,15 @@ export function board(
           })
         : parts.flights.fly(ownerKey(planned, caller), lead, { owner });
     }, ticket);
-    countLookUp(parts, decision, seat.role, null);
-    if (seat.role !== 'leader') ticket.detach();
+    const boardedAs = seat.role;
+    if (boardedAs === 'joiner') {
+      countLookUp(parts, decision, boardedAs, null);
+      ticket.detach();
+    }
+    // Whoever leads looks once more on board, and may find what another instance has drawn or is drawing.
+    const countLead = (found: Flown | null): void => {
+      if (boardedAs === 'leader') countLookUp(parts, decision, found === null ? seat.role : 'hit', found);
+    };
     const leave: Crew['leave'] = (delivered, onDisconnect) => {
       seat.leave(delivered, onDisconnect);
       // The other pictures of the request do not wait for money that this one will not need.
@@ -91,10 +98,12 @@ export function board(
     try {
       const flown = await seat.wait(Math.min(waitsMs, patienceMs));
       watch?.landed();
+      countLead(flown.hit && flown);
       if (flown.hit !== null) return { how: 'hit', flown, key, decision, place, insteadOf: null };
       return { how: seat.role === 'leader' ? 'drawn' : 'joined', flown, key, decision, place, insteadOf: null };
     } catch (error) {
       leave(false);
+      countLead(null);
       // Who joined pays for nothing, and the failure of a flight is told to all aboard.
       if (seat.role === 'leader' && error instanceof GatewayError) lostNanos += error.detail.costNanos ?? 0;
       const stale = await standIn(parts, planned, error);
@@ -151,7 +160,7 @@ function across(
   return { leases, collect, onWait };
 }
 
-/** Counted when the seat is taken, for those too whose picture never comes. */
+/** Counted for those too whose picture never comes: for who joins when the seat is taken, for who leads when it is known. */
 function countLookUp(
   { metrics }: GatewayParts,
   { bypass }: Decision,

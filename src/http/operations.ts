@@ -5,6 +5,8 @@ import type { Metrics } from '../metrics.ts';
 export interface Health {
   /** Why no traffic should come here right now; null when ready. */
   notReady(): string | null;
+  /** What cannot be done though traffic may come; null when all can. */
+  degraded(): string | null;
 }
 
 /** `onRequest`: who has a look at a request before. /livez speaks of the process alone; /readyz of whether it should be sent requests; /healthz is its older name. */
@@ -13,7 +15,9 @@ export function registerHealth(app: FastifyInstance, health: Health, onRequest: 
   for (const path of ['/readyz', '/healthz'])
     app.get(path, { onRequest }, (_request, reply) => {
       const reason = health.notReady();
-      return reason === null ? reply.send({ status: 'ok' }) : reply.code(503).send({ status: 'unavailable', reason });
+      if (reason !== null) return reply.code(503).send({ status: 'unavailable', reason });
+      const degraded = health.degraded();
+      return reply.send(degraded === null ? { status: 'ok' } : { status: 'degraded', reason: degraded });
     });
 }
 

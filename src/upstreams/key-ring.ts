@@ -70,11 +70,9 @@ export class KeyRing {
     own?.delete(model);
   }
 
-  /** How many of its keys rest for all models, or for one. */
-  restingKeys(nowMs: number): number {
-    const rests = (key: string): boolean =>
-      [...(this.#rests.get(key)?.values() ?? [])].some(({ until }) => until > nowMs);
-    return this.#keys.filter(rests).length;
+  /** Whether each of its keys was refused for all models, and has not been answered since: nothing can be drawn with it. */
+  isRefused(nowMs: number): boolean {
+    return this.#keys.every((key) => (this.#rests.get(key)?.get('')?.until ?? 0) > nowMs);
   }
 
   #restOf(key: string, model: string): Rest | null {

@@ -158,6 +158,57 @@ withRedis('a store in Redis', () => {
       await expect.poll(() => two.news.slice(1)).toEqual([{}]);
     });
 
+    /** An entry of acme's that is being written until the gate opens. */
+    async function beingWritten({ store }: { readonly store: RedisStore }) {
+      const gate = Promise.withResolvers<void>();
+      const begun = Promise.withResolvers<void>();
+      const entry = entryOf({ blobs: [blobBytes(1, 100)] });
+      const slow = [...entry.bytes].map(([digest, blob]) => {
+        const decoded = async (): Promise<Buffer[]> => {
+          begun.resolve();
+          await gate.promise;
+          return [blobBytes(1, 100)];
+        };
+        return [digest, { ...blob, decoded }] as const;
+      });
+      const writing = store.set('a', { value: { ...entry, bytes: new Map(slow) } });
+      await begun.promise;
+      return { writing, open: gate.resolve };
+    }
+
+    test.each([
+      ['of another name', [{ name: 'b' }]],
+      ['of another scope, again and again', Array.from({ length: 50 }, () => ({ scope: 'zeta' }))],
+      ['of another model', [{ scope: 'acme', model: 'another' }]],
+      ['of what is older', [{ scope: 'acme', before: START - 1 }]],
+    ])('keeps what was being written while there was a purge %s', async (_what, selections) => {
+      const one = await redisStore(server.url);
+      const two = await redisStore(server.url, { prefix: one.prefix });
+      await put(two.store, 'b', { scope: 'zeta' });
+      const { writing, open } = await beingWritten(one);
+      for (const selection of selections) await two.store.purge(selection);
+      open();
+      expect(await writing).toBe(true);
+      expect(await has(two.store, 'a')).toBe(true);
+    });
+
+    test.each([
+      ['one of many purges was of it', [{ name: 'b' }, { name: 'a' }, { scope: 'zeta' }]],
+      [
+        'so many purges came since that nobody knows what they were of',
+        Array.from({ length: 210 }, () => ({ name: 'b' })),
+      ],
+    ])('does not keep what was being written where %s', async (_what, selections) => {
+      const one = await redisStore(server.url);
+      const two = await redisStore(server.url, { prefix: one.prefix });
+      await put(two.store, 'b', { scope: 'zeta' });
+      const { writing, open } = await beingWritten(one);
+      for (const selection of selections) await two.store.purge(selection);
+      open();
+      expect(await writing).toBe(false);
+      expect(await has(two.store, 'a')).toBe(false);
+    });
+
     test.each([
       ['heard of it', (_prefix: string, two: RedisStore) => two.purge({ scope: 'acme' })],
       [
@@ -167,22 +218,10 @@ withRedis('a store in Redis', () => {
     ])('does not keep what was being written while its scope was purged, and it %s', async (_how, purge) => {
       const one = await redisStore(server.url);
       const two = await redisStore(server.url, { prefix: one.prefix });
-      const gate = Promise.withResolvers<void>();
-      let begun = false;
-      const entry = entryOf({ blobs: [blobBytes(1, 100)] });
-      const slow = [...entry.bytes].map(([digest, blob]) => {
-        const decoded = async (): Promise<Buffer[]> => {
-          begun = true;
-          await gate.promise;
-          return [blobBytes(1, 100)];
-        };
-        return [digest, { ...blob, decoded }] as const;
-      });
-      const writing = one.store.set('a', { value: { ...entry, bytes: new Map(slow) } });
       await put(two.store, 'b', { scope: 'zeta' });
-      await expect.poll(async () => begun).toBe(true);
+      const { writing, open } = await beingWritten(one);
       await purge(one.prefix, two.store);
-      gate.resolve();
+      open();
       expect(await writing).toBe(false);
       expect(await has(two.store, 'a')).toBe(false);
     });

@@ -169,7 +169,7 @@ export async function startSmallServer(
     bodyBytes: 1 << 20,
     publicUrl: () => 'http://gateway.example',
     via: 'plantain-test',
-    health: { notReady: () => null },
+    health: { notReady: () => null, degraded: () => null },
     closing: options.closing ?? new AbortController().signal,
     graceMs: () => 0,
   };

@@ -27,17 +27,18 @@ export async function carryOut(
   for (const event of events) {
     await sleep(Math.max(0, startedAt + event.atMs - Date.now()));
     const from = Date.now();
-    if (event.kind === 'term' || event.kind === 'kill') {
-      await instances[event.instance % instances.length]!.restart(event.kind, event.downMs);
-    } else if (redis === null) throw new Error(`there is no Redis for this event: ${event.kind}`);
-    else if (event.kind === 'redis frozen') {
-      redis.freeze();
-      await sleep(event.downMs);
-      redis.thaw();
-    } else {
-      await redis.stop('SIGKILL');
-      await sleep(event.downMs);
-      await redis.start();
+    switch (event.kind) {
+      case 'term':
+      case 'kill':
+        await instances[event.instance % instances.length]!.restart(event.kind, event.downMs);
+        break;
+      case 'reload':
+      case 'bad reload':
+        await instances[event.instance % instances.length]!.reload(event.kind === 'reload');
+        break;
+      default:
+        if (redis === null) throw new Error(`there is no Redis for this event: ${event.kind}`);
+        await troubled(redis, event);
     }
     const until = Date.now();
     befallen.push({ event, from, until });
@@ -45,4 +46,16 @@ export async function carryOut(
     say(`${((from - startedAt) / 1000).toFixed(1)} s: ${event.kind}${whom}, back after ${until - from} ms`);
   }
   return befallen;
+}
+
+async function troubled(
+  redis: RedisServer,
+  { kind, downMs }: Extract<Event, { kind: 'redis frozen' | 'redis killed' }>,
+): Promise<void> {
+  const isFrozen = kind === 'redis frozen';
+  if (isFrozen) redis.freeze();
+  else await redis.stop('SIGKILL');
+  await sleep(downMs);
+  if (isFrozen) redis.thaw();
+  else await redis.start();
 }

@@ -62,7 +62,11 @@ export function judge(soaked: Soaked): readonly Finding[] {
     checkBudgets(history, limitsOf(options.seconds, first.accounts)),
     checkOnce(first.holds, {
       lifetimeMs: (tenant) => (tenant === SHORT_LIVED.tenant ? SHORT_LIVED.ttlSeconds * 1000 : FOR_EVER_MS),
-      unstored: [...outagesOf(working).filter(({ by }) => by === 'kill'), ...outagesOfRedis],
+      unstored: [
+        ...outagesOf(working).filter(({ by }) => by === 'kill'),
+        ...outagesOfRedis,
+        ...lives.flatMap(({ unshared }) => unshared),
+      ],
       alone: lives.flatMap(({ alone }) => alone),
     }),
     checkLedgers(soaked, books),

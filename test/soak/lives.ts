@@ -26,8 +26,15 @@ export interface Life {
   readonly troubles: { readonly at: number; readonly line: string }[];
   /** The last one. */
   scrape: Scrape | null;
-  /** Between which scrapes it said that it draws what another gateway may be drawing too. */
-  readonly alone: { readonly from: number; readonly until: number }[];
+  /** When it draws what another gateway may be drawing too, by its counters and by its log. */
+  readonly alone: Span[];
+  /** When what it draws is not to be had by others, by its log. */
+  readonly unshared: Span[];
+}
+
+interface Span {
+  readonly from: number;
+  until: number;
 }
 
 export type SaidLine = Pick<RequestLine, 'requestId' | 'route' | 'status' | 'outcome'>;
@@ -56,10 +63,19 @@ const BANNER = /^Plantain listens on (http:\S+), metrics on (http:\S+)\/metrics/
 const SCRAPE_EVERY_MS = 250;
 /** Of a process that has gone. */
 const HEARD_WITHIN_MS = 1_000;
+/** Between two parts of a vendor's answer: another is another client, with no key that rests. */
+const IDLE_MS = 30_000;
+const RELOADED_WITHIN_MS = 10_000;
 /** A drain that takes longer than any picture hangs. */
 const DRAINED_WITHIN_MS = 60_000;
 /** pino's: what somebody has to look at. */
 const ERROR = 50;
+/** What it says when it leaves the Redis of its cache alone for a while, and when it does so no more. */
+const RESTS = [
+  { from: 'cache: its Redis does not answer', until: 'cache: its Redis answers again', which: 'alone' },
+  { from: 'cache: shared pictures cannot be read', until: 'cache: shared pictures can be read', which: 'alone' },
+  { from: 'cache: pictures cannot be shared', until: 'cache: pictures are shared again', which: 'unshared' },
+] as const;
 
 /** One gateway on one data directory, and all processes it has been. */
 export class Instance {
@@ -67,6 +83,8 @@ export class Instance {
   readonly directory: string;
   readonly #index: number;
   readonly #env: Readonly<Record<string, string>>;
+  readonly #config: Readonly<Record<string, unknown>>;
+  #reloads = 0;
   #child: ReturnType<typeof fork> | null = null;
   #apiUrl = '';
   #operationsUrl = '';
@@ -81,8 +99,13 @@ export class Instance {
     this.failed = new Promise((_, fail) => (this.#fail = fail));
     this.failed.catch(() => undefined);
     const keys = UPSTREAM_KEYS.map((key, at) => [KEY_NAMES[at]!, key]);
+    this.#config = { ...config, dataDir: join(directory, 'data') };
     this.#env = { HOME: directory, PATH: process.env['PATH'] ?? '', ...(Object.fromEntries(keys) as object) };
-    writeFileSync(join(directory, 'soak.yaml'), stringify({ ...config, dataDir: join(directory, 'data') }));
+    this.#write({});
+  }
+
+  #write(changes: Readonly<Record<string, unknown>>): void {
+    writeFileSync(join(this.directory, 'soak.yaml'), stringify({ ...this.#config, ...changes }));
   }
 
   get life(): Life {
@@ -113,6 +136,7 @@ export class Instance {
       troubles: [],
       scrape: null,
       alone: [],
+      unshared: [],
     };
     const child = fork(join(ROOT, 'src/start.js'), ['--config', 'soak.yaml'], {
       cwd: this.directory,
@@ -155,6 +179,27 @@ export class Instance {
     await sleep(downMs);
     await this.start();
     up.resolve();
+  }
+
+  /** SIGHUP, over other upstreams or over a mistake. Resolves when it has said what became of it; then the file is as it was. */
+  async reload(isGood: boolean): Promise<void> {
+    this.#reloads += 1;
+    const upstreams = (this.#config['upstreams'] as readonly object[]).map((each) => ({
+      ...each,
+      idleMs: IDLE_MS + this.#reloads,
+    }));
+    const outcome = isGood ? 'applied' : 'refused';
+    const told = ({ text }: Scrape): number =>
+      sumOfSeries(samplesOf(text), 'plantain_config_reloads_total', { outcome });
+    const before = told(await this.scrapeNow());
+    this.#write(isGood ? { upstreams } : { upstreams, logLevel: 'loud' });
+    this.#child!.kill('SIGHUP');
+    const endsAt = Date.now() + RELOADED_WITHIN_MS;
+    while (told(await this.scrapeNow()) === before) {
+      if (Date.now() > endsAt) throw new Error(`gateway ${this.#index} says nothing of a reload that is ${outcome}`);
+      await sleep(SCRAPE_EVERY_MS / 5);
+    }
+    this.#write({});
   }
 
   /** Resolves when it has drained and is gone. */
@@ -235,6 +280,15 @@ async function scrapeOf(operationsUrl: string): Promise<Scrape> {
   return { from, until: Date.now(), text };
 }
 
+/** A rest that is never said to be over lasts as long as the process. */
+function noteRest(life: Life, said: string, at: number): void {
+  for (const { from, until, which } of RESTS) {
+    if (said.startsWith(from)) life[which].push({ from: at, until: Infinity });
+    const open = said.startsWith(until) ? life[which].findLast((span) => span.until === Infinity) : undefined;
+    if (open !== undefined) open.until = at;
+  }
+}
+
 function note(life: Life, line: string): void {
   const { level, time, msg, ...fields } = JSON.parse(line) as SaidLine & {
     readonly level: number;
@@ -242,6 +296,7 @@ function note(life: Life, line: string): void {
     readonly msg: string;
   };
   if (level >= ERROR) life.troubles.push({ at: Date.parse(time), line });
+  noteRest(life, msg, Date.parse(time));
   if (msg !== 'request') return;
   const { requestId, route, status, outcome } = fields;
   life.lines.push({ requestId, route, status, outcome });

@@ -56,8 +56,8 @@ describe('the plan of a soak', () => {
   });
 
   test.each([
-    [false, ['kill', 'term']],
-    [true, ['kill', 'redis frozen', 'redis killed', 'term']],
+    [false, ['bad reload', 'kill', 'reload', 'term']],
+    [true, ['bad reload', 'kill', 'redis frozen', 'redis killed', 'reload', 'term']],
   ])('has one event of each kind at least, in the first part of the time (Redis: %s)', (redis, kinds) => {
     for (const seconds of [15, 60, 600]) {
       const events = eventsOf(SEED, seconds, redis);

@@ -75,7 +75,7 @@ export async function soak(options: SoakOptions): Promise<Soaked> {
   };
   const abandon = (): void => {
     for (const instance of instances) instance.kill();
-    void redis?.stop();
+    redis?.abandon();
     tidy();
   };
   process.once('exit', abandon);

@@ -104,6 +104,23 @@ describe('a call that cannot have cost anything', () => {
     expect(await event(gateway, 'other_key')).toBe(1);
   });
 
+  test('that every key is refused for has /readyz say which upstream it is, while another draws and hits are served', async () => {
+    const { gateway, first, second } = await start();
+    const ready = async () => {
+      const reply = await fetch(`${gateway.operationsUrl}/readyz`);
+      return [reply.status, await reply.json()];
+    };
+    expect(await ready()).toEqual([200, { status: 'ok' }]);
+    rule(first, 'unauthorized', 1);
+    const asked = { ...picture(), seed: 7 };
+    expect((await gateway.post(IMAGES, asked)).headers.get('x-plantain-upstream')).toBe('second');
+    expect(await ready()).toEqual([200, { status: 'degraded', reason: 'upstream first: all of its keys are refused' }]);
+    rule(second, 'unauthorized', 1);
+    expect((await gateway.post(IMAGES, picture())).status).toBe(503);
+    expect(await ready()).toMatchObject([200, { reason: expect.stringMatching(/first: .*second: /) }]);
+    expect((await gateway.post(IMAGES, asked)).headers.get('x-plantain-cost-usd')).toBe('0');
+  });
+
   test('of an upstream that cannot be reached is made elsewhere', async () => {
     const { gateway, first, second } = await start();
     await first.close();

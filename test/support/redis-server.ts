@@ -23,6 +23,8 @@ export interface RedisServer {
   start(): Promise<void>;
   /** Stops it and removes its files. */
   close(): Promise<void>;
+  /** The same for a process that ends now and waits for nothing. */
+  abandon(): void;
 }
 
 /** A Redis of its own on a free port, as a ledger needs it: nothing is evicted, every write is on disk. */
@@ -71,6 +73,10 @@ export async function startRedis(...settings: readonly string[]): Promise<RedisS
     },
     async close() {
       await server.stop();
+      rmSync(directory, { recursive: true, force: true });
+    },
+    abandon() {
+      child?.kill('SIGKILL');
       rmSync(directory, { recursive: true, force: true });
     },
   };

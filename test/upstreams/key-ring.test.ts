@@ -17,12 +17,20 @@ describe('the keys of an upstream', () => {
     expect([picks(ring, 2, 'pro'), new Set(picks(ring, 2, 'flash'))]).toEqual([['b', 'b'], new Set(['a', 'b'])]);
     expect(ring.resting('pro', 0)).toBeNull();
     rest(ring, 'b', null, 500);
-    expect([picks(ring, 1, 'pro'), ring.resting('pro', 0), ring.restingKeys(0)]).toEqual([
-      [null],
-      { waitMs: 500, refusal },
-      2,
-    ]);
-    expect([picks(ring, 1, 'pro', 500), ring.restingKeys(500)]).toEqual([['b'], 1]);
+    expect([picks(ring, 1, 'pro'), ring.resting('pro', 0)]).toEqual([[null], { waitMs: 500, refusal }]);
+    expect(picks(ring, 1, 'pro', 500)).toEqual(['b']);
+  });
+
+  test('are refused when each of them is, for all models', () => {
+    const ring = new KeyRing(['a', 'b']);
+    rest(ring, 'a', null, 1_000);
+    rest(ring, 'b', 'pro', 1_000);
+    expect(ring.isRefused(0)).toBe(false);
+    rest(ring, 'b', null, 500);
+    expect([ring.isRefused(0), ring.isRefused(499), ring.isRefused(500)]).toEqual([true, true, false]);
+    rest(ring, 'b', null, 2_000);
+    ring.wake('a', 'flash');
+    expect(ring.isRefused(0)).toBe(false);
   });
 
   test('rest as long as the longest of what they were told, and wake when they are answered', () => {

@@ -1,65 +1,95 @@
-import { loadavg } from 'node:os';
+import { writeFileSync } from 'node:fs';
+import { arch, availableParallelism, cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
+import { isPinned, keepOffServersCore } from './cores.ts';
 import { benchHits } from './hits.ts';
 import { benchLedger } from './ledger.ts';
 import { benchMemory } from './memory.ts';
+import { latencyTable, laneTable, memoryTable, print, timedTable } from './tables.ts';
+import { benchVersus } from './versus.ts';
 import { benchWire } from './wire.ts';
 
-/** `npm run bench -- ledger` runs one of them, without a name all. */
+const USAGE = `The gateway beside its rivals and beside itself, as ratios of one run.
+
+  npm run bench -- [NAME ...] [--quick] [--json FILE] [--root DIR]
+
+  versus   misses, hits, renditions and latency beside nginx, haproxy, Portkey and LiteLLM, those that are here
+  wire     lift and splice beside JSON.parse and JSON.stringify
+  hits     one caller's hits out of memory and disk, beside nginx
+  ledger   money with a million rows
+  memory   resident memory and the event loop over large replies
+
+  --quick  versus alone, without the slow rivals, in less than a minute
+  --json   where all figures are written to, too
+  --root   memory: of another checkout
+
+nginx and haproxy are Debian's; Portkey and LiteLLM are installed once, into PLANTAIN_BENCH_RIVALS (a directory for
+temporary files where that is not set), and are told to be missing where they cannot be had. Their configurations are
+test/bench/rivals.
+`;
+
+const { values, positionals } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    json: { type: 'string' },
+    root: { type: 'string' },
+    help: { type: 'boolean', short: 'h', default: false },
+  },
+  allowPositionals: true,
+});
+
 const BENCHES = {
-  wire: () => timed(benchWire),
-  hits: () => timed(benchHits),
-  ledger: () => timed(benchLedger),
-  memory: resident,
-};
+  async versus() {
+    keepOffServersCore();
+    const found = await benchVersus(values.quick, (lanes) => print(laneTable(lanes)));
+    print(latencyTable(found.latency));
+    for (const missing of found.missing) console.log(`not compared with ${missing}`);
+    return found;
+  },
+  async wire() {
+    const rows = await benchWire();
+    print(timedTable(rows));
+    return rows;
+  },
+  async hits() {
+    const rows = await benchHits();
+    print(timedTable(rows));
+    return rows;
+  },
+  async ledger() {
+    const rows = await benchLedger();
+    print(timedTable(rows));
+    return rows;
+  },
+  async memory() {
+    const rows = await benchMemory(values.root);
+    print(memoryTable(rows));
+    return rows;
+  },
+} as const;
 
-// `--root DIR` measures the memory of another checkout, to compare with.
-const { values, positionals } = parseArgs({ options: { root: { type: 'string' } }, allowPositionals: true });
-const strange = positionals.find((name) => !Object.hasOwn(BENCHES, name));
-if (strange !== undefined) throw new Error(`There is no bench ${strange}: ${Object.keys(BENCHES).join(', ')}.`);
-for (const [name, bench] of Object.entries(BENCHES))
-  if (positionals.length === 0 || positionals.includes(name)) await bench();
-console.log(`load of the machine, last minute: ${loadavg()[0]!.toFixed(1)} (what others do shows in all figures)`);
+if (values.help) process.stdout.write(USAGE);
+else await run();
 
-interface Timed {
-  readonly name: string;
-  readonly medianMs: number;
-  readonly ratio: string;
-}
-
-async function timed(bench: () => Promise<readonly Timed[]>): Promise<void> {
-  const rows = await bench();
-  const cells = rows.map(({ name, medianMs, ratio }) => [name, medianMs.toFixed(4), ratio]);
-  print([['work', 'median ms', 'ratio'], ...cells]);
-}
-
-async function resident(): Promise<void> {
-  const rows = await benchMemory(values.root);
-  const head = [
-    'gateway, over its first small picture',
-    'resident MB',
-    'then idle',
-    'longest ms',
-    'over 20 ms',
-    'CPU ms each',
-  ];
-  const cells = rows.map(({ name, residentMb, idleMb, longestMs, over20Ms, cpuMs }) => [
-    name,
-    residentMb.toFixed(0),
-    idleMb.toFixed(0),
-    longestMs.toFixed(1),
-    String(over20Ms),
-    cpuMs.toFixed(1),
-  ]);
-  print([head, ...cells]);
-}
-
-/** Columns in line: the first to the left, numbers to the right. */
-function print(rows: readonly (readonly string[])[]): void {
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  for (const row of rows)
-    console.log(
-      row.map((cell, column) => (column === 0 ? cell.padEnd(widths[0]!) : cell.padStart(widths[column]!))).join('  '),
+async function run(): Promise<void> {
+  const strange = positionals.find((name) => !Object.hasOwn(BENCHES, name));
+  if (strange !== undefined) throw new Error(`There is no bench ${strange}: ${Object.keys(BENCHES).join(', ')}.`);
+  const wanted = positionals.length > 0 ? positionals : values.quick ? ['versus'] : Object.keys(BENCHES);
+  const machine = {
+    cpu: cpus()[0]?.model ?? arch(),
+    cores: availableParallelism(),
+    node: process.version,
+    pinned: isPinned,
+  };
+  const found: Record<string, unknown> = {};
+  for (const [name, bench] of Object.entries(BENCHES)) if (wanted.includes(name)) found[name] = await bench();
+  const load = loadavg()[0]!;
+  console.log(
+    `${machine.cores} cores of ${machine.cpu}, Node ${machine.node}, ${isPinned ? 'servers on one core, callers and vendor on the rest' : 'nothing is pinned to a core'}; load in the last minute ${load.toFixed(1)} (what others do shows in all figures)`,
+  );
+  if (values.json !== undefined)
+    writeFileSync(
+      values.json,
+      `${JSON.stringify({ at: new Date().toISOString(), machine, load, ...found }, null, 2)}\n`,
     );
-  console.log();
 }

@@ -1,0 +1,94 @@
+import { fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { stringify } from 'yaml';
+import type { Contender } from './contender.ts';
+import { onServersCore } from './cores.ts';
+import type { Probed } from './probe.ts';
+
+export const BENCH_KEY = 'sk-bench';
+export const MODEL = 'gemini-3.1-flash-image';
+const ROOT = resolve(import.meta.dirname, '../..');
+const BANNER = /^Plantain listens on (http:\S+), metrics on (http:\S+)\/metrics/m;
+
+export interface BenchedPlantain extends Contender {
+  readonly operationsUrl: string;
+  readonly directory: string;
+  readonly pid: number;
+  probe(): Promise<Probed>;
+  close(): Promise<void>;
+}
+
+export interface PlantainOptions {
+  readonly name?: string;
+  readonly upstreamUrl: string;
+  /** Over what is configured by itself. */
+  readonly config?: Readonly<Record<string, unknown>>;
+  /** A checkout to measure instead of this one. */
+  readonly root?: string | undefined;
+  /** Where it keeps its data; absent: in a directory that goes with it. */
+  readonly directory?: string;
+}
+
+/** A gateway in a process of its own, as `npm start` runs it. Everything is on that is on by itself; its picture costs what Flash costs. */
+export async function startPlantain(options: PlantainOptions): Promise<BenchedPlantain> {
+  const { name = 'Plantain', upstreamUrl, config = {}, root = ROOT } = options;
+  const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'plantain-bench-'));
+  writeFileSync(join(directory, 'bench.yaml'), stringify({ ...configOf(upstreamUrl), ...config }));
+  const [execPath, ...words] = onServersCore([process.execPath]);
+  const child = fork(join(root, 'src/start.js'), ['--config', 'bench.yaml'], {
+    cwd: directory,
+    execPath: execPath!,
+    execArgv: [...words, '--max-semi-space-size=8', '--import', join(import.meta.dirname, 'probe.ts')],
+    env: { ...process.env, VENDOR_KEY: 'upstream-secret', PORT: '0', OPERATIONS_PORT: '0', ADMIN_PORT: '0' },
+    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+  });
+  const [, url, operationsUrl] = await bannerOf(child);
+  return {
+    name,
+    url: url!,
+    operationsUrl: operationsUrl!,
+    directory,
+    pid: child.pid!,
+    speaks: ['gemini', 'images', 'chat'],
+    headers: { authorization: `Bearer ${BENCH_KEY}` },
+    pids: () => [child.pid!],
+    async probe() {
+      child.send('probe');
+      const [probed] = (await once(child, 'message')) as [Probed];
+      return probed;
+    },
+    async close() {
+      const ended = once(child, 'close');
+      child.kill('SIGTERM');
+      await ended;
+      if (options.directory === undefined) rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+async function bannerOf(child: ChildProcess): Promise<RegExpExecArray> {
+  let said = '';
+  const banner = Promise.withResolvers<RegExpExecArray>();
+  child.stdout!.on('data', (bytes: Buffer) => {
+    said += bytes.toString();
+    const found = BANNER.exec(said);
+    if (found === null) return;
+    // Its log is read on, and not kept.
+    said = '';
+    banner.resolve(found);
+  });
+  child.once('close', (code) => banner.reject(new Error(`the gateway ended with ${code}: ${said}`)));
+  return banner.promise;
+}
+
+function configOf(upstreamUrl: string): Readonly<Record<string, unknown>> {
+  return {
+    upstreams: [{ id: 'vendor', kind: 'gemini', baseUrl: upstreamUrl, keyFrom: 'VENDOR_KEY' }],
+    models: [{ id: MODEL, targets: [{ upstream: 'vendor', model: MODEL, price: { perImageUsd: 0.05 } }] }],
+    tenants: [{ id: 'bench', keys: [{ key: BENCH_KEY }], budgets: [{ limitUsd: 1_000_000, per: 'day' }] }],
+  };
+}

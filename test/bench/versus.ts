@@ -1,0 +1,51 @@
+import { CELLS } from './cells.ts';
+import type { Contender } from './contender.ts';
+import { benchLatency } from './latency.ts';
+import type { LatencyRow } from './latency.ts';
+import { startPlantain } from './plantain.ts';
+import { startRivals } from './rivals/rivals.ts';
+import { compare } from './side-by-side.ts';
+import type { LaneResult } from './side-by-side.ts';
+import { startUpstream } from './upstream.ts';
+
+export interface Versus {
+  readonly lanes: readonly LaneResult[];
+  readonly latency: readonly LatencyRow[];
+  /** Who could not be compared with, and why. */
+  readonly missing: readonly string[];
+}
+
+/** The gateway beside its rivals, before one vendor: the same work in turns. `told` hears of each cell when it is done. */
+export async function benchVersus(isQuick: boolean, told: (lanes: readonly LaneResult[]) => void): Promise<Versus> {
+  const upstream = await startUpstream();
+  const rivals = await startRivals(
+    upstream.url,
+    isQuick ? ['nginx', 'haproxy'] : ['nginx', 'haproxy', 'portkey', 'litellm'],
+  );
+  const plantain = await startPlantain({ upstreamUrl: upstream.url });
+  const direct: Contender = { name: 'direct', url: upstream.url, speaks: ['gemini'], headers: {}, pids: () => [] };
+  const contenders = [direct, ...rivals.contenders, plantain];
+  try {
+    const lanes: LaneResult[] = [];
+    for (const cell of CELLS) {
+      if (isQuick && cell.isLong === true) continue;
+      await upstream.set({ reply: cell.reply, delayMs: 0 });
+      const found = await compare(
+        cell,
+        contenders,
+        isQuick ? { rounds: 1, seconds: 0.6 } : { rounds: 3, seconds: 1.5 },
+      );
+      told(found);
+      lanes.push(...found);
+    }
+    const latency = await benchLatency(
+      upstream,
+      contenders,
+      isQuick ? { rounds: 1, seconds: 2 } : { rounds: 3, seconds: 4 },
+    );
+    return { lanes, latency, missing: rivals.missing };
+  } finally {
+    await Promise.all([rivals.close(), plantain.close()]);
+    await upstream.close();
+  }
+}

@@ -10,6 +10,7 @@ import { configured } from './app/configured.ts';
 import type { Configured } from './app/configured.ts';
 import { mostConnections } from './app/descriptors.ts';
 import { openFiles } from './app/files.ts';
+import { healthOf } from './app/health.ts';
 import { baseOf } from './app/keys.ts';
 import { watchLedger } from './app/ledger.ts';
 import { keepLinkSecrets, linkSecrets } from './app/link-secret.ts';
@@ -52,7 +53,6 @@ import type { FirstKeyTold } from './tenants/first-key.ts';
 import { KeyPauses } from './tenants/pause.ts';
 import { Registry } from './tenants/registry.ts';
 import type { Payer } from './tenants/state.ts';
-import type { RegistryStore } from './tenants/registry-store.ts';
 import { Regions } from './wire/regions.ts';
 
 export interface App {
@@ -95,7 +95,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
   const realm = config.simulator ? join(config.dataDir, 'simulator') : config.dataDir;
   const ledger = join(realm, 'ledger.db');
   const opened = await openState(config, { file: ledger, now, log });
-  const { state } = opened;
+  const { state, registry: store } = opened;
   const closers: (() => Promise<void>)[] = [opened.close];
   let graceMs = 0;
   const close = async (ms = 0): Promise<void> => {
@@ -106,7 +106,6 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     // A key that everybody knows is for this machine alone, even where it costs nothing.
     const simulator = config.simulator && isLoopback(config.listen.host);
     const first = config.tenants.length > 0 ? null : await firstKey({ dataDir: realm, isTerminal, simulator });
-    const store: RegistryStore = opened.registry;
     const registry = await Registry.open({
       store,
       base: baseOf(config, first?.entry ?? null),
@@ -230,10 +229,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
 
     const closing = new AbortController();
     setMaxListeners(0, closing.signal);
-    const health = {
-      notReady: () => (closing.signal.aborted ? 'shutting down' : state.trouble()),
-      degraded: () => clients.trouble(),
-    };
+    const health = healthOf({ closing: closing.signal, state, clients });
     const server: Omit<ServerParts, 'gateway' | 'corsOrigins'> = {
       dialects: [claude, openrouter, gemini, openaiChat, openaiResponses, openaiImages],
       keys: registry.roll.keys,

@@ -271,12 +271,13 @@ async function readReply(
   parts: DrawParts,
   sent: Sent,
   thoughts: Thoughts | null,
-  { draw, model }: DrawJob,
+  { draw, model, decision }: DrawJob,
   hold: Hold,
 ): Promise<Judged> {
   try {
     await thoughts?.all();
-    return await judge(parts.dialect, sent, draw, parts.regions);
+    const { dialect, regions } = parts;
+    return await judge({ dialect, regions, isKept: decision.store }, sent, draw);
   } catch (error) {
     parts.metrics.upstreamEnded(model.id, 'parse', 0);
     void settle(parts, hold, unknown(hold, { pictures: 0, tokens: 0 }));

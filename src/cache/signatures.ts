@@ -67,9 +67,10 @@ export class Signatures {
     for (const [at, part] of parts.entries())
       if (part.kind === 'picture' && part.signature !== null)
         pictures.push({ at, digest: (await digestOfBase64(part.data)).digest });
+    // Where nothing was signed there is nothing to put back.
+    if (pictures.length === 0) return;
     const { digest } = await digestOfBase64(picture.data);
     const chosen = pictures.find((each) => each.digest === digest);
-    // Where nothing was signed there is nothing to put back.
     if (chosen === undefined) return;
     if (!(await this.#isKept(whose, digest))) await this.#keepTurn(whose, family, parts, chosen);
     for (const { at, digest: other } of pictures)

@@ -1,3 +1,4 @@
+import { digestOf, rememberDigest } from '../cache/digest.ts';
 import type { UpstreamDialect } from '../dialects/dialect.ts';
 import { GatewayError } from '../errors.ts';
 import type { Answer, AnswerPart, Picture } from '../image/answer.ts';
@@ -19,7 +20,14 @@ export type Judged = {
   | { readonly error: null; readonly answer: Answer; readonly picture: Picture }
 );
 
-export async function judge(dialect: UpstreamDialect, sent: Sent, draw: Draw, regions: Regions): Promise<Judged> {
+export interface JudgeParts {
+  readonly dialect: UpstreamDialect;
+  readonly regions: Regions;
+  /** Whether the picture is kept: then what it is known by is worked out while its bytes are at hand. */
+  readonly isKept: boolean;
+}
+
+export async function judge({ dialect, regions, isKept }: JudgeParts, sent: Sent, draw: Draw): Promise<Judged> {
   const failed = (
     outcome: UpstreamOutcome,
     charge: Judged['charge'],
@@ -49,7 +57,7 @@ export async function judge(dialect: UpstreamDialect, sent: Sent, draw: Draw, re
     const outcome = answer.verdict === 'no_image' ? 'no_image' : 'safety';
     return failed(outcome, 'actual', noPicture(answer), answer);
   }
-  const chosen = await choose(answer, draw, regions);
+  const chosen = await choose(answer, draw, regions, isKept);
   if (chosen === null) {
     const message =
       'The upstream sent a picture that is broken. It was paid for all the same, so it is not asked for again by itself.';
@@ -85,11 +93,15 @@ async function choose(
   answer: Answer,
   draw: Draw,
   regions: Regions,
+  isKept: boolean,
 ): Promise<{ readonly part: PicturePart; readonly picture: Picture } | null> {
   const whole: { readonly part: PicturePart; readonly picture: Picture }[] = [];
+  const isSigned = answer.parts.some(({ signature }) => signature !== null);
+  const digest = async (bytes: Buffer, { data }: Picture): Promise<void> =>
+    rememberDigest(data, await digestOf([bytes]));
   for (const part of answer.parts) {
     if (part.kind !== 'picture' || part.thought) continue;
-    const picture = await checkedPicture(part.data, regions);
+    const picture = await checkedPicture(part.data, regions, isKept || isSigned ? digest : undefined);
     if (picture !== null) whole.push({ part, picture });
   }
   return (

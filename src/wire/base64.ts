@@ -22,8 +22,8 @@ export async function decodeBase64(data: LongString | string): Promise<Buffer> {
   const text = asLongString(data);
   const bytes = Buffer.allocUnsafeSlow(mostBytes(text));
   let written = 0;
-  await read(text, (characters) => {
-    written += decodeSlice(characters, bytes, written);
+  await read(text, (slice) => {
+    written += decodeSlice(slice, bytes, written);
   });
   return bytes.subarray(0, written);
 }
@@ -96,8 +96,8 @@ export async function readBase64(
   const text = asLongString(data);
   const bytes = allocate(mostBytes(text));
   let written = 0;
-  const isCanonical = await read(text, (characters) => {
-    written += decodeSlice(characters, bytes, written);
+  const isCanonical = await read(text, (slice) => {
+    written += decodeSlice(slice, bytes, written);
   });
   const whole = bytes.subarray(0, written);
   return { bytes: whole, canonical: isCanonical ? text : await encodeBase64(whole) };
@@ -108,22 +108,34 @@ export async function readBase64(
  * encodeBase64 would spell it. Throws Base64Error as decodeBase64 does, maybe in the middle.
  */
 export async function scanBase64(data: LongString, take: (bytes: Uint8Array) => void): Promise<boolean> {
-  const slice = Buffer.allocUnsafe(SLICE);
-  return read(data, (characters) => take(slice.subarray(0, decodeSlice(characters, slice, 0))));
+  const decoded = Buffer.allocUnsafe(SLICE);
+  return read(data, (slice) => take(decoded.subarray(0, decodeSlice(slice, decoded, 0))));
 }
 
 /** One pass over the characters, and whether encoding what they stand for would spell them the same way. */
-async function read(text: LongString, take: (characters: string) => void): Promise<boolean> {
+async function read(text: LongString, take: (slice: Slice) => void): Promise<boolean> {
   let last = '';
   let isCanonical = !text.escaped && text.byteLength % 4 === 0;
-  for await (const characters of slices(text)) {
-    isCanonical &&= !isUrlSafe(characters);
-    take(characters);
+  let sinceTurn = 0;
+  for (const characters of text.escaped ? unescapedSlices(text) : slices(text)) {
+    const slice = { characters, isUrlSafe: isUrlSafe(characters) };
+    isCanonical &&= !slice.isUrlSafe;
+    take(slice);
     last = characters;
+    sinceTurn += characters.length;
+    if (sinceTurn < TURN) continue;
+    sinceTurn = 0;
+    await nextTurn();
   }
   // Only the last group can have bits that nobody reads.
   const group = last.slice(-4);
   return isCanonical && Buffer.from(group, 'base64').toString('base64') === group;
+}
+
+/** Whole groups of four; only the last of a text may be short or padded, and is one group alone. */
+interface Slice {
+  readonly characters: string;
+  readonly isUrlSafe: boolean;
 }
 
 function asLongString(data: LongString | string): LongString {
@@ -138,26 +150,51 @@ function isUrlSafe(characters: string): boolean {
   return characters.includes('-') || characters.includes('_');
 }
 
-/** The characters of a text in strings of whole groups of four; the last string is one group, which may be short or padded. */
-async function* slices(text: LongString): AsyncGenerator<string, void, void> {
+/** Of a text without escapes: each slice is copied once, out of one chunk, but for the groups that lie across two. */
+function* slices({ chunks, byteLength }: LongString): Generator<string, void, void> {
+  const lastGroup = Math.max(0, byteLength - 1) & ~3;
+  let start = 0;
+  let rest = ''; // the beginning of a group that ends in the next chunk, or of the last one
+  for (const chunk of chunks) {
+    const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length);
+    let at = 0;
+    if (rest !== '') {
+      at = Math.min(bytes.length, 4 - rest.length);
+      rest += bytes.toString('latin1', 0, at);
+      if (rest.length === 4 && start + at <= lastGroup) {
+        yield unpadded(rest);
+        rest = '';
+      }
+    }
+    const end = Math.min(bytes.length, lastGroup - start);
+    for (let whole = at + ((end - at) & ~3); at < whole;) {
+      const to = Math.min(at + SLICE, whole);
+      yield unpadded(bytes.toString('latin1', at, to));
+      at = to;
+    }
+    rest += bytes.toString('latin1', at);
+    start += bytes.length;
+  }
+  if (rest !== '') yield rest;
+}
+
+function unpadded(characters: string): string {
+  if (characters.endsWith('=')) throw new Base64Error('the base64 has padding before its end');
+  return characters;
+}
+
+function* unescapedSlices(text: LongString): Generator<string, void, void> {
   let cut = ''; // an escape cut by the end of a chunk
   let rest = ''; // fewer characters than a group, or the last group
-  let sinceTurn = 0;
   for (const chunk of text.chunks) {
     const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length);
     for (let at = 0; at < bytes.length; at += SLICE) {
       let characters = bytes.toString('latin1', at, at + SLICE);
-      if (text.escaped) [characters, cut] = unescape(cut + characters);
+      [characters, cut] = unescape(cut + characters);
       characters = rest + characters;
       const whole = Math.max(0, characters.length - 1) & ~3;
       rest = characters.slice(whole);
-      if (characters[whole - 1] === '=') throw new Base64Error('the base64 has padding before its end');
-      if (whole > 0) yield characters.slice(0, whole);
-      sinceTurn += characters.length;
-      if (sinceTurn >= TURN) {
-        sinceTurn = 0;
-        await nextTurn();
-      }
+      if (whole > 0) yield unpadded(characters.slice(0, whole));
     }
   }
   if (cut !== '') throw new Base64Error('the base64 ends within an escape');
@@ -175,12 +212,11 @@ function unescape(json: string): [characters: string, cut: string] {
 }
 
 /** Writes the bytes of one slice and says how many. Node's decoder skips what is not base64: then bytes are missing. */
-function decodeSlice(characters: string, bytes: Buffer, at: number): number {
+function decodeSlice({ characters, isUrlSafe }: Slice, bytes: Buffer, at: number): number {
   const padding = characters.length % 4 > 0 ? 0 : characters.endsWith('==') ? 2 : characters.endsWith('=') ? 1 : 0;
   const digits = characters.length - padding;
   if (digits % 4 === 1) throw new Base64Error('the base64 is cut off: its last group has one character');
-  const alphabet = isUrlSafe(characters) ? 'base64url' : 'base64';
-  const written = bytes.write(characters, at, alphabet);
+  const written = bytes.write(characters, at, isUrlSafe ? 'base64url' : 'base64');
   if (written !== Math.floor((digits * 3) / 4)) throw foreignCharacter();
   return written;
 }

@@ -4,7 +4,7 @@ import { Worker } from 'node:worker_threads';
 import { GatewayError } from '../errors.ts';
 import type { Expired } from './embedded-books.ts';
 import type { Told } from './embedded-ledger.ts';
-import type { Answers, Opening, PlainError, Question, Start } from './embedded-worker.ts';
+import type { Answers, Opening, PlainError, Question, Questions, Start } from './embedded-worker.ts';
 
 /** A ledger's file in a thread of its own: every commit waits for the disk. */
 export interface LedgerThread {
@@ -50,9 +50,13 @@ export async function openLedgerThread(start: Start): Promise<LedgerThread> {
     asked.clear();
   }
 
-  function send(message: Question | 'close'): void {
+  /** Asked in this turn of the event loop: a message for each would cost the thread more than the question itself. */
+  let waiting: Question[] = [];
+
+  function send(): void {
     // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
-    worker.postMessage(message);
+    if (waiting.length > 0) worker.postMessage(waiting satisfies Questions);
+    waiting = [];
   }
 
   async function ask(operation: Question['operation']): Promise<Told> {
@@ -60,7 +64,7 @@ export async function openLedgerThread(start: Start): Promise<LedgerThread> {
     number += 1;
     const promise = Promise.withResolvers<Told>();
     asked.set(number, promise);
-    send({ number, operation });
+    if (waiting.push({ number, operation }) === 1) setImmediate(send);
     return promise.promise;
   }
 
@@ -69,7 +73,9 @@ export async function openLedgerThread(start: Start): Promise<LedgerThread> {
     ask,
     trouble: () => lost?.message ?? null,
     async close() {
-      if (lost === null) send('close');
+      send();
+      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
+      if (lost === null) worker.postMessage('close' satisfies Questions);
       await ended;
     },
   };

@@ -23,6 +23,7 @@ export interface Question {
   /** To scrub is no commit: the file is written anew. */
   readonly operation: Operation | { readonly verb: 'scrub' };
 }
+export type Questions = readonly Question[] | 'close';
 export type Answers = readonly { readonly number: number; readonly outcome: Outcome<Told> }[];
 
 export type Outcome<T> = { readonly value: T } | { readonly failed: PlainError };
@@ -57,18 +58,18 @@ function answer(ledger: EmbeddedLedger): void {
 
   // While a commit waits for the disk, questions queue up at the port. They are all read before the next turn of the
   // event loop gets to its immediates, so together they are the next commit.
-  port.on('message', (question: Question | 'close') => {
-    if (question === 'close') {
+  port.on('message', (questions: Questions) => {
+    if (questions === 'close') {
       answerWaiting();
       ledger.close();
       port.close();
       return;
     }
-    const { number, operation } = question;
-    if (operation.verb === 'scrub') {
-      answerWaiting();
-      scrub(number);
-    } else if (waiting.push({ number, operation }) === 1) setImmediate(answerWaiting);
+    for (const { number, operation } of questions)
+      if (operation.verb === 'scrub') {
+        answerWaiting();
+        scrub(number);
+      } else if (waiting.push({ number, operation }) === 1) setImmediate(answerWaiting);
   });
 
   function scrub(number: number): void {

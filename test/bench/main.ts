@@ -2,7 +2,6 @@ import { writeFileSync } from 'node:fs';
 import { arch, availableParallelism, cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { isPinned, keepOffServersCore } from './cores.ts';
-import { benchHits } from './hits.ts';
 import { benchLedger } from './ledger.ts';
 import { benchMemory } from './memory.ts';
 import { latencyTable, laneTable, memoryTable, print, timedTable } from './tables.ts';
@@ -15,7 +14,6 @@ const USAGE = `The gateway beside its rivals and beside itself, as ratios of one
 
   versus   misses, hits, renditions and latency beside nginx, haproxy, Portkey and LiteLLM, those that are here
   wire     lift and splice beside JSON.parse and JSON.stringify
-  hits     one caller's hits out of memory and disk, beside nginx
   ledger   money with a million rows
   memory   resident memory and the event loop over large replies
 
@@ -48,11 +46,6 @@ const BENCHES = {
   },
   async wire() {
     const rows = await benchWire();
-    print(timedTable(rows));
-    return rows;
-  },
-  async hits() {
-    const rows = await benchHits();
     print(timedTable(rows));
     return rows;
   },

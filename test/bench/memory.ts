@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MB } from '../support/big-picture.ts';
-import { startBenchedGateway } from './gateway.ts';
-import type { BenchedGateway } from './gateway.ts';
+import { askFor } from './asks.ts';
+import { askAtOnce } from './load/drive.ts';
+import { startPlantain } from './plantain.ts';
+import { startUpstream } from './upstream.ts';
 
 export interface MemoryRow {
   readonly name: string;
@@ -46,20 +48,22 @@ export async function benchMemory(root?: string): Promise<MemoryRow[]> {
 }
 
 async function oneRun(root: string | undefined): Promise<MemoryRow[]> {
-  const gateway = await startBenchedGateway({
-    pictureBytes: 20 * MB,
-    signatureBytes: 2 * MB,
-    when: 'never',
-    root,
-  });
+  const upstream = await startUpstream();
+  const gateway = await startPlantain({ upstreamUrl: upstream.url, root, config: { cache: { when: 'never' } } });
+  const ask = askFor(gateway, 'images', 'fresh', '20 MB');
   try {
-    await gateway.ask('small');
+    await askAtOnce(gateway.url, [ask(0)]);
+    await upstream.set({ reply: '20 MB', delayMs: 0 });
     await sleep(IDLE_MS);
     const warm = await gateway.probe();
     const rows: MemoryRow[] = [];
     for (const { name, count, atOnce } of STEPS) {
       const before = await gateway.probe();
-      await askMany(gateway, count, atOnce);
+      for (let asked = 0; asked < count; asked += atOnce)
+        await askAtOnce(
+          gateway.url,
+          Array.from({ length: atOnce }, () => ask(0)),
+        );
       const after = await gateway.probe();
       await sleep(IDLE_MS);
       const idle = await gateway.probe();
@@ -75,12 +79,6 @@ async function oneRun(root: string | undefined): Promise<MemoryRow[]> {
     return rows;
   } finally {
     await gateway.close();
+    await upstream.close();
   }
-}
-
-async function askMany(gateway: BenchedGateway, count: number, atOnce: number): Promise<void> {
-  const one = async (): Promise<void> => {
-    for (let asked = 0; asked < count / atOnce; asked += 1) await gateway.ask('large');
-  };
-  await Promise.all(Array.from({ length: atOnce }, one));
 }

@@ -20,11 +20,17 @@ export async function benchVersus(isQuick: boolean, told: (lanes: readonly LaneR
   const upstream = await startUpstream();
   const rivals = await startRivals(
     upstream.url,
-    isQuick ? ['nginx', 'haproxy'] : ['nginx', 'haproxy', 'portkey', 'litellm'],
+    isQuick ? ['floor', 'nginx', 'haproxy'] : ['floor', 'nginx', 'haproxy', 'portkey', 'litellm'],
   );
   const plantain = await startPlantain({ upstreamUrl: upstream.url });
+  // What it keeps in memory is too little for any picture.
+  const disk = await startPlantain({
+    name: 'Plantain from disk',
+    upstreamUrl: upstream.url,
+    config: { cache: { memoryBytes: 1 } },
+  });
   const direct: Contender = { name: 'direct', url: upstream.url, speaks: ['gemini'], headers: {}, pids: () => [] };
-  const contenders = [direct, ...rivals.contenders, plantain];
+  const contenders = [direct, ...rivals.contenders, plantain, disk];
   try {
     const lanes: LaneResult[] = [];
     for (const cell of CELLS) {
@@ -45,7 +51,7 @@ export async function benchVersus(isQuick: boolean, told: (lanes: readonly LaneR
     );
     return { lanes, latency, missing: rivals.missing };
   } finally {
-    await Promise.all([rivals.close(), plantain.close()]);
+    await Promise.all([rivals.close(), plantain.close(), disk.close()]);
     await upstream.close();
   }
 }

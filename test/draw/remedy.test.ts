@@ -10,7 +10,8 @@ import { draw } from '../cache/samples.ts';
 
 const reply = (status: number, words: Json): Sent => ({ kind: 'reply', status, words, retryAfter: null });
 const google = (code: number, status: string, message = 'x'): Json => ({ error: { code, status, message } });
-const judged = (sent: Sent) => judge({ dialect: gemini, regions: new Regions({ spareBytes: 0 }), isKept: false }, sent, draw());
+const judged = (sent: Sent) =>
+  judge({ dialect: gemini, regions: new Regions({ spareBytes: 0 }), isKept: false }, sent, draw());
 
 describe('whether an upstream is down', () => {
   test.each<[number, Json, 'for_nothing' | 'perhaps_paid' | undefined]>([

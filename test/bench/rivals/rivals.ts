@@ -12,6 +12,7 @@ import { onServersCore } from '../cores.ts';
 /** Where rivals that are packages are installed, once: `PLANTAIN_BENCH_RIVALS`, or a directory for temporary files. */
 const SCRATCH = process.env['PLANTAIN_BENCH_RIVALS'] ?? join(tmpdir(), 'plantain-rivals');
 export const VERSIONS = { portkey: '1.15.2', litellm: '1.108.7' } as const;
+const ON_LOOPBACK = join(import.meta.dirname, 'on-loopback.ts');
 const STARTED_WITHIN_MS = 90_000;
 
 interface Started {
@@ -135,7 +136,7 @@ async function startPortkey(vendorUrl: string): ReturnType<Starter> {
     );
   }
   const port = await freePort();
-  const started = launch(process.execPath, [program, '--headless', `--port=${port}`], {
+  const started = launch(process.execPath, ['--import', ON_LOOPBACK, program, '--headless', `--port=${port}`], {
     directory: newDirectory(),
     env: { NODE_ENV: 'production', TRUSTED_CUSTOM_HOSTS: '127.0.0.1,localhost' },
   });

@@ -4,20 +4,23 @@ import { parseArgs } from 'node:util';
 import { isPinned, keepOffServersCore } from './cores.ts';
 import { benchLedger } from './ledger.ts';
 import { benchMemory } from './memory.ts';
-import { latencyTable, laneTable, memoryTable, print, timedTable } from './tables.ts';
+import { plotOf } from './scale/plot.ts';
+import { benchScale } from './scale/scale.ts';
+import { latencyTable, laneTable, memoryTable, print, scaleTable, timedTable } from './tables.ts';
 import { benchVersus } from './versus.ts';
 import { benchWire } from './wire.ts';
 
 const USAGE = `The gateway beside its rivals and beside itself, as ratios of one run.
 
-  npm run bench -- [NAME ...] [--quick] [--json FILE] [--root DIR]
+  npm run bench -- [NAME ...] [--quick] [--json FILE] [--root DIR] [--plot FILE]
 
   versus   misses, hits, renditions and latency beside nginx, haproxy, Portkey and LiteLLM, those that are here
   wire     lift and splice beside JSON.parse and JSON.stringify
   ledger   money with a million rows
   memory   resident memory and the event loop over large replies
+  scale    one process with much in the air, many tenants, and much kept; --plot FILE draws it
 
-  --quick  versus alone, without the slow rivals, in less than a minute
+  --quick  versus alone, without the slow rivals, in less than a minute; scale without the largest of each
   --json   where all figures are written to, too
   --root   memory: of another checkout
 
@@ -31,6 +34,7 @@ const { values, positionals } = parseArgs({
     quick: { type: 'boolean', default: false },
     json: { type: 'string' },
     root: { type: 'string' },
+    plot: { type: 'string' },
     help: { type: 'boolean', short: 'h', default: false },
   },
   allowPositionals: true,
@@ -57,6 +61,12 @@ const BENCHES = {
   async memory() {
     const rows = await benchMemory(values.root);
     print(memoryTable(rows));
+    return rows;
+  },
+  async scale() {
+    keepOffServersCore();
+    const rows = await benchScale(values.quick, (found) => print(scaleTable(found)));
+    if (values.plot !== undefined) writeFileSync(values.plot, plotOf(rows));
     return rows;
   },
 } as const;

@@ -40,6 +40,13 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
 });
 
+const MACHINE = {
+  cpu: cpus()[0]?.model ?? arch(),
+  cores: availableParallelism(),
+  node: process.version,
+  pinned: isPinned,
+};
+
 const BENCHES = {
   async versus() {
     keepOffServersCore();
@@ -66,7 +73,8 @@ const BENCHES = {
   async scale() {
     keepOffServersCore();
     const rows = await benchScale(values.quick, (found) => print(scaleTable(found)));
-    if (values.plot !== undefined) writeFileSync(values.plot, plotOf(rows));
+    const where = `One process, ${MACHINE.cores} cores of ${MACHINE.cpu}, Node ${MACHINE.node}, load ${loadavg()[0]!.toFixed(1)}`;
+    if (values.plot !== undefined) writeFileSync(values.plot, plotOf(rows, where));
     return rows;
   },
 } as const;
@@ -78,21 +86,15 @@ async function run(): Promise<void> {
   const strange = positionals.find((name) => !Object.hasOwn(BENCHES, name));
   if (strange !== undefined) throw new Error(`There is no bench ${strange}: ${Object.keys(BENCHES).join(', ')}.`);
   const wanted = positionals.length > 0 ? positionals : values.quick ? ['versus'] : Object.keys(BENCHES);
-  const machine = {
-    cpu: cpus()[0]?.model ?? arch(),
-    cores: availableParallelism(),
-    node: process.version,
-    pinned: isPinned,
-  };
   const found: Record<string, unknown> = {};
   for (const [name, bench] of Object.entries(BENCHES)) if (wanted.includes(name)) found[name] = await bench();
   const load = loadavg()[0]!;
   console.log(
-    `${machine.cores} cores of ${machine.cpu}, Node ${machine.node}, ${isPinned ? 'servers on one core, callers and vendor on the rest' : 'nothing is pinned to a core'}; load in the last minute ${load.toFixed(1)} (what others do shows in all figures)`,
+    `${MACHINE.cores} cores of ${MACHINE.cpu}, Node ${MACHINE.node}, ${isPinned ? 'servers on one core, callers and vendor on the rest' : 'nothing is pinned to a core'}; load in the last minute ${load.toFixed(1)} (what others do shows in all figures)`,
   );
   if (values.json !== undefined)
     writeFileSync(
       values.json,
-      `${JSON.stringify({ at: new Date().toISOString(), machine, load, ...found }, null, 2)}\n`,
+      `${JSON.stringify({ at: new Date().toISOString(), machine: MACHINE, load, ...found }, null, 2)}\n`,
     );
 }

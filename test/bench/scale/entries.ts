@@ -49,7 +49,8 @@ async function withEntries(upstream: BenchUpstream, directory: string, count: nu
     let next = UNKNOWN;
     const row = { subject: 'entries on disk', count } as const;
     const miss = await p50Of({ upstream, plantain }, () => stored((next += 1)), 'miss');
-    const hit = count === 0 ? null : await p50Of({ upstream, plantain }, () => stored(Math.floor(Math.random() * count)), 'hit');
+    const hit =
+      count === 0 ? null : await p50Of({ upstream, plantain }, () => stored(Math.floor(Math.random() * count)), 'hit');
     return [
       { ...row, what: 'start to first answer', value: firstAnswerMs, unit: 'ms' },
       { ...row, what: 'resident, idle', value: idle / 1e6, unit: 'MB' },

@@ -38,7 +38,12 @@ export async function benchIdentical(upstream: BenchUpstream, options: ScaleOpti
       rows.push(
         { ...row, what: 'calls to the vendor', value: calls, unit: '', most: 1 },
         { ...row, what: 'charges', value: charges, unit: '', most: 1 },
-        { ...row, what: `all answered, over the vendor's ${VENDOR_MS} ms`, value: seconds * 1e3 - VENDOR_MS, unit: 'ms' },
+        {
+          ...row,
+          what: `all answered, over the vendor's ${VENDOR_MS} ms`,
+          value: seconds * 1e3 - VENDOR_MS,
+          unit: 'ms',
+        },
       );
     }
   } finally {

@@ -28,9 +28,7 @@ export async function fillShelf(
   example: Buffer,
   { firstSeed, count }: { readonly firstSeed: number; readonly count: number },
 ): Promise<void> {
-  const { contents, generationConfig } = JSON.parse(
-    example.toString('utf8', example.indexOf('\r\n\r\n') + 4),
-  ) as Asked;
+  const { contents, generationConfig } = JSON.parse(example.toString('utf8', example.indexOf('\r\n\r\n') + 4)) as Asked;
   const turns = [userTurn(textPart(contents[0].parts[0].text))];
   const nameOf = async (seed: number): Promise<string> =>
     keyName(await cacheKey(draw({ turns, seed }), SCOPE, { tier: TIER }));

@@ -38,7 +38,11 @@ export async function benchStalls(upstream: BenchUpstream, { isQuick }: ScaleOpt
       { ...row, what: `hits, ${HITS_A_SECOND} a second, p50`, value: quantile(quiet.hits, 0.5) },
       { ...row, what: `hits, ${HITS_A_SECOND} a second, p99`, value: quantile(quiet.hits, 0.99) },
       { ...row, what: 'a miss meanwhile, p50', value: quantile(quiet.misses, 0.5) },
-      { ...row, what: `the ledger stalls ${STALL_MS} ms, ${count} times: hits, p50`, value: quantile(stalled.hits, 0.5) },
+      {
+        ...row,
+        what: `the ledger stalls ${STALL_MS} ms, ${count} times: hits, p50`,
+        value: quantile(stalled.hits, 0.5),
+      },
       { ...row, what: 'the ledger stalls: hits, p99', value: quantile(stalled.hits, 0.99), most: MOST_P99_MS },
       { ...row, what: 'the ledger stalls: a miss, p50', value: quantile(stalled.misses, 0.5) },
     ];

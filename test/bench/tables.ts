@@ -81,7 +81,7 @@ export function scaleTable(rows: readonly ScaleRow[]): Table {
   return [
     ['scale', 'figure', '', 'goal', ''],
     ...rows.map(({ subject, count, what, value, unit, most }) => [
-      subject === null ? what : `${count.toLocaleString('en')} ${subject}: ${what}`,
+      subject === null ? what : `${subject}, ${count.toLocaleString('en')}: ${what}`,
       value.toFixed(value < 10 && !Number.isInteger(value) ? 2 : 0),
       unit,
       most === undefined ? '' : `<= ${most.toFixed(0)}`,

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { askFor } from '../asks.ts';
+import { spentBy } from '../cores.ts';
 import { askAtOnce, driveClosed } from '../load/drive.ts';
 import type { Ask } from '../load/drive.ts';
 import { startPlantain } from '../plantain.ts';
@@ -11,8 +12,8 @@ const WARM_SECONDS = 1;
 
 export interface Begun {
   readonly plantain: BenchedPlantain;
-  /** From the birth of its process to the end of its first answer. */
-  readonly firstAnswerMs: number;
+  /** From the birth of its process to the end of its first answer; what that cost says more on a machine with other work. */
+  readonly firstAnswer: { readonly ms: number; readonly cpuMs: number };
 }
 
 /** A gateway that has answered once: to `ask`, or else with a small picture. */
@@ -20,7 +21,8 @@ export async function beginPlantain(options: PlantainOptions, ask?: Ask): Promis
   const plantain = await startPlantain(options);
   try {
     await askAtOnce(plantain.url, [(ask ?? askFor(plantain, 'gemini', 'fresh', 'tiny'))(0)]);
-    return { plantain, firstAnswerMs: performance.now() - plantain.begunAt };
+    const ms = performance.now() - plantain.begunAt;
+    return { plantain, firstAnswer: { ms, cpuMs: spentBy(plantain.pids()).cpuMs } };
   } catch (error) {
     await plantain.close();
     throw error;

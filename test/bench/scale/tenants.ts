@@ -27,7 +27,7 @@ async function withTenants(upstream: BenchUpstream, count: number): Promise<read
   }));
   const asks = keys.map((key) => askFor(withKey(key), 'gemini', 'fresh', 'tiny'));
   const anyAsk = (number: number): Buffer | readonly Buffer[] => asks[Math.floor(Math.random() * count)]!(number);
-  const { plantain, firstAnswerMs } = await beginPlantain({ upstreamUrl: upstream.url, config: { tenants } }, anyAsk);
+  const { plantain, firstAnswer } = await beginPlantain({ upstreamUrl: upstream.url, config: { tenants } }, anyAsk);
   try {
     const idle = await idleResidentBytes(plantain);
     const drive = (seconds: number) =>
@@ -36,7 +36,8 @@ async function withTenants(upstream: BenchUpstream, count: number): Promise<read
     const { requests, seconds, times } = await drive(SECONDS);
     const row = { subject: 'tenants', count } as const;
     return [
-      { ...row, what: 'start to first answer', value: firstAnswerMs, unit: 'ms' },
+      { ...row, what: 'start to first answer', value: firstAnswer.ms, unit: 'ms' },
+      { ...row, what: 'its CPU until then', value: firstAnswer.cpuMs, unit: 'ms' },
       { ...row, what: 'resident, idle', value: idle / 1e6, unit: 'MB' },
       { ...row, what: `misses, ${CONNECTIONS} at once`, value: requests / seconds, unit: 'a second' },
       { ...row, what: 'a miss, p50', value: quantile(times, 0.5), unit: 'ms' },

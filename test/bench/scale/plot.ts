@@ -18,7 +18,7 @@ const PANELS: readonly Panel[] = [
     unit: 'KB',
     goal: 'goal',
   },
-  { title: 'pictures drawn, by tenants', subject: 'tenants', what: 'misses, 8 at once', unit: 'a second' },
+  { title: 'CPU of a small miss, by tenants', subject: 'tenants', what: 'CPU of a miss', unit: 'ms' },
   {
     title: 'a hit out of the disk, by entries',
     subject: 'entries on disk',
@@ -98,7 +98,7 @@ function goalLine(y: number, words: string): string {
 }
 
 function labelOf(value: number): string {
-  return value < 10 ? value.toFixed(1) : Math.round(value).toLocaleString('en');
+  return value < 10 ? value.toFixed(value < 2 ? 2 : 1) : Math.round(value).toLocaleString('en');
 }
 
 function text(x: number, y: number, words: string, more = ''): string {

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import { askFor } from '../asks.ts';
+import { spentBy } from '../cores.ts';
 import { driveClosed, quantile } from '../load/drive.ts';
 import type { BenchUpstream } from '../upstream.ts';
 import { beginPlantain, idleResidentBytes } from './begun.ts';
@@ -33,13 +34,16 @@ async function withTenants(upstream: BenchUpstream, count: number): Promise<read
     const drive = (seconds: number) =>
       driveClosed({ url: plantain.url, ask: anyAsk, connections: CONNECTIONS, seconds });
     await drive(SECONDS / 2);
+    const before = spentBy(plantain.pids()).cpuMs;
     const { requests, seconds, times } = await drive(SECONDS);
+    const cpuMs = spentBy(plantain.pids()).cpuMs - before;
     const row = { subject: 'tenants', count } as const;
     return [
       { ...row, what: 'start to first answer', value: firstAnswer.ms, unit: 'ms' },
       { ...row, what: 'its CPU until then', value: firstAnswer.cpuMs, unit: 'ms' },
       { ...row, what: 'resident, idle', value: idle / 1e6, unit: 'MB' },
       { ...row, what: `misses, ${CONNECTIONS} at once`, value: requests / seconds, unit: 'a second' },
+      { ...row, what: 'CPU of a miss', value: cpuMs / requests, unit: 'ms' },
       { ...row, what: 'a miss, p50', value: quantile(times, 0.5), unit: 'ms' },
     ];
   } finally {

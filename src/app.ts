@@ -213,7 +213,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       regions: new Regions({ spareBytes: config.bounds.bytesInFlight }),
       admit: async (bytes, signal) => {
         const room = await inFlight.replies.acquire(bytes, signal);
-        return () => room.keep(0);
+        return (kept = 0) => room.keep(kept);
       },
       flights,
       leases: cache.leases,

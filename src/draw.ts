@@ -15,6 +15,8 @@ import type { Judged } from './draw/judge.ts';
 import { keep } from './draw/keep.ts';
 import { isRefusedSignature } from './draw/signatures.ts';
 import { downOf } from './draw/remedy.ts';
+import { ReplyRoom } from './draw/reply-room.ts';
+import type { Admit } from './draw/reply-room.ts';
 import { Thoughts } from './draw/thoughts.ts';
 import { namesOthers, weigh } from './draw/weigh.ts';
 import type { Drawn, Thought } from './image/answer.ts';
@@ -43,8 +45,8 @@ export interface DrawParts {
   readonly log: Log;
   readonly pauses: KeyPauses;
   readonly now: () => number;
-  /** Waits until so many bytes of a reply may be held; the returned function gives them back. */
-  readonly admit: (bytes: number, signal: AbortSignal) => Promise<() => void>;
+  /** For the bytes of a reply. */
+  readonly admit: Admit;
   /** Where replies are received. */
   readonly regions: Regions;
   /** How many calls may be in the air. */
@@ -223,20 +225,20 @@ async function send(parts: DrawParts, job: DrawJob, { target, upstream, key }: A
   const { draw, model, caller, givenUp } = job;
   const body = splice(parts.dialect.renderRequest(draw, upstream.sizeNames));
   const abandonAfterMs = upstream.abandonAfterMs(draw.tier);
-  const loan = parts.regions.lend();
+  const room = new ReplyRoom(parts);
   const startedAt = performance.now();
   const thoughts = job.tell === null ? null : new Thoughts(parts.dialect, parts.regions, job.tell);
   parts.metrics.upstreamStarted(model.id);
   const sent = await upstream.client.generate(target.model, body, {
     key,
     abandonAfterMs,
-    admit: parts.admit,
-    keep: loan.keep,
+    admit: room.admit,
+    keep: room.keep,
     givenUp,
     ...(thoughts !== null && { onPiece: thoughts.hear }),
   });
   const drawMs = performance.now() - startedAt;
-  const read = await readReply(parts, sent, thoughts, job, hold);
+  const read = await readReply(parts, sent, thoughts, job, hold).finally(() => room.wasRead());
   parts.metrics.upstreamEnded(model.id, read.outcome, drawMs / 1000);
   const charge = chargeFor(read, target, job, hold);
   const written = settle(parts, hold, charge);
@@ -246,7 +248,7 @@ async function send(parts: DrawParts, job: DrawJob, { target, upstream, key }: A
   if (isRefusedSignature(read.error)) await known(written);
   if (read.error !== null) {
     const error = charge.nanos > 0 ? read.error.costing(charge.nanos) : read.error;
-    return { judged: { ...read, error }, drawn: null, letGo: loan.giveBack, written };
+    return { judged: { ...read, error }, drawn: null, letGo: room.giveBack, written };
   }
   const drawn: Drawn = {
     answer: read.answer,
@@ -258,7 +260,7 @@ async function send(parts: DrawParts, job: DrawJob, { target, upstream, key }: A
     drawnAt: parts.now(),
     drawMs,
   };
-  return { judged: read, drawn, letGo: loan.giveBack, written };
+  return { judged: read, drawn, letGo: room.giveBack, written };
 }
 
 function cancelled(): GatewayError {

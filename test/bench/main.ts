@@ -4,20 +4,23 @@ import { parseArgs } from 'node:util';
 import { isPinned, keepOffServersCore } from './cores.ts';
 import { benchLedger } from './ledger.ts';
 import { benchMemory } from './memory.ts';
-import { latencyTable, laneTable, memoryTable, print, timedTable } from './tables.ts';
+import { plotOf } from './scale/plot.ts';
+import { benchScale } from './scale/scale.ts';
+import { latencyTable, laneTable, memoryTable, print, scaleTable, timedTable } from './tables.ts';
 import { benchVersus } from './versus.ts';
 import { benchWire } from './wire.ts';
 
 const USAGE = `The gateway beside its rivals and beside itself, as ratios of one run.
 
-  npm run bench -- [NAME ...] [--quick] [--json FILE] [--root DIR]
+  npm run bench -- [NAME ...] [--quick] [--json FILE] [--root DIR] [--plot FILE]
 
   versus   misses, hits, renditions and latency beside nginx, haproxy, Portkey and LiteLLM, those that are here
   wire     lift and splice beside JSON.parse and JSON.stringify
   ledger   money with a million rows
   memory   resident memory and the event loop over large replies
+  scale    one process with much in the air, many tenants, and much kept; --plot FILE draws it
 
-  --quick  versus alone, without the slow rivals, in less than a minute
+  --quick  versus alone, without the slow rivals, in less than a minute; scale without the largest of each
   --json   where all figures are written to, too
   --root   memory: of another checkout
 
@@ -31,10 +34,18 @@ const { values, positionals } = parseArgs({
     quick: { type: 'boolean', default: false },
     json: { type: 'string' },
     root: { type: 'string' },
+    plot: { type: 'string' },
     help: { type: 'boolean', short: 'h', default: false },
   },
   allowPositionals: true,
 });
+
+const MACHINE = {
+  cpu: cpus()[0]?.model ?? arch(),
+  cores: availableParallelism(),
+  node: process.version,
+  pinned: isPinned,
+};
 
 const BENCHES = {
   async versus() {
@@ -59,6 +70,13 @@ const BENCHES = {
     print(memoryTable(rows));
     return rows;
   },
+  async scale() {
+    keepOffServersCore();
+    const rows = await benchScale(values.quick, (found) => print(scaleTable(found)));
+    const where = `One process, ${MACHINE.cores} cores of ${MACHINE.cpu}, Node ${MACHINE.node}, load ${loadavg()[0]!.toFixed(1)}`;
+    if (values.plot !== undefined) writeFileSync(values.plot, plotOf(rows, where));
+    return rows;
+  },
 } as const;
 
 if (values.help) process.stdout.write(USAGE);
@@ -68,21 +86,15 @@ async function run(): Promise<void> {
   const strange = positionals.find((name) => !Object.hasOwn(BENCHES, name));
   if (strange !== undefined) throw new Error(`There is no bench ${strange}: ${Object.keys(BENCHES).join(', ')}.`);
   const wanted = positionals.length > 0 ? positionals : values.quick ? ['versus'] : Object.keys(BENCHES);
-  const machine = {
-    cpu: cpus()[0]?.model ?? arch(),
-    cores: availableParallelism(),
-    node: process.version,
-    pinned: isPinned,
-  };
   const found: Record<string, unknown> = {};
   for (const [name, bench] of Object.entries(BENCHES)) if (wanted.includes(name)) found[name] = await bench();
   const load = loadavg()[0]!;
   console.log(
-    `${machine.cores} cores of ${machine.cpu}, Node ${machine.node}, ${isPinned ? 'servers on one core, callers and vendor on the rest' : 'nothing is pinned to a core'}; load in the last minute ${load.toFixed(1)} (what others do shows in all figures)`,
+    `${MACHINE.cores} cores of ${MACHINE.cpu}, Node ${MACHINE.node}, ${isPinned ? 'servers on one core, callers and vendor on the rest' : 'nothing is pinned to a core'}; load in the last minute ${load.toFixed(1)} (what others do shows in all figures)`,
   );
   if (values.json !== undefined)
     writeFileSync(
       values.json,
-      `${JSON.stringify({ at: new Date().toISOString(), machine, load, ...found }, null, 2)}\n`,
+      `${JSON.stringify({ at: new Date().toISOString(), machine: MACHINE, load, ...found }, null, 2)}\n`,
     );
 }

@@ -11,6 +11,10 @@ import type { Probed } from './probe.ts';
 
 export const BENCH_KEY = 'sk-bench';
 export const MODEL = 'gemini-3.1-flash-image';
+/** The first key of a gateway that has no vendor's. */
+const SIMULATOR_KEY = 'sk-plantain-dev';
+const VENDORS = { VENDOR_KEY: 'upstream-secret' };
+const NO_KEYS = { GEMINI_API_KEY: '', GOOGLE_API_KEY: '', WISDOM_GATE_KEY: '' };
 const ROOT = resolve(import.meta.dirname, '../..');
 const BANNER = /^Plantain listens on (http:\S+), metrics on (http:\S+)\/metrics/m;
 
@@ -18,6 +22,8 @@ export interface BenchedPlantain extends Contender {
   readonly operationsUrl: string;
   readonly directory: string;
   readonly pid: number;
+  /** When its process was begun, by `performance.now()`. */
+  readonly begunAt: number;
   probe(): Promise<Probed>;
   close(): Promise<void>;
 }
@@ -25,8 +31,8 @@ export interface BenchedPlantain extends Contender {
 export interface PlantainOptions {
   readonly name?: string;
   readonly upstreamUrl: string;
-  /** Over what is configured by itself. */
-  readonly config?: Readonly<Record<string, unknown>>;
+  /** Over what is configured by itself. Null: what comes with it, whose simulator draws. */
+  readonly config?: Readonly<Record<string, unknown>> | null;
   /** A checkout to measure instead of this one. */
   readonly root?: string | undefined;
   /** Where it keeps its data; absent: in a directory that goes with it. */
@@ -37,13 +43,14 @@ export interface PlantainOptions {
 export async function startPlantain(options: PlantainOptions): Promise<BenchedPlantain> {
   const { name = 'Plantain', upstreamUrl, config = {}, root = ROOT } = options;
   const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'plantain-bench-'));
-  writeFileSync(join(directory, 'bench.yaml'), stringify({ ...configOf(upstreamUrl), ...config }));
+  if (config !== null) writeFileSync(join(directory, 'bench.yaml'), stringify({ ...configOf(upstreamUrl), ...config }));
+  const begunAt = performance.now();
   const [execPath, ...words] = onServersCore([process.execPath]);
-  const child = fork(join(root, 'src/start.js'), ['--config', 'bench.yaml'], {
+  const child = fork(join(root, 'src/start.js'), config === null ? [] : ['--config', 'bench.yaml'], {
     cwd: directory,
     execPath: execPath!,
     execArgv: [...words, '--max-semi-space-size=8', '--import', join(import.meta.dirname, 'probe.ts')],
-    env: { ...process.env, VENDOR_KEY: 'upstream-secret', PORT: '0', OPERATIONS_PORT: '0', ADMIN_PORT: '0' },
+    env: { ...process.env, ...(config === null ? NO_KEYS : VENDORS), PORT: '0', OPERATIONS_PORT: '0', ADMIN_PORT: '0' },
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
   });
   const [, url, operationsUrl] = await bannerOf(child);
@@ -53,8 +60,9 @@ export async function startPlantain(options: PlantainOptions): Promise<BenchedPl
     operationsUrl: operationsUrl!,
     directory,
     pid: child.pid!,
+    begunAt,
     speaks: ['gemini', 'images', 'chat'],
-    headers: { authorization: `Bearer ${BENCH_KEY}` },
+    headers: { authorization: `Bearer ${config === null ? SIMULATOR_KEY : BENCH_KEY}` },
     pids: () => [child.pid!],
     async probe() {
       child.send('probe');

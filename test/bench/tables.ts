@@ -1,5 +1,6 @@
 import type { LatencyRow } from './latency.ts';
 import type { MemoryRow } from './memory.ts';
+import type { ScaleRow } from './scale/row.ts';
 import type { LaneResult } from './side-by-side.ts';
 
 type Table = readonly (readonly string[])[];
@@ -71,6 +72,20 @@ export function memoryTable(rows: readonly MemoryRow[]): Table {
       longestMs.toFixed(1),
       String(over20Ms),
       cpuMs.toFixed(1),
+    ]),
+  ];
+}
+
+/** Of one part. */
+export function scaleTable(rows: readonly ScaleRow[]): Table {
+  return [
+    ['scale', 'figure', '', 'goal', ''],
+    ...rows.map(({ subject, count, what, value, unit, most }) => [
+      subject === null ? what : `${subject}, ${count.toLocaleString('en')}: ${what}`,
+      value.toFixed(value < 10 && !Number.isInteger(value) ? 2 : 0),
+      unit,
+      most === undefined ? '' : `<= ${most.toFixed(0)}`,
+      most === undefined ? '' : value <= most ? 'met' : 'MISSED',
     ]),
   ];
 }

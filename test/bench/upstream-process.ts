@@ -5,6 +5,7 @@ import type { Mood } from './upstream.ts';
 
 let mood: Mood = { reply: 'tiny', delayMs: 0 };
 let calls = 0;
+let held: (() => void)[] = [];
 
 /** Reads no more of a request than where it ends: its length, or its last chunk. */
 function serve(socket: Socket): void {
@@ -40,7 +41,8 @@ function serve(socket: Socket): void {
   function end(): void {
     [left, isChunked] = [0, false];
     calls += 1;
-    if (mood.delayMs === 0) answer();
+    if (mood.delayMs === null) held.push(answer);
+    else if (mood.delayMs === 0) answer();
     else setTimeout(answer, mood.delayMs);
   }
   function answer(): void {
@@ -62,6 +64,10 @@ process.on('message', (question: Mood | 'calls') => {
   }
   mood = question;
   replyNamed(mood.reply);
+  if (mood.delayMs !== null) {
+    for (const answer of held) answer();
+    held = [];
+  }
   process.send?.(0);
 });
 process.once('disconnect', () => process.exit());

@@ -7,7 +7,8 @@ import type { ReplyName } from './replies.ts';
 /** What the vendor answers from now on, and after how long. */
 export interface Mood {
   readonly reply: ReplyName;
-  readonly delayMs: number;
+  /** Null: when another mood comes over it, so that all calls until then are in the air at once. */
+  readonly delayMs: number | null;
 }
 
 export interface BenchUpstream {

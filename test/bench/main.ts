@@ -2,6 +2,8 @@ import { writeFileSync } from 'node:fs';
 import { arch, availableParallelism, cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { isPinned, keepOffServersCore } from './cores.ts';
+import { benchFleet } from './fleet/bench.ts';
+import { tellOfFleet } from './fleet/tables.ts';
 import { benchLedger } from './ledger.ts';
 import { benchMemory } from './memory.ts';
 import { latencyTable, laneTable, memoryTable, print, timedTable } from './tables.ts';
@@ -16,8 +18,9 @@ const USAGE = `The gateway beside its rivals and beside itself, as ratios of one
   wire     lift and splice beside JSON.parse and JSON.stringify
   ledger   money with a million rows
   memory   resident memory and the event loop over large replies
+  fleet    several gateways with one Redis: speed, whether their limits hold, and how far one Redis carries
 
-  --quick  versus alone, without the slow rivals, in less than a minute
+  --quick  versus alone, without the slow rivals, in less than a minute; fleet: of two processes instead of four
   --json   where all figures are written to, too
   --root   memory: of another checkout
 
@@ -58,6 +61,12 @@ const BENCHES = {
     const rows = await benchMemory(values.root);
     print(memoryTable(rows));
     return rows;
+  },
+  async fleet() {
+    const found = await benchFleet(values.quick);
+    tellOfFleet(found, print);
+    if (found.limits.some(({ isPassed }) => isPassed)) process.exitCode = 1;
+    return found;
   },
 } as const;
 

@@ -8,7 +8,12 @@ import type { ReplyName } from './replies.ts';
 export interface Mood {
   readonly reply: ReplyName;
   readonly delayMs: number;
+  /** Another picture each time, of the same size. */
+  readonly isVaried?: boolean;
 }
+
+/** What its process is asked. */
+export type Question = Mood | 'calls' | 'most';
 
 export interface BenchUpstream {
   readonly url: string;
@@ -16,6 +21,8 @@ export interface BenchUpstream {
   set(mood: Mood): Promise<void>;
   /** Calls since the last question. */
   calls(): Promise<number>;
+  /** The most calls that were unanswered at one time since the last question. */
+  most(): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -24,7 +31,7 @@ export async function startUpstream(): Promise<BenchUpstream> {
   const child: ChildProcess = fork(join(import.meta.dirname, 'upstream-process.ts'), {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
-  const ask = async (question: Mood | 'calls'): Promise<number> => {
+  const ask = async (question: Question): Promise<number> => {
     child.send(question);
     const [answer] = (await once(child, 'message')) as [number];
     return answer;
@@ -36,6 +43,7 @@ export async function startUpstream(): Promise<BenchUpstream> {
       await ask(mood);
     },
     calls: () => ask('calls'),
+    most: () => ask('most'),
     async close() {
       const ended = once(child, 'close');
       child.kill();

@@ -222,8 +222,9 @@ export class RedisStore {
     const change: Change = { verb: 'forget', tenant, keys };
     await this.#ask(SCRIPTS.note, JSON.stringify(change));
     for (let start = 0; start < accounts.length; start += AT_A_TIME) {
-      const some = accounts.slice(start, start + AT_A_TIME).map((key) => `${this.#prefix}a:${key}`);
-      await this.#redis.command(['DEL', ...some], PATIENT_MS);
+      const some = accounts.slice(start, start + AT_A_TIME);
+      await this.#redis.command(['DEL', ...some.map((key) => `${this.#prefix}a:${key}`)], PATIENT_MS);
+      await this.#redis.command(['ZREM', `${this.#prefix}accounts`, ...some], PATIENT_MS);
     }
   }
 

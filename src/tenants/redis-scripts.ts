@@ -173,6 +173,19 @@ return { 'OK', tonumber(redis.call('GET', P .. 'seq') or 0), last[1] and last[1]
 `,
 );
 
+/** Which of these holds are not here, or stand otherwise: ARGV has an id and a state by turns. From 0. */
+const unlike = named(
+  'unlike',
+  ' flags=no-writes',
+  `
+local found = {}
+for i = 1, #ARGV, 2 do
+  if redis.call('HGET', P .. 'h:' .. ARGV[i], 's') ~= ARGV[i + 1] then found[#found + 1] = (i - 1) / 2 end
+end
+return found
+`,
+);
+
 /**
  * Holds that an instance knows of, and how they stand there: adds those that are missing here, whatever the limits, and
  * takes on what has ended there. Telling it twice, or from several instances, is telling it once.
@@ -260,6 +273,7 @@ export const SCRIPTS = {
   spent,
   follow,
   snapshot,
+  unlike,
   assert,
   found,
   begin,

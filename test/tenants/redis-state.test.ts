@@ -249,4 +249,37 @@ withRedis('the state of several instances', () => {
     expect(await server.cli('ZRANGE', name('accounts'), '0', '-1', 'WITHSCORES')).toBe(list);
     await first.close();
   });
+
+  test('after a connection that was lost Redis is asked which pictures it has not, and told of those alone', async () => {
+    const realm: Realm = `test-${randomUUID()}`;
+    const state = await open({ realm });
+    const accounts = freshAccounts(100);
+    const holds = Array.from({ length: 5 }, () => hold(accounts, 7));
+    await state.reserve(holds);
+    for (const { id } of holds.slice(1)) await state.settle(id, 3, 'ok');
+    // Each that is told is looked for with one EXISTS.
+    const told = async (): Promise<number> =>
+      Number(/^cmdstat_exists:calls=(\d+)/m.exec(await server.cli('INFO', 'commandstats'))?.[1] ?? 0);
+    const reconnect = async (): Promise<void> => {
+      await server.cli('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+      await expect.poll(() => state.trouble(), { interval: 1 }).not.toBeNull();
+      await expect.poll(() => state.trouble()).toBeNull();
+    };
+    const spent = async () => (await state.spent(accounts.map(({ key }) => key)))[0];
+    let before = await told();
+    await reconnect();
+    expect(await told()).toBe(before);
+    expect(await spent()).toEqual({ spentNanos: 12, heldNanos: 7 });
+
+    // One that is lost, and one that is open there though it has ended.
+    const [open_, gone, reopened] = holds.map(({ id }) => `${prefixOf(realm)}h:${id}`);
+    await server.cli('DEL', gone!);
+    await server.cli('HSET', reopened!, 's', 'held', 'c', '0');
+    before = await told();
+    await reconnect();
+    expect(await told()).toBe(before + 2);
+    expect(await server.cli('HGET', open_!, 's')).toBe('held');
+    for (const key of [gone, reopened]) expect(await server.cli('HMGET', key!, 's', 'c')).toBe('settled\n3');
+    await state.close();
+  });
 });

@@ -11,6 +11,7 @@ function costs(some: Partial<Costs>): Costs {
     kinds: { fresh: NO_KIND, stored: NO_KIND, memory: NO_KIND, shared: NO_KIND, joined: NO_KIND },
     megabyteIn: NOTHING,
     megabyteOut: NOTHING,
+    alone: NOTHING,
     idle: NOTHING,
     saving: NO_KIND,
     read: NOTHING,
@@ -35,7 +36,8 @@ describe('what instances cost a Redis', () => {
     const fresh = { ...NO_KIND, commands: 30, cpuMs: 0.5, bytesIn: 2_000, bytesOut: 100 };
     const given = costs({
       kinds: { ...costs({}).kinds, fresh },
-      idle: { ...NOTHING, commands: 40, cpuMs: 3 },
+      alone: { ...NOTHING, cpuMs: 2 },
+      idle: { ...NOTHING, commands: 40, cpuMs: 1 },
       connections: 5,
     });
     expect(forecast(given, load(1, { fresh: 2 }))).toMatchObject({
@@ -45,7 +47,7 @@ describe('what instances cost a Redis', () => {
       bytesOut: 200,
       connections: 5,
     });
-    expect(forecast(given, load(10, { fresh: 2 }))).toMatchObject({ commands: 1_000, cpuMs: 40, connections: 50 });
+    expect(forecast(given, load(10, { fresh: 2 }))).toMatchObject({ commands: 1_000, cpuMs: 22, connections: 50 });
   });
 
   test('grows with the square of them by what all read and hear', () => {

@@ -29,7 +29,8 @@ export interface Costs {
   /** One megabyte of pictures, to Redis and back. */
   readonly megabyteIn: Cost;
   readonly megabyteOut: Cost;
-  /** One instance for a second, with nothing to do. */
+  /** Redis for a second, with nobody there; and what one instance with nothing to do adds. */
+  readonly alone: Cost;
   readonly idle: Cost;
   /** The same for what it tells of its hits, where it had any. */
   readonly saving: KindCost;
@@ -95,6 +96,7 @@ export function forecast(costs: Costs, load: Load): Forecast {
   const drawn = instances * (each.fresh + each.stored);
   const total = added([
     ...parts,
+    { cost: costs.alone, times: 1 },
     { cost: costs.idle, times: instances },
     { cost: costs.megabyteIn, times: megabytes * each.stored },
     { cost: costs.megabyteOut, times: megabytes * (each.shared + each.joined) },

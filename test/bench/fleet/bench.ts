@@ -1,7 +1,7 @@
 import { goToAnyCore } from '../cores.ts';
 import { forecast } from './arithmetic.ts';
 import type { Cost, Costs, Kind } from './arithmetic.ts';
-import { benchOwnCosts, benchPairCosts, together } from './costs.ts';
+import { benchAlone, benchOwnCosts, benchPairCosts, together } from './costs.ts';
 import { ALLOWED, startBenchFleet } from './fleet.ts';
 import { benchLimits } from './limits.ts';
 import type { LimitRow } from './limits.ts';
@@ -29,9 +29,10 @@ export async function benchFleet(isQuick: boolean): Promise<FleetFound> {
   goToAnyCore();
   const fleet = await startBenchFleet();
   try {
+    const alone = await benchAlone(fleet);
     await fleet.grow(1);
     const throughput = [...(await benchThroughput(fleet, 1))];
-    const own = await benchOwnCosts(fleet);
+    const own = await benchOwnCosts(fleet, alone);
     await fleet.grow(2);
     const pair = await benchPairCosts(fleet, own);
     throughput.push(...(await benchThroughput(fleet, 2)));

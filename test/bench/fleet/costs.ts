@@ -16,6 +16,7 @@ import type { Sharing } from './sharing.ts';
 
 /** What one instance costs Redis, and all that can be measured on one. */
 export interface OwnCosts extends Sharing {
+  readonly alone: Cost;
   readonly idle: Cost;
   readonly saving: KindCost;
   readonly kinds: Readonly<Record<Exclude<Kind, 'shared' | 'joined'>, KindCost>>;
@@ -37,13 +38,21 @@ const AT_ONCE = 4;
 const IDLE_MS = 4_000;
 const SETTLE_MS = 400;
 const BIG = { reply: '1.6 MB', megabytes: (1.6 * MB) / 1e6, count: 24 } as const;
-const JOINS = { count: 60, delayMs: 300 } as const;
+/** Long enough for both to be there, and as few of them at a time as of the others. */
+const JOINS = { count: 60, delayMs: 150, atOnce: 2 * AT_ONCE } as const;
 const DRIVEN_SECONDS = 3;
+/** Many, so that each look of the other finds many changes, as it does where there are many others. */
+const DRIVERS = 64;
 /** Of the numbers that are no others' here. */
 const FROM = { stored: 2_000_000, big: 3_000_000, joined: 4_000_000, alone: 5_000_000 } as const;
 
+/** Of a Redis for a second, with nobody there yet. */
+export async function benchAlone(fleet: BenchFleet): Promise<Cost> {
+  return rate(await during(fleet, () => sleep(IDLE_MS / 2)));
+}
+
 /** With one instance. */
-export async function benchOwnCosts(fleet: BenchFleet): Promise<OwnCosts> {
+export async function benchOwnCosts(fleet: BenchFleet, alone: Cost): Promise<OwnCosts> {
   const { redis, upstream } = fleet;
   const lines = await redis.cli('CLIENT', 'LIST');
   const connections = lines.split('\n').filter((line) => line.includes('name=plantain')).length;
@@ -53,10 +62,11 @@ export async function benchOwnCosts(fleet: BenchFleet): Promise<OwnCosts> {
   await ask(fleet, 'stored', 'tiny', FROM.alone, 8);
   await ask(fleet, 'again', 'tiny', 0, 8);
   await sleep(SETTLE_MS);
-  const idle = rate(await during(fleet, () => sleep(IDLE_MS)));
-  const sharing = await benchSharing(redis, idle);
+  const quiet = rate(await during(fleet, () => sleep(IDLE_MS)));
+  const idle = less(quiet, { ...alone, scripts: 0, changes: 0, published: 0 }, 1);
+  const sharing = await benchSharing(redis, quiet);
   const counted = async (wish: Wish, from: number): Promise<Counted> =>
-    countOff(await during(fleet, () => ask(fleet, wish, 'tiny', from, COUNT)), COUNT, 1, idle, sharing);
+    countOff(await during(fleet, () => ask(fleet, wish, 'tiny', from, COUNT)), COUNT, 1, { alone, idle, ...sharing });
 
   await upstream.set({ reply: 'tiny', delayMs: 0, isVaried: true });
   const fresh = await counted('fresh', 0);
@@ -69,12 +79,12 @@ export async function benchOwnCosts(fleet: BenchFleet): Promise<OwnCosts> {
     }
   });
   const hits = IDLE_MS / 250;
-  const savings = countOff(slow, slow.seconds, 1, idle, sharing);
+  const savings = countOff(slow, slow.seconds, 1, { alone, idle, ...sharing });
   const saving = less(savings.cost, memory.cost, hits / slow.seconds);
 
   await upstream.set({ reply: BIG.reply, delayMs: 0, isVaried: true });
   const big = await during(fleet, () => ask(fleet, 'stored', BIG.reply, FROM.big, BIG.count));
-  const bigCost = countOff(big, BIG.count, 1, idle, sharing).cost;
+  const bigCost = countOff(big, BIG.count, 1, { alone, idle, ...sharing }).cost;
   await upstream.set({ reply: 'tiny', delayMs: 0 });
 
   const log = '{plantain}:live:log';
@@ -82,6 +92,7 @@ export async function benchOwnCosts(fleet: BenchFleet): Promise<OwnCosts> {
   const picture = fresh.memoryBytes - fresh.cost.changes * change;
   return {
     ...sharing,
+    alone,
     idle,
     saving,
     connections,
@@ -95,7 +106,7 @@ export async function benchOwnCosts(fleet: BenchFleet): Promise<OwnCosts> {
 export async function benchPairCosts(fleet: BenchFleet, own: OwnCosts): Promise<PairCosts> {
   const { upstream, gateways } = fleet;
   const [first, second] = gateways;
-  const counted = (found: Between, count: number): KindCost => countOff(found, count, 2, own.idle, own).cost;
+  const counted = (found: Between, count: number): KindCost => countOff(found, count, 2, own).cost;
   await sleep(SETTLE_MS);
   const shared = counted(await during(fleet, () => ask(fleet, 'stored', 'tiny', FROM.stored, COUNT, second)), COUNT);
   const big = counted(
@@ -109,7 +120,7 @@ export async function benchPairCosts(fleet: BenchFleet, own: OwnCosts): Promise<
   const pairs = await during(fleet, () =>
     askGladly(
       byTurns([first!, second!], (number) => wish(FROM.joined + (number >> 1)), 0, 2 * JOINS.count),
-      2 * JOINS.count,
+      JOINS.atOnce,
     ),
   );
   const calls = await upstream.calls();
@@ -126,7 +137,7 @@ export async function benchPairCosts(fleet: BenchFleet, own: OwnCosts): Promise<
     driveClosed({
       url: first!.url,
       ask: askFor(first!, 'gemini', 'fresh', 'tiny'),
-      connections: 8,
+      connections: DRIVERS,
       seconds: DRIVEN_SECONDS,
     }),
   );
@@ -167,13 +178,15 @@ async function during(fleet: BenchFleet, work: () => Promise<unknown>): Promise<
   return between(before, await spentByRedis(fleet.redis));
 }
 
+type Anyway = Sharing & Pick<OwnCosts, 'alone' | 'idle'>;
+
 interface Counted {
   readonly cost: KindCost;
   readonly memoryBytes: number;
 }
 
 /** Of one of so many: without what instances cost anyway, and what it costs that they read and hear of it. */
-function countOff(found: Between, count: number, instances: number, idle: Cost, sharing: Sharing): Counted {
+function countOff(found: Between, count: number, instances: number, anyway: Anyway): Counted {
   const { changes, seconds, calls } = found;
   const published = calls.get('publish') ?? 0;
   const scripts = (calls.get('evalsha') ?? 0) + (calls.get('eval') ?? 0);
@@ -181,10 +194,11 @@ function countOff(found: Between, count: number, instances: number, idle: Cost, 
   const looks = calls.get('xrange') ?? 0;
   const own = Math.max(looks, LOOKS_PER_SECOND * seconds * instances);
   const others = added([
-    { cost: idle, times: seconds * instances },
-    { cost: sharing.read, times: changes * instances },
-    { cost: sharing.look, times: own - LOOKS_PER_SECOND * seconds * instances },
-    { cost: sharing.heard, times: published * instances },
+    { cost: anyway.alone, times: seconds },
+    { cost: anyway.idle, times: seconds * instances },
+    { cost: anyway.read, times: changes * instances },
+    { cost: anyway.look, times: own - LOOKS_PER_SECOND * seconds * instances },
+    { cost: anyway.heard, times: published * instances },
   ]);
   const cost = scaled(
     less({ ...found, published, scripts }, { ...others, changes: 0, published: 0, scripts: own }, 1),
@@ -195,7 +209,7 @@ function countOff(found: Between, count: number, instances: number, idle: Cost, 
 
 const LOOKS_PER_SECOND = 5;
 
-function rate(found: Between): Cost {
+function rate(found: Between): KindCost {
   return scaled({ ...found, changes: 0, published: 0, scripts: 0 }, 1 / found.seconds);
 }
 

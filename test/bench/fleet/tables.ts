@@ -21,12 +21,15 @@ const EACH: Readonly<Record<Kind, number>> = { fresh: 1, stored: 1, memory: 9, s
 const INSTANCES = [1, 10, 100, 1_000] as const;
 const GIGABYTE = 1e9;
 const BOUNDS: Bounds = { cpuMs: 1_000, bytes: 1.25 * GIGABYTE, connections: 10_000, memoryBytes: 64 * GIGABYTE };
-/** Of 1.6 MB in Redis, a thousand for each instance, which is 1.6 GB; and with the bytes in an object store. */
-const PICTURES = { redis: { bytes: 1.6e6, each: 1_000 }, s3: { bytes: 0, each: 1_000 } } as const;
-type Place = keyof typeof PICTURES;
+/** Of them all, however many instances there are. */
+const ENTRIES = 10_000;
+const TENANTS = 1_000;
+const PICTURE_BYTES = { redis: 1.6e6, s3: 0 } as const;
+type Place = keyof typeof PICTURE_BYTES;
 const ASSUMED =
-  'each instance draws 2 pictures a second, one of them shared, and has 10 hits, one of them out of Redis; 1,000 shared pictures and 100 tenants for each. ' +
-  `One core for commands and one for the ledger of an instance, 10 Gbit/s each way, 10,000 connections, 64 GB; appendfsync ${APPENDFSYNC}`;
+  'each instance draws 2 pictures a second, one of them shared, and has 10 hits, one of them out of Redis; 10,000 shared pictures and 1,000 tenants in all. ' +
+  `One core for commands and one for the ledger of an instance, 10 Gbit/s each way, 10,000 connections, 64 GB; appendfsync ${APPENDFSYNC}. ` +
+  'CPU is that of commands which come one by one, as from many instances with little to do each: where many come together it is less. With an object store: as in Redis, without the bytes';
 
 /** `print` writes a table. */
 export function tellOfFleet({ throughput, limits, costs, forecasts }: FleetFound, print: (table: Table) => void): void {
@@ -76,6 +79,7 @@ function costsTable(costs: Costs): Table {
     ...KINDS.map((kind) => ({ name: KIND_NAMES[kind], cost: costs.kinds[kind] })),
     { name: 'a megabyte of a picture to Redis', cost: { ...plain, ...costs.megabyteIn } },
     { name: 'a megabyte of a picture from Redis', cost: { ...plain, ...costs.megabyteOut } },
+    { name: 'nobody, a second', cost: { ...plain, ...costs.alone } },
     { name: 'an idle instance, a second', cost: { ...plain, ...costs.idle } },
     { name: 'what it tells of hits, a second', cost: costs.saving },
     { name: 'a change of the ledger, for each instance', cost: { ...plain, ...costs.read } },
@@ -126,9 +130,9 @@ function carriesTable(costs: Costs, place: Place): Table {
   const load = (instances: number): Load => ({
     instances,
     each: EACH,
-    pictureBytes: PICTURES[place].bytes,
-    entries: PICTURES[place].each * instances,
-    tenants: 100 * instances,
+    pictureBytes: PICTURE_BYTES[place],
+    entries: ENTRIES,
+    tenants: TENANTS,
   });
   const where = place === 'redis' ? 'pictures of 1.6 MB in Redis' : 'pictures in an object store';
   return [

@@ -17,6 +17,7 @@ function costs(some: Partial<Costs>): Costs {
     read: NOTHING,
     look: NOTHING,
     heard: NOTHING,
+    known: NOTHING,
     copiedCpuMs: 0,
     connections: 0,
     memory: { picture: 0, change: 0, entry: 0, tenant: 0 },
@@ -98,6 +99,12 @@ describe('what instances cost a Redis', () => {
     expect(forecast(given, load(1, { fresh: 1 })).memoryBytes).toBe(86_400 * 1_000 + 1_000_000 * 300);
     expect(forecast(given, load(1, { fresh: 0.1 })).memoryBytes).toBeCloseTo(8_640 * 1_000 + 0.2 * 604_800 * 300);
   });
+});
+
+test('all come back who lost Redis, each with all pictures of a quarter of an hour', () => {
+  const given = costs({ known: { ...NOTHING, cpuMs: 2 } });
+  expect(forecast(given, load(1, { fresh: 1, stored: 1, memory: 9 })).returnSeconds).toBe(2 * 900 * 0.002);
+  expect(forecast(given, load(10, { fresh: 1, stored: 1 })).returnSeconds).toBe(100 * 2 * 900 * 0.002);
 });
 
 describe('what gives out first', () => {

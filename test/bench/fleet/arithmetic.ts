@@ -39,6 +39,8 @@ export interface Costs {
   readonly look: Cost;
   /** One message, heard by one instance. */
   readonly heard: Cost;
+  /** One picture that one instance knows, asked about when it has lost its connection. */
+  readonly known: Cost;
   /** Of an instance, for one change that another made. */
   readonly copiedCpuMs: number;
   readonly connections: number;
@@ -74,12 +76,16 @@ export interface Forecast extends Cost {
   readonly memoryBytes: number;
   /** Of every instance, for what the others changed. */
   readonly copyingCpuMs: number;
+  /** Of Redis's core, until all have come back who lost their connections at once, and it nothing. */
+  readonly returnSeconds: number;
 }
 
 /** As src/tenants has it: how often an instance looks into the ledger, and how many changes it reads at one time. */
 const LOOKS_PER_SECOND = 5;
 const READ_AT_ONCE = 100;
 const CHANGES_KEPT = 1_000_000;
+/** How long ago a picture was begun that is asked about. */
+const RECENT_SECONDS = 900;
 const DAY_SECONDS = 86_400;
 const WEEK_SECONDS = 7 * DAY_SECONDS;
 const MEGABYTE = 1_000_000;
@@ -116,6 +122,8 @@ export function forecast(costs: Costs, load: Load): Forecast {
       (memory.entry + pictureBytes) * entries +
       memory.tenant * tenants,
     copyingCpuMs: instances === 0 ? 0 : (costs.copiedCpuMs * changes * (instances - 1)) / instances,
+    // All know all pictures.
+    returnSeconds: (costs.known.cpuMs * instances * drawn * RECENT_SECONDS) / 1_000,
   };
 }
 

@@ -30,12 +30,14 @@ export interface PairCosts {
   readonly kinds: Readonly<Record<'shared' | 'joined', KindCost>>;
   readonly megabyteOut: Cost;
   readonly copiedCpuMs: number;
+  readonly known: Cost;
 }
 
 const COUNT = 200;
 /** Few, so that Redis gets each command by itself, as it does from many instances with little to do each. */
 const AT_ONCE = 4;
 const IDLE_MS = 4_000;
+const RETURN_MS = 3_000;
 const SETTLE_MS = 400;
 const BIG = { reply: '1.6 MB', megabytes: (1.6 * MB) / 1e6, count: 24 } as const;
 /** Long enough for both to be there, and as few of them at a time as of the others. */
@@ -146,7 +148,22 @@ export async function benchPairCosts(fleet: BenchFleet, own: OwnCosts): Promise<
     kinds: { shared, joined },
     megabyteOut: scaled(less(big, shared, 1), 1 / BIG.megabytes),
     copiedCpuMs,
+    known: await benchReturn(fleet, own),
   };
+}
+
+/** All connections are lost, and with them what Redis may have lost: each instance asks about each picture it knows. */
+async function benchReturn({ redis, gateways }: BenchFleet, own: OwnCosts): Promise<Cost> {
+  const before = await spentByRedis(redis);
+  await redis.cli('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+  await sleep(RETURN_MS);
+  for (const { operationsUrl } of gateways)
+    if (!(await fetch(`${operationsUrl}/readyz`)).ok) throw new Error('an instance did not come back to its Redis');
+  const found = between(before, await spentByRedis(redis));
+  // Each of them is one HGET.
+  const asked = found.calls.get('hget') ?? 0;
+  if (asked === 0) throw new Error('no instance asked about the pictures it knows');
+  return countOff(found, asked, gateways.length, own).cost;
 }
 
 export function together(own: OwnCosts, pair: PairCosts, tenantBytes: number): Costs {
@@ -155,6 +172,7 @@ export function together(own: OwnCosts, pair: PairCosts, tenantBytes: number): C
     kinds: { ...own.kinds, ...pair.kinds },
     megabyteOut: pair.megabyteOut,
     copiedCpuMs: pair.copiedCpuMs,
+    known: pair.known,
     memory: { ...own.memory, tenant: tenantBytes },
   };
 }

@@ -29,7 +29,7 @@ type Place = keyof typeof PICTURE_BYTES;
 const ASSUMED =
   'each instance draws 2 pictures a second, one of them shared, and has 10 hits, one of them out of Redis; 10,000 shared pictures and 1,000 tenants in all. ' +
   `One core for commands and one for the ledger of an instance, 10 Gbit/s each way, 10,000 connections, 64 GB; appendfsync ${APPENDFSYNC}. ` +
-  'CPU is that of commands which come one by one, as from many instances with little to do each: where many come together it is less. With an object store: as in Redis, without the bytes';
+  'CPU is that of commands which come one by one, as from many instances with little to do each: where many come together it is less. To return: after all have lost their connections at once, and Redis nothing. With an object store: as in Redis, without the bytes';
 
 /** `print` writes a table. */
 export function tellOfFleet({ throughput, limits, costs, forecasts }: FleetFound, print: (table: Table) => void): void {
@@ -83,6 +83,7 @@ function costsTable(costs: Costs): Table {
     { name: 'an idle instance, a second', cost: { ...plain, ...costs.idle } },
     { name: 'what it tells of hits, a second', cost: costs.saving },
     { name: 'a change of the ledger, for each instance', cost: { ...plain, ...costs.read } },
+    { name: 'a picture known, for each that comes back', cost: { ...plain, ...costs.known } },
     { name: 'a message, for each instance', cost: { ...plain, ...costs.heard } },
   ];
   return [
@@ -145,13 +146,14 @@ function carriesTable(costs: Costs, place: Place): Table {
       'connections',
       'GB',
       'core of each',
+      's to return',
       'used up first',
     ],
     ...INSTANCES.map((instances) => {
       const found = forecast(costs, load(instances));
       const [bound, share] = used(found, BOUNDS)[0]!;
       return [
-        `${instances} instances`,
+        `${instances} instance${instances === 1 ? '' : 's'}`,
         found.commands.toFixed(0),
         (found.cpuMs / 1e3).toFixed(3),
         (found.bytesIn / 1e6).toFixed(1),
@@ -159,9 +161,10 @@ function carriesTable(costs: Costs, place: Place): Table {
         found.connections.toFixed(0),
         (found.memoryBytes / GIGABYTE).toFixed(1),
         (found.copyingCpuMs / 1e3).toFixed(3),
+        found.returnSeconds.toFixed(1),
         `${bound}: ${(100 * share).toFixed(0)} %`,
       ];
     }),
-    [`up to ${reach(costs, load, BOUNDS)} instances`, ...Array.from({ length: 8 }, () => '')],
+    [`up to ${reach(costs, load, BOUNDS)} instances`, ...Array.from({ length: 9 }, () => '')],
   ];
 }

@@ -10,6 +10,9 @@ import type { Script } from '../redis.ts';
  *                    the cut (ms) is told as a sum for each account, what came later hold by hold
  *   seq, log         the ledger: every accepted change, numbered without a gap
  *   a:<account>      s spent, h held, b the sum it was begun with
+ *   accounts         the names of all of them, by when each may be forgotten (ms): to look for them among all keys would
+ *                    keep everybody waiting, as there is a key for each picture of a day
+ *   listed           whether those from before there was that list are in it
  *   h:<hold>         s state, w worst, c charged, o outcome, p pictures, k tokens, a accounts, n tenant, r run, t begun,
  *                    j its words while it is open. Kept for a day after its end
  *   open, run:<run>  ids of open holds: by the end of their lease, and by the run of a process that has them
@@ -44,13 +47,22 @@ local function fill(key, limit, backlog, t)
   redis.call('HSET', key, 'backlog', str(backlog), 'at', str(t))
   redis.call('PEXPIRE', key, str(math.ceil(backlog / limit) + 1000))
 end
+-- That it is there, and until when (0: for ever).
+local function list(name, ends)
+  local key = P .. 'a:' .. name
+  if ends > 0 then redis.call('PEXPIREAT', key, str(ends)) end
+  redis.call('ZADD', P .. 'accounts', ends > 0 and str(ends) or '+inf', name)
+end
 local function admit(hold, tenant, run, begun, t)
   local names = {}
   for i, a in ipairs(hold.accounts) do
     local key = P .. 'a:' .. a[1]
     names[i] = a[1]
     redis.call('HINCRBY', key, 'h', str(hold.worst))
-    if a[2] > 0 and redis.call('PTTL', key) < 0 then redis.call('PEXPIREAT', key, str(math.max(a[2], t + KEPT))) end
+    -- One that an instance of an older version has begun is in no list yet.
+    if redis.call('PTTL', key) < 0 or not redis.call('ZSCORE', P .. 'accounts', a[1]) then
+      list(a[1], a[2] > 0 and math.max(a[2], t + KEPT) or 0)
+    end
   end
   redis.call('HSET', P .. 'h:' .. hold.id, 's', 'held', 'w', str(hold.worst), 'c', '0', 'a', table.concat(names, '\\n'),
     'n', tenant, 'r', run, 't', str(begun), 'j', hold.json)

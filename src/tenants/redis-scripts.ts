@@ -95,6 +95,7 @@ const sweep = named(
 local lost = stranger(ARGV[1])
 if lost then return lost end
 local t = clock()
+redis.call('ZREMRANGEBYSCORE', P .. 'accounts', '-inf', str(t))
 redis.call('XTRIM', P .. 'log', 'MINID', '~', str(t - tonumber(ARGV[3])) .. '-0')
 return expire(redis.call('ZRANGEBYSCORE', P .. 'open', '-inf', str(t), 'LIMIT', 0, ARGV[2]), t)
 `,
@@ -144,14 +145,20 @@ return { 'OK', tonumber(redis.call('GET', P .. 'seq') or 0), redis.call('XRANGE'
 /** How all stands at one place in the ledger: accounts, open holds, and what became of the holds asked for. */
 const snapshot = named(
   'snapshot',
-  ' flags=no-writes',
+  ' flags=allow-oom',
   `
 local lost = stranger(ARGV[1])
 if lost then return lost end
 local accounts, open, ended = {}, {}, {}
-for _, key in ipairs(redis.call('KEYS', P .. 'a:*')) do
-  local v = redis.call('HMGET', key, 's', 'h')
-  accounts[#accounts + 1] = { string.sub(key, #P + 3), v[1] or '0', v[2] or '0' }
+if redis.call('EXISTS', P .. 'listed') == 0 then
+  for _, key in ipairs(redis.call('KEYS', P .. 'a:*')) do
+    list(string.sub(key, #P + 3), math.max(0, redis.call('PEXPIRETIME', key)))
+  end
+  redis.call('SET', P .. 'listed', '1')
+end
+for _, name in ipairs(redis.call('ZRANGE', P .. 'accounts', 0, -1)) do
+  local v = redis.call('HMGET', P .. 'a:' .. name, 's', 'h')
+  if v[1] or v[2] then accounts[#accounts + 1] = { name, v[1] or '0', v[2] or '0' } end
 end
 for _, id in ipairs(redis.call('ZRANGE', P .. 'open', 0, -1)) do
   local v = redis.call('HMGET', P .. 'h:' .. id, 'j', 't', 'r')
@@ -163,6 +170,19 @@ for _, id in ipairs(cjson.decode(ARGV[2])) do
 end
 local last = redis.call('XREVRANGE', P .. 'log', '+', '-', 'COUNT', 1)
 return { 'OK', tonumber(redis.call('GET', P .. 'seq') or 0), last[1] and last[1][1] or '0-0', accounts, open, ended }
+`,
+);
+
+/** Which of these holds are not here, or stand otherwise: ARGV has an id and a state by turns. From 0. */
+const unlike = named(
+  'unlike',
+  ' flags=no-writes',
+  `
+local found = {}
+for i = 1, #ARGV, 2 do
+  if redis.call('HGET', P .. 'h:' .. ARGV[i], 's') ~= ARGV[i + 1] then found[#found + 1] = (i - 1) / 2 end
+end
+return found
 `,
 );
 
@@ -205,7 +225,7 @@ for _, a in ipairs(cjson.decode(ARGV[1])) do
     raised = raised + 1
     redis.call('HINCRBY', key, 's', str(more))
     redis.call('HSET', key, 'b', str(a[2]))
-    if a[3] > 0 then redis.call('PEXPIREAT', key, str(math.max(a[3], clock() + KEPT))) end
+    list(a[1], a[3] > 0 and math.max(a[3], clock() + KEPT) or 0)
   end
 end
 if raised > 0 and redis.call('EXISTS', P .. 'epoch') == 1 then tell(clock(), cjson.encode({ verb = 'resync' })) end
@@ -253,6 +273,7 @@ export const SCRIPTS = {
   spent,
   follow,
   snapshot,
+  unlike,
   assert,
   found,
   begin,

@@ -5,6 +5,7 @@ import type { Expired, Recorded } from './embedded-books.ts';
 import type { KeysOf } from './embedded-rollup.ts';
 import { perMinute } from './limits.ts';
 import type { Change, Entry, Errand, KnownHold, Snapshot } from './mirror.ts';
+import { assertion, keptUntil, recordOf, words } from './redis-hold.ts';
 import { SCRIPTS } from './redis-scripts.ts';
 import type { Hold } from './state.ts';
 
@@ -46,14 +47,20 @@ export interface Swept extends Expired {
 }
 
 const DAY_MS = 86_400_000;
-/** How long accounts are kept from the beginning of their period: a late charge comes within a day of its hold's end. */
-const KEPT_MS = { day: 40 * DAY_MS, month: 75 * DAY_MS };
 const KEPT_LEDGER_MS = 7 * DAY_MS;
 const AT_A_TIME = 100;
+/** By their names alone: a few milliseconds of Redis's. */
+const ASKED_AT_A_TIME = 1_000;
 /** For what no caller waits for: whole batches, and all accounts at once. */
 const PATIENT_MS = 5_000;
-const UNAWAITED: readonly Script[] = [SCRIPTS.snapshot, SCRIPTS.assert, SCRIPTS.found, SCRIPTS.sweep, SCRIPTS.bury];
-const MAX_USER = 256;
+const UNAWAITED: readonly Script[] = [
+  SCRIPTS.snapshot,
+  SCRIPTS.unlike,
+  SCRIPTS.assert,
+  SCRIPTS.found,
+  SCRIPTS.sweep,
+  SCRIPTS.bury,
+];
 
 /** The verbs of the port on Redis, each of them one script. Rejects with RedisFailure, or LostEpoch. */
 export class RedisStore {
@@ -197,11 +204,22 @@ export class RedisStore {
   /** Tells of holds that Redis may have lost. Idempotent, whoever else tells of them. The number of those it had lost. */
   async assert(holds: readonly KnownHold[]): Promise<number> {
     let added = 0;
-    for (let start = 0; start < holds.length; start += AT_A_TIME) {
-      const some = holds.slice(start, start + AT_A_TIME).map(assertion);
-      added += Number(await this.#run(SCRIPTS.assert, [JSON.stringify(some)]));
+    for (let asked = 0; asked < holds.length; asked += ASKED_AT_A_TIME) {
+      const news = await this.#unlike(holds.slice(asked, asked + ASKED_AT_A_TIME));
+      for (let start = 0; start < news.length; start += AT_A_TIME) {
+        const some = news.slice(start, start + AT_A_TIME).map(assertion);
+        added += Number(await this.#run(SCRIPTS.assert, [JSON.stringify(some)]));
+      }
     }
     return added;
+  }
+
+  /** Those that would change something: after a loss all instances tell the same, and nearly all of it was not lost. */
+  async #unlike(holds: readonly KnownHold[]): Promise<readonly KnownHold[]> {
+    if (holds.length === 1) return holds;
+    const asked = holds.flatMap(({ hold, state }) => [hold.id, state]);
+    const indexes = (await this.#run(SCRIPTS.unlike, asked)) as readonly number[];
+    return indexes.map((index) => holds[index]!);
   }
 
   /** Begins an epoch on accounts that are whole as far as everybody knew under this cut. False: they are not any more. */
@@ -222,8 +240,9 @@ export class RedisStore {
     const change: Change = { verb: 'forget', tenant, keys };
     await this.#ask(SCRIPTS.note, JSON.stringify(change));
     for (let start = 0; start < accounts.length; start += AT_A_TIME) {
-      const some = accounts.slice(start, start + AT_A_TIME).map((key) => `${this.#prefix}a:${key}`);
-      await this.#redis.command(['DEL', ...some], PATIENT_MS);
+      const some = accounts.slice(start, start + AT_A_TIME);
+      await this.#redis.command(['DEL', ...some.map((key) => `${this.#prefix}a:${key}`)], PATIENT_MS);
+      await this.#redis.command(['ZREM', `${this.#prefix}accounts`, ...some], PATIENT_MS);
     }
   }
 
@@ -242,47 +261,6 @@ export class RedisStore {
     const deadlineMs = UNAWAITED.includes(script) ? PATIENT_MS : this.#deadlineMs;
     return this.#redis.run(script, [this.#prefix], args, deadlineMs);
   }
-}
-
-/** What the ledger keeps of a hold. */
-export function recordOf(hold: Hold): Recorded {
-  const { id, tenant, keyId, model, upstream, tier, user, tags, leaseMs, worstNanos, accounts } = hold;
-  const who = { tenant, keyId, model, upstream, tier, user: user === null ? null : user.slice(0, MAX_USER), tags };
-  return { id, ...who, leaseMs: Math.ceil(leaseMs), worstNanos, accounts: accounts.map(({ key }) => ({ key })) };
-}
-
-/** A hold for a script: what it reckons with, and the words it only keeps. */
-function words(hold: Recorded): object {
-  const accounts = hold.accounts.map(({ key }) => [key, keptUntil(key)]);
-  return { id: hold.id, worst: hold.worstNanos, lease: hold.leaseMs, accounts, json: JSON.stringify(hold) };
-}
-
-function assertion({ hold, run, at, state, ended }: KnownHold): object {
-  const opening: Change = { verb: 'reserve', run, holds: [hold] };
-  const { id } = hold;
-  const ending: Record<KnownHold['state'], Change | null> = {
-    held: null,
-    settled: { verb: 'settle', id, ended },
-    released: { verb: 'release', id, outcome: ended.outcome },
-    expired: { verb: 'expire', ids: [id] },
-  };
-  return {
-    ...words(hold),
-    tenant: hold.tenant,
-    run,
-    begun: at,
-    state,
-    ...ended,
-    opening: JSON.stringify(opening),
-    ending: JSON.stringify(ending[state]),
-  };
-}
-
-/** When an account may be forgotten (unix ms), 0 for never: its key ends with its period. */
-function keptUntil(accountKey: string): number {
-  const period = String((JSON.parse(accountKey) as readonly unknown[]).at(-1));
-  const begun = Date.parse(period);
-  return Number.isNaN(begun) ? 0 : begun + (period.length > 'yyyy-mm'.length ? KEPT_MS.day : KEPT_MS.month);
 }
 
 function balancesOf(reply: Reply): readonly Balance[] {

@@ -10,12 +10,19 @@ export function onServersCore(command: readonly string[]): readonly string[] {
   return isPinned ? ['taskset', '-c', '0', ...command] : command;
 }
 
+/** This process, and those it starts from now on: where all are measured together, and want all there is. */
+export function goToAnyCore(): void {
+  pin(`0-${availableParallelism() - 1}`);
+}
+
 /** This process, and those it starts that are not measured. https://man7.org/linux/man-pages/man1/taskset.1.html */
 export function keepOffServersCore(): void {
+  pin(`1-${availableParallelism() - 1}`);
+}
+
+function pin(cores: string): void {
   if (!isPinned) return;
-  execFileSync('taskset', ['-a', '-p', '-c', `1-${availableParallelism() - 1}`, String(process.pid)], {
-    stdio: 'ignore',
-  });
+  execFileSync('taskset', ['-a', '-p', '-c', cores, String(process.pid)], { stdio: 'ignore' });
 }
 
 export interface Spent {

@@ -2,6 +2,8 @@ import { writeFileSync } from 'node:fs';
 import { arch, availableParallelism, cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { isPinned, keepOffServersCore } from './cores.ts';
+import { benchFleet } from './fleet/bench.ts';
+import { tellOfFleet } from './fleet/tables.ts';
 import { benchLedger } from './ledger.ts';
 import { benchMemory } from './memory.ts';
 import { plotOf } from './scale/plot.ts';
@@ -19,8 +21,10 @@ const USAGE = `The gateway beside its rivals and beside itself, as ratios of one
   ledger   money with a million rows
   memory   resident memory and the event loop over large replies
   scale    one process with much in the air, many tenants, and much kept; --plot FILE draws it
+  fleet    several gateways with one Redis: speed, whether their limits hold, and how far one Redis carries
 
-  --quick  versus alone, without the slow rivals, in less than a minute; scale without the largest of each
+  --quick  versus alone, without the slow rivals, in less than a minute; scale without the largest of each; fleet of two
+           processes instead of four
   --json   where all figures are written to, too
   --root   memory: of another checkout
 
@@ -76,6 +80,12 @@ const BENCHES = {
     const where = `One process, ${MACHINE.cores} cores of ${MACHINE.cpu}, Node ${MACHINE.node}, load ${loadavg()[0]!.toFixed(1)}`;
     if (values.plot !== undefined) writeFileSync(values.plot, plotOf(rows, where));
     return rows;
+  },
+  async fleet() {
+    const found = await benchFleet(values.quick);
+    tellOfFleet(found, print);
+    if (found.limits.some(({ isPassed }) => isPassed)) process.exitCode = 1;
+    return found;
   },
 } as const;
 

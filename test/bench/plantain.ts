@@ -15,6 +15,8 @@ export const MODEL = 'gemini-3.1-flash-image';
 const SIMULATOR_KEY = 'sk-plantain-dev';
 const VENDORS = { VENDOR_KEY: 'upstream-secret' };
 const NO_KEYS = { GEMINI_API_KEY: '', GOOGLE_API_KEY: '', WISDOM_GATE_KEY: '' };
+/** Of the vendor, one picture. */
+export const PICTURE_USD = 0.05;
 const ROOT = resolve(import.meta.dirname, '../..');
 const BANNER = /^Plantain listens on (http:\S+), metrics on (http:\S+)\/metrics/m;
 
@@ -37,6 +39,8 @@ export interface PlantainOptions {
   readonly root?: string | undefined;
   /** Where it keeps its data; absent: in a directory that goes with it. */
   readonly directory?: string;
+  /** Not on the servers' core: one of several. */
+  readonly isOfFleet?: boolean;
 }
 
 /** A gateway in a process of its own, as `npm start` runs it. Everything is on that is on by itself; its picture costs what Flash costs. */
@@ -45,7 +49,7 @@ export async function startPlantain(options: PlantainOptions): Promise<BenchedPl
   const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'plantain-bench-'));
   if (config !== null) writeFileSync(join(directory, 'bench.yaml'), stringify({ ...configOf(upstreamUrl), ...config }));
   const begunAt = performance.now();
-  const [execPath, ...words] = onServersCore([process.execPath]);
+  const [execPath, ...words] = options.isOfFleet === true ? [process.execPath] : onServersCore([process.execPath]);
   const child = fork(join(root, 'src/start.js'), config === null ? [] : ['--config', 'bench.yaml'], {
     cwd: directory,
     execPath: execPath!,
@@ -96,7 +100,7 @@ async function bannerOf(child: ChildProcess): Promise<RegExpExecArray> {
 function configOf(upstreamUrl: string): Readonly<Record<string, unknown>> {
   return {
     upstreams: [{ id: 'vendor', kind: 'gemini', baseUrl: upstreamUrl, keyFrom: 'VENDOR_KEY' }],
-    models: [{ id: MODEL, targets: [{ upstream: 'vendor', model: MODEL, price: { perImageUsd: 0.05 } }] }],
+    models: [{ id: MODEL, targets: [{ upstream: 'vendor', model: MODEL, price: { perImageUsd: PICTURE_USD } }] }],
     tenants: [{ id: 'bench', keys: [{ key: BENCH_KEY }], budgets: [{ limitUsd: 1_000_000, per: 'day' }] }],
   };
 }

@@ -27,8 +27,13 @@ const made = new Map<ReplyName, Bytes>();
 
 /** A vendor's reply, head and all. */
 export function replyNamed(name: ReplyName): Bytes {
-  const known = made.get(name);
-  if (known !== undefined) return known;
+  const reply = made.get(name) ?? newReply(name);
+  made.set(name, reply);
+  return reply;
+}
+
+/** With another picture each time, but for the JPEG. */
+export function newReply(name: ReplyName): Bytes {
   const { picture, signatureBytes } = REPLIES[name];
   const mimeType = name === 'jpeg' ? 'image/jpeg' : 'image/png';
   const signature =
@@ -47,10 +52,8 @@ export function replyNamed(name: ReplyName): Bytes {
     Buffer.from(
       `HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\nconnection: ${connection}\r\n\r\n`,
     );
-  const reply = {
+  return {
     keeping: Buffer.concat([head('keep-alive'), body]),
     closing: Buffer.concat([head('close'), body]),
   };
-  made.set(name, reply);
-  return reply;
 }

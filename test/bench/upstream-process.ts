@@ -1,11 +1,13 @@
 import { createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
-import { replyNamed } from './replies.ts';
-import type { Mood } from './upstream.ts';
+import { newReply, replyNamed } from './replies.ts';
+import type { Mood, Question } from './upstream.ts';
 
 let mood: Mood = { reply: 'tiny', delayMs: 0 };
 let calls = 0;
 let held: (() => void)[] = [];
+let inTheAir = 0;
+let most = 0;
 
 /** Reads no more of a request than where it ends: its length, or its last chunk. */
 function serve(socket: Socket): void {
@@ -41,12 +43,15 @@ function serve(socket: Socket): void {
   function end(): void {
     [left, isChunked] = [0, false];
     calls += 1;
+    inTheAir += 1;
+    most = Math.max(most, inTheAir);
     if (mood.delayMs === null) held.push(answer);
     else if (mood.delayMs === 0) answer();
     else setTimeout(answer, mood.delayMs);
   }
   function answer(): void {
-    const reply = replyNamed(mood.reply);
+    const reply = mood.isVaried === true ? newReply(mood.reply) : replyNamed(mood.reply);
+    inTheAir -= 1;
     if (closes) socket.end(reply.closing);
     else socket.write(reply.keeping);
   }
@@ -56,10 +61,15 @@ const server = createServer(serve);
 server.listen({ host: '127.0.0.1', port: 0, backlog: 16_384 }, () =>
   process.send?.((server.address() as AddressInfo).port),
 );
-process.on('message', (question: Mood | 'calls') => {
+process.on('message', (question: Question) => {
   if (question === 'calls') {
     process.send?.(calls);
     calls = 0;
+    return;
+  }
+  if (question === 'most') {
+    process.send?.(most);
+    most = inTheAir;
     return;
   }
   mood = question;

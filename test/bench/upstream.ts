@@ -9,7 +9,12 @@ export interface Mood {
   readonly reply: ReplyName;
   /** Null: when another mood comes over it, so that all calls until then are in the air at once. */
   readonly delayMs: number | null;
+  /** Another picture each time, of the same size. */
+  readonly isVaried?: boolean;
 }
+
+/** What its process is asked. */
+export type Question = Mood | 'calls' | 'most';
 
 export interface BenchUpstream {
   readonly url: string;
@@ -17,6 +22,8 @@ export interface BenchUpstream {
   set(mood: Mood): Promise<void>;
   /** Calls since the last question. */
   calls(): Promise<number>;
+  /** The most calls that were unanswered at one time since the last question. */
+  most(): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -25,7 +32,7 @@ export async function startUpstream(): Promise<BenchUpstream> {
   const child: ChildProcess = fork(join(import.meta.dirname, 'upstream-process.ts'), {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
-  const ask = async (question: Mood | 'calls'): Promise<number> => {
+  const ask = async (question: Question): Promise<number> => {
     child.send(question);
     const [answer] = (await once(child, 'message')) as [number];
     return answer;
@@ -37,6 +44,7 @@ export async function startUpstream(): Promise<BenchUpstream> {
       await ask(mood);
     },
     calls: () => ask('calls'),
+    most: () => ask('most'),
     async close() {
       const ended = once(child, 'close');
       child.kill();

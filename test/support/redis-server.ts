@@ -12,6 +12,8 @@ import { freePort } from './ports.ts';
 export interface RedisServer {
   readonly url: string;
   readonly port: number;
+  /** Of its process; null while it is stopped. */
+  readonly pid: number | null;
   /** What redis-cli prints for a command. */
   cli(...words: readonly string[]): Promise<string>;
   /** It answers nothing until it is thawed: SIGSTOP. */
@@ -39,6 +41,9 @@ export async function startRedis(...settings: readonly string[]): Promise<RedisS
     },
     get port() {
       return port;
+    },
+    get pid() {
+      return child?.pid ?? null;
     },
     async cli(...words) {
       return (await run('redis-cli', ['-p', String(port), ...words])).stdout.trim();

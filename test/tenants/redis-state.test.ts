@@ -208,4 +208,78 @@ withRedis('the state of several instances', () => {
     expect(alone.slice(0, 3)).toEqual([0, 0, 0]);
     expect(alone[3]).toBeGreaterThan(15_000);
   });
+
+  test('who comes takes over all accounts, and nobody waits while it looks through the keys of pictures', async () => {
+    const realm: Realm = `test-${randomUUID()}`;
+    const name = (key: string): string => `${prefixOf(realm)}${key}`;
+    const looked = async (): Promise<number> =>
+      Number(/^cmdstat_keys:calls=(\d+)/m.exec(await server.cli('INFO', 'commandstats'))?.[1] ?? 0);
+    const first = await open({ realm });
+    const [forever, daily] = [freshAccounts(100), freshAccounts(100, { per: 'day' })];
+    const keys = [...forever, ...daily].map(({ key }) => key);
+    for (const [accounts, nanos] of [
+      [forever, 7],
+      [daily, 5],
+    ] as const) {
+      const one = hold(accounts, nanos);
+      await first.reserve([one]);
+      await first.settle(one.id, nanos, 'ok');
+    }
+    const takesOver = async (): Promise<readonly number[]> => {
+      const state = await open({ realm });
+      const balances = await state.lastKnown(keys);
+      await state.close();
+      return balances.map(({ spentNanos }) => spentNanos);
+    };
+    const before = await looked();
+    expect(await takesOver()).toEqual([7, 5]);
+    expect(await looked()).toBe(before);
+
+    // As a Redis is that has accounts from before there was the list: it is made once.
+    const list = await server.cli('ZRANGE', name('accounts'), '0', '-1', 'WITHSCORES');
+    await server.cli('DEL', name('accounts'), name('listed'));
+    expect(await takesOver()).toEqual([7, 5]);
+    expect(await server.cli('ZRANGE', name('accounts'), '0', '-1', 'WITHSCORES')).toBe(list);
+    expect(await takesOver()).toEqual([7, 5]);
+    expect(await looked()).toBe(before + 1);
+
+    // What may be forgotten is not listed for ever either.
+    await server.cli('ZADD', name('accounts'), '1', 'of a day long past');
+    await first.sweep();
+    expect(await server.cli('ZRANGE', name('accounts'), '0', '-1', 'WITHSCORES')).toBe(list);
+    await first.close();
+  });
+
+  test('after a connection that was lost Redis is asked which pictures it has not, and told of those alone', async () => {
+    const realm: Realm = `test-${randomUUID()}`;
+    const state = await open({ realm });
+    const accounts = freshAccounts(100);
+    const holds = Array.from({ length: 5 }, () => hold(accounts, 7));
+    await state.reserve(holds);
+    for (const { id } of holds.slice(1)) await state.settle(id, 3, 'ok');
+    // Each that is told is looked for with one EXISTS.
+    const told = async (): Promise<number> =>
+      Number(/^cmdstat_exists:calls=(\d+)/m.exec(await server.cli('INFO', 'commandstats'))?.[1] ?? 0);
+    const reconnect = async (): Promise<void> => {
+      await server.cli('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+      await expect.poll(() => state.trouble(), { interval: 1 }).not.toBeNull();
+      await expect.poll(() => state.trouble()).toBeNull();
+    };
+    const spent = async () => (await state.spent(accounts.map(({ key }) => key)))[0];
+    let before = await told();
+    await reconnect();
+    expect(await told()).toBe(before);
+    expect(await spent()).toEqual({ spentNanos: 12, heldNanos: 7 });
+
+    // One that is lost, and one that is open there though it has ended.
+    const [open_, gone, reopened] = holds.map(({ id }) => `${prefixOf(realm)}h:${id}`);
+    await server.cli('DEL', gone!);
+    await server.cli('HSET', reopened!, 's', 'held', 'c', '0');
+    before = await told();
+    await reconnect();
+    expect(await told()).toBe(before + 2);
+    expect(await server.cli('HGET', open_!, 's')).toBe('held');
+    for (const key of [gone, reopened]) expect(await server.cli('HMGET', key!, 's', 'c')).toBe('settled\n3');
+    await state.close();
+  });
 });

@@ -11,8 +11,11 @@ export interface ReceiveOptions {
   readonly onLong?: () => Promise<void>;
 }
 
-/** So much of a reply stays as it came: what is shorter is cheap garbage. */
-const AS_IT_CAME_BYTES = 1 << 20;
+/**
+ * So much of a reply stays as it came: what is shorter is cheap garbage. Of more, V8 collects the whole heap every few
+ * replies, as each piece is a buffer outside of it that lives for as long as the reply.
+ */
+const AS_IT_CAME_BYTES = 1 << 17;
 
 const BLANKS = new Set(Buffer.from(' \t\r\n'));
 const BRACE = 0x7b;

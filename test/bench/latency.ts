@@ -1,4 +1,5 @@
 import { askFor } from './asks.ts';
+import { alone } from './contender.ts';
 import type { Contender } from './contender.ts';
 import { driveOpen, median, quantile } from './load/drive.ts';
 import type { BenchUpstream } from './upstream.ts';
@@ -30,11 +31,14 @@ export async function benchLatency(
       p50: [] as number[],
       p99: [] as number[],
     }));
-  for (const { contender, ask } of lanes) await driveOpen({ url: contender.url, ask, rate: RATE, seconds: 1 });
+  for (const { contender, ask } of lanes)
+    await alone(contender, contenders, () => driveOpen({ url: contender.url, ask, rate: RATE, seconds: 1 }));
   for (let round = 0; round < rounds; round += 1)
     for (let turn = 0; turn < lanes.length; turn += 1) {
       const lane = lanes[(turn + round) % lanes.length]!;
-      const { times } = await driveOpen({ url: lane.contender.url, ask: lane.ask, rate: RATE, seconds });
+      const { times } = await alone(lane.contender, contenders, () =>
+        driveOpen({ url: lane.contender.url, ask: lane.ask, rate: RATE, seconds }),
+      );
       lane.p50.push(quantile(times, 0.5));
       lane.p99.push(quantile(times, 0.99));
     }

@@ -100,7 +100,7 @@ async function run(): Promise<void> {
   for (const [name, bench] of Object.entries(BENCHES)) if (wanted.includes(name)) found[name] = await bench();
   const load = loadavg()[0]!;
   console.log(
-    `${MACHINE.cores} cores of ${MACHINE.cpu}, Node ${MACHINE.node}, ${isPinned ? 'servers on one core, callers and vendor on the rest' : 'nothing is pinned to a core'}; load in the last minute ${load.toFixed(1)} (what others do shows in all figures)`,
+    `${MACHINE.cores} cores of ${MACHINE.cpu}, Node ${MACHINE.node}, ${isPinned ? 'servers on one core, callers and vendor on the rest (fleet: anywhere)' : 'nothing is pinned to a core'}; load in the last minute ${load.toFixed(1)} (what others do shows in all figures)`,
   );
   if (values.json !== undefined)
     writeFileSync(

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { askOf } from './cells.ts';
 import type { Cell } from './cells.ts';
+import { alone } from './contender.ts';
 import type { Contender } from './contender.ts';
 import { forgetPeaks, spentBy } from './cores.ts';
 import { askAtOnce, driveClosed, median, quantile } from './load/drive.ts';
@@ -40,7 +41,9 @@ export async function compare(
   });
   const here = lanes.filter((each) => each.contender !== undefined);
   const drive = (each: (typeof lanes)[number], seconds: number) =>
-    driveClosed({ url: each.contender!.url, ask: each.ask!, connections: cell.connections, seconds });
+    alone(each.contender!, contenders, () =>
+      driveClosed({ url: each.contender!.url, ask: each.ask!, connections: cell.connections, seconds }),
+    );
   for (const each of here) {
     if (each.lane.wish.startsWith('again')) await untilHit(each.name, each.contender!.url, each.ask!);
     await drive(each, pace.seconds / 2);

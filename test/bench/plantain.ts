@@ -85,14 +85,15 @@ export async function startPlantain(options: PlantainOptions): Promise<BenchedPl
 async function bannerOf(child: ChildProcess): Promise<RegExpExecArray> {
   let said = '';
   const banner = Promise.withResolvers<RegExpExecArray>();
-  child.stdout!.on('data', (bytes: Buffer) => {
+  const listen = (bytes: Buffer): void => {
     said += bytes.toString();
     const found = BANNER.exec(said);
     if (found === null) return;
-    // Its log is read on, and not kept.
-    said = '';
+    // Its log is read on, and not looked at: whoever calls it would have less time the longer it runs.
+    child.stdout!.off('data', listen).resume();
     banner.resolve(found);
-  });
+  };
+  child.stdout!.on('data', listen);
   child.once('close', (code) => banner.reject(new Error(`the gateway ended with ${code}: ${said}`)));
   return banner.promise;
 }

@@ -21,8 +21,9 @@ const SEEDS = { fresh: null, stored: Number(NUMBER), again: 7, 'again as WebP': 
 /** The request for a picture in a contender's own words. */
 export function askFor({ headers }: Contender, speech: Speech, wish: Wish, reply: ReplyName): Ask {
   const seed = SEEDS[wish];
-  // What is kept of one vendor's answer is no hit where it answers otherwise.
-  const prompt = `${PROMPT}, ${reply}`;
+  // What is kept of one vendor's answer is no hit where it answers otherwise. And who asks for the same again while it is
+  // in the air may be one who has just hung up, which takes a moment to hear: callers of a bench are many, and ask for much.
+  const prompt = wish === 'fresh' ? `${PROMPT}, number ${NUMBER}` : `${PROMPT}, ${reply}`;
   switch (speech) {
     case 'gemini': {
       const generationConfig = { responseModalities: ['IMAGE'], ...(seed !== null && { seed }) };

@@ -16,7 +16,7 @@ export interface MemoryRow {
   readonly cpuMs: number;
 }
 
-const RUNS = 3;
+const RUNS = 1;
 /** V8 keeps the pages of a heap that has shrunk for some 8 s. */
 const IDLE_MS = 12_000;
 

@@ -40,7 +40,7 @@ import type { Flown } from './draw.ts';
 import type { GatewayParts } from './gateway.ts';
 import { createAdminServer } from './http/admin/admin.ts';
 import { createOperationsServer } from './http/operations.ts';
-import { createServer } from './http/server.ts';
+import { BACKLOG, createServer } from './http/server.ts';
 import type { ServerParts } from './http/server.ts';
 import type { StreamPace } from './http/stream.ts';
 import { viaName } from './http/via.ts';
@@ -275,7 +275,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     await take(config);
     const api = createServer(() => inForce);
     const operations = createOperationsServer(metrics, health);
-    const apiUrl = await api.listen({ ...config.listen });
+    const apiUrl = await api.listen({ ...config.listen, backlog: BACKLOG });
     if (config.links.followsListener) linkBase = publicUrl = apiUrl;
     closers.push(async () => {
       closing.abort();

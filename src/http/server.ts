@@ -33,6 +33,12 @@ import { registerTasks } from './tasks.ts';
 import type { Mount, RouteParts } from './routes.ts';
 import { registerUploads } from './uploads.ts';
 
+/**
+ * Connections that may wait to be accepted, as far as the system allows (Linux: net.core.somaxconn). Of more the first packet
+ * is dropped, and sent again after 1, 3, 7 and 15 s: a fleet's callers that all come at once would wait for that.
+ */
+export const BACKLOG = 4_096;
+
 export interface ServerParts {
   readonly gateway: GatewayParts;
   /** In the order they are asked whether they recognise a call; the last recognises every one. */

@@ -23,6 +23,8 @@ const USAGE = `The gateway beside its rivals and beside itself, as ratios of one
   scale    one process with much in the air, many tenants, and much kept; --plot FILE draws it
   fleet    several gateways with one Redis: speed, whether their limits hold, and how far one Redis carries
 
+Without a name all but wire and ledger are run, which takes some nine minutes.
+
   --quick  versus alone, without the slow rivals, in less than a minute; scale without the largest of each; fleet of two
            processes instead of four
   --json   where all figures are written to, too
@@ -89,13 +91,15 @@ const BENCHES = {
   },
 } as const;
 
+const USUAL: readonly string[] = ['versus', 'memory', 'scale', 'fleet'];
+
 if (values.help) process.stdout.write(USAGE);
 else await run();
 
 async function run(): Promise<void> {
   const strange = positionals.find((name) => !Object.hasOwn(BENCHES, name));
   if (strange !== undefined) throw new Error(`There is no bench ${strange}: ${Object.keys(BENCHES).join(', ')}.`);
-  const wanted = positionals.length > 0 ? positionals : values.quick ? ['versus'] : Object.keys(BENCHES);
+  const wanted = positionals.length > 0 ? positionals : values.quick ? ['versus'] : USUAL;
   const found: Record<string, unknown> = {};
   for (const [name, bench] of Object.entries(BENCHES)) if (wanted.includes(name)) found[name] = await bench();
   const load = loadavg()[0]!;

@@ -39,7 +39,7 @@ export async function benchVersus(isQuick: boolean, told: (lanes: readonly LaneR
       const found = await compare(
         cell,
         contenders,
-        isQuick ? { rounds: 1, seconds: 0.6 } : { rounds: 3, seconds: 0.7 },
+        isQuick ? { rounds: 1, seconds: 0.4 } : { rounds: 3, seconds: 0.7 },
       );
       told(found);
       lanes.push(...found);
@@ -47,7 +47,7 @@ export async function benchVersus(isQuick: boolean, told: (lanes: readonly LaneR
     const latency = await benchLatency(
       upstream,
       contenders,
-      isQuick ? { rounds: 1, seconds: 2 } : { rounds: 3, seconds: 2 },
+      isQuick ? { rounds: 1, seconds: 1.5 } : { rounds: 3, seconds: 2 },
     );
     return { lanes, latency, missing: rivals.missing };
   } finally {

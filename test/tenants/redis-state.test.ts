@@ -247,6 +247,13 @@ withRedis('the state of several instances', () => {
     await server.cli('ZADD', name('accounts'), '1', 'of a day long past');
     await first.sweep();
     expect(await server.cli('ZRANGE', name('accounts'), '0', '-1', 'WITHSCORES')).toBe(list);
+
+    // One that an instance of an older version has begun since is listed with its next picture.
+    await server.cli('ZREM', name('accounts'), ...daily.map(({ key }) => key));
+    const next = hold(daily, 2);
+    await first.reserve([next]);
+    await first.settle(next.id, 2, 'ok');
+    expect(await takesOver()).toEqual([7, 7]);
     await first.close();
   });
 

@@ -113,6 +113,9 @@ describe('calls upstream', () => {
     expect(checkUpstreamCalls([life(calls)], [5_000, 6_000]).faults).toEqual([]);
     const killed = life(`${calls}plantain_upstream_inflight{model="a"} 1\n`, KILLED);
     expect(checkUpstreamCalls([killed], [4_000, 5_000, 5_500, 6_200]).faults).toEqual([]);
+    const givenUp = life(`${calls}plantain_upstream_requests_total{outcome="cancelled"} 1\n`);
+    expect(checkUpstreamCalls([givenUp], [5_000, 6_000]).faults).toEqual([]);
+    expect(checkUpstreamCalls([givenUp], [5_000]).faults).toHaveLength(1);
   });
 
   test.each([

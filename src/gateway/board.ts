@@ -79,7 +79,7 @@ export function board(
         : parts.flights.fly(ownerKey(planned, caller), lead, { owner });
     }, ticket);
     const boardedAs = seat.role;
-    if (boardedAs === 'joiner') {
+    if (boardedAs !== 'leader') {
       countLookUp(parts, decision, boardedAs, null);
       ticket.detach();
     }

@@ -10,7 +10,7 @@ import { askAndHangUp } from '../support/hang-up.ts';
 import { keepAloft } from '../support/pause.ts';
 import { scraped } from '../support/scrape.ts';
 import { bodyOf } from '../support/wire.ts';
-import type { OpenAIError } from '../support/wire.ts';
+import type { ImagesReply, OpenAIError } from '../support/wire.ts';
 
 const IMAGES = '/v1/images/generations';
 const OTHER = { authorization: `Bearer ${OTHER_KEY}` };
@@ -87,6 +87,18 @@ async function askUntil(signal: AbortSignal, body: object, key: string): Promise
       if (!signal.aborted) throw error;
     });
 }
+
+test('who left one picture and comes back for two gets it, and one more is drawn', async () => {
+  await askAndHangUp(gateway, IMAGES, images());
+  const collapsed = (): Promise<number> => scraped(gateway, 'plantain_cache_requests_total', { result: 'collapsed' });
+  const before = await collapsed();
+  const reply = await gateway.post(IMAGES, images({ n: 2 }));
+  expect([reply.status, reply.headers.get('x-plantain-cost-usd')]).toEqual([200, '0.058']);
+  expect((await bodyOf<ImagesReply>(reply)).data).toHaveLength(2);
+  expect(callsOf()).toHaveLength(2);
+  expect(billedFor()).toBe(2 * COST);
+  expect(await collapsed()).toBe(before + 1);
+});
 
 describe('a tenant whose pictures are cancelled when nobody waits for them', () => {
   test('is charged as unknown for the one it hung up on, and the call is broken off', async () => {

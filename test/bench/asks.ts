@@ -8,7 +8,7 @@ import type { ReplyName } from './replies.ts';
 
 /**
  * `fresh`: what is drawn anew each time, as most requests are; `stored`: repeatable, and another each time; `again`:
- * repeatable and always the same; `again as PNG`: that in another format than it was drawn in.
+ * repeatable and always the same; `again as WebP`: that in another format than it was drawn in.
  */
 export type Wish = 'fresh' | 'stored' | 'again' | 'again as WebP';
 

@@ -5,7 +5,6 @@ export type Speech = 'gemini' | 'images' | 'chat';
 export interface Contender {
   readonly name: string;
   readonly url: string;
-  readonly speaks: readonly Speech[];
   /** What it wants beside the request itself. */
   readonly headers: Readonly<Record<string, string>>;
   /** Of all its processes; none: what it costs is not told. */

@@ -65,7 +65,6 @@ export async function startPlantain(options: PlantainOptions): Promise<BenchedPl
     directory,
     pid: child.pid!,
     begunAt,
-    speaks: ['gemini', 'images', 'chat'],
     headers: { authorization: `Bearer ${config === null ? SIMULATOR_KEY : BENCH_KEY}` },
     pids: () => [child.pid!],
     async probe() {

@@ -29,7 +29,7 @@ export async function benchVersus(isQuick: boolean, told: (lanes: readonly LaneR
     upstreamUrl: upstream.url,
     config: { cache: { memoryBytes: 1 } },
   });
-  const direct: Contender = { name: 'direct', url: upstream.url, speaks: ['gemini'], headers: {}, pids: () => [] };
+  const direct: Contender = { name: 'direct', url: upstream.url, headers: {}, pids: () => [] };
   const contenders = [direct, ...rivals.contenders, plantain, disk];
   try {
     const lanes: LaneResult[] = [];

@@ -66,7 +66,6 @@ async function startFloor(vendorUrl: string): ReturnType<Starter> {
       {
         name: 'Fastify + undici',
         url: said.toString().trim(),
-        speaks: ['gemini'],
         headers: {},
         pids: () => [child.pid!],
       },
@@ -99,7 +98,6 @@ async function startNginx(vendorUrl: string): ReturnType<Starter> {
   const of = (name: string, port: number): Contender => ({
     name,
     url: `http://127.0.0.1:${port}`,
-    speaks: ['gemini'],
     headers: {},
     pids,
   });
@@ -117,7 +115,7 @@ async function startHaproxy(vendorUrl: string): ReturnType<Starter> {
   const url = `http://127.0.0.1:${port}`;
   await listening(url, started);
   return {
-    found: [{ name: 'haproxy', url, speaks: ['gemini'], headers: {}, pids: () => [started.child.pid!] }],
+    found: [{ name: 'haproxy', url, headers: {}, pids: () => [started.child.pid!] }],
     close: started.close,
   };
 }
@@ -148,7 +146,7 @@ async function startPortkey(vendorUrl: string): ReturnType<Starter> {
     'x-portkey-custom-host': `${vendorUrl}/v1beta`,
   };
   return {
-    found: [{ name: 'Portkey', url, speaks: ['chat'], headers, pids: () => familyOf(started.child.pid!) }],
+    found: [{ name: 'Portkey', url, headers, pids: () => familyOf(started.child.pid!) }],
     close: started.close,
   };
 }
@@ -177,7 +175,6 @@ async function startLitellm(vendorUrl: string): ReturnType<Starter> {
       {
         name: 'LiteLLM',
         url,
-        speaks: ['chat'],
         headers: { authorization: 'Bearer sk-bench' },
         pids: () => familyOf(started.child.pid!),
       },

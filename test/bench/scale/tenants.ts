@@ -53,5 +53,5 @@ async function withTenants(upstream: BenchUpstream, count: number): Promise<read
 
 function withKey(key: string) {
   const headers = { authorization: `Bearer ${key}` };
-  return { name: key, url: '', speaks: ['gemini'], headers, pids: () => [] } as const;
+  return { name: key, url: '', headers, pids: () => [] } as const;
 }

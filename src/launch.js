@@ -19,7 +19,10 @@ export async function launch(entry, command) {
   // written there is no cache, and no harm.
   const { enableCompileCache } = await import('node:module');
   const { fileURLToPath } = await import('node:url');
-  enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/plantain', import.meta.url)));
+  const cache = fileURLToPath(new URL('../node_modules/.cache/plantain', import.meta.url));
+  enableCompileCache(cache);
+  // Threads learn of it by this alone. Without, each loads the 20 MB that strip types.
+  process.env.NODE_COMPILE_CACHE ??= cache;
   const { main } = await import(entry);
   await main();
 }

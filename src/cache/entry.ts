@@ -48,6 +48,9 @@ export interface Hit {
 /** What was drawn before, as the upstream said it: a small head, and the bytes it speaks of beside it. */
 export class Entries {
   readonly #options: EntriesOptions;
+  // Memory hands out the same card at each hit: what was read out of it is good for as long as it has that.
+  readonly #heads = new WeakMap<Card, ReturnType<typeof readHead>>();
+  readonly #readOut = new WeakMap<Card, { readonly drawn: Drawn; readonly blobs: ReadonlyMap<string, LongString> }>();
 
   constructor(options: EntriesOptions) {
     this.#options = options;
@@ -57,28 +60,19 @@ export class Entries {
   async get(key: CacheKey, { staleSeconds = 0, ...accept }: Accepted): Promise<Hit | null> {
     const name = keyName(key);
     const { now } = this.#options;
-    let seen: { readonly card: Card; readonly head: ReturnType<typeof readHead> } | null = null;
     const suits = (card: Card): boolean => {
-      const head = readHead(card.head);
-      seen = { card, head };
+      const head = this.#headOf(card);
       // One that cannot be read is found, and done away with.
       return typeof head === 'string' || now() < freshUntil(head, card) + staleSeconds * 1000;
     };
     const found = await this.#options.shelf.get(name, { ...accept, suits });
     if (found === null) return null;
     const { card, blobs, tier } = found;
-    const head = headOf(seen, card);
+    const head = this.#headOf(card);
     if (typeof head === 'string') return this.#discard(name, head);
     try {
-      const longStrings = await readAll([head.picture, ...Object.values(head.longStrings)], blobs);
-      const data = longStrings.get(nameOf(head.picture));
-      if (data === undefined) return await this.#discard(name, 'blob_missing');
-      const words = putLongStringsBack(head.words, (place) => {
-        const kept = head.longStrings[place];
-        return kept && longStrings.get(nameOf(kept));
-      });
-      const answer = this.#options.parseAnswer(words);
-      const drawn = { ...head.drawn, answer, picture: { data, info: head.picture.info } };
+      const drawn = await this.#drawnOf(card, head, blobs);
+      if (drawn === null) return await this.#discard(name, 'blob_missing');
       const at = now();
       const ageSeconds = wholeSeconds(Math.max(0, at - card.createdAt));
       const leftMs = freshUntil(head, card) - at;
@@ -86,6 +80,32 @@ export class Entries {
     } catch (error) {
       return this.#discard(name, 'corrupt', error);
     }
+  }
+
+  #headOf(card: Card): ReturnType<typeof readHead> {
+    const head = this.#heads.get(card) ?? readHead(card.head);
+    this.#heads.set(card, head);
+    return head;
+  }
+
+  /** Null: its picture is not there. */
+  async #drawnOf(card: Card, head: Head, blobs: ReadonlyMap<string, LongString>): Promise<Drawn | null> {
+    const before = this.#readOut.get(card);
+    if (before !== undefined && card.blobs.every(({ digest }) => before.blobs.get(digest) === blobs.get(digest)))
+      return before.drawn;
+    const wanted = [head.picture, ...Object.values(head.longStrings)];
+    const longStrings = await readAll(wanted, blobs);
+    const data = longStrings.get(nameOf(head.picture));
+    if (data === undefined) return null;
+    const words = putLongStringsBack(head.words, (place) => {
+      const kept = head.longStrings[place];
+      return kept && longStrings.get(nameOf(kept));
+    });
+    const answer = this.#options.parseAnswer(words);
+    const drawn = { ...head.drawn, answer, picture: { data, info: head.picture.info } };
+    // What was spelt in another way was decoded for this answer, and is memory that no store counts.
+    if (wanted.every(({ kind }) => kind === 'base64')) this.#readOut.set(card, { drawn, blobs });
+    return drawn;
   }
 
   /**
@@ -142,14 +162,6 @@ export class Entries {
 
 function freshUntil(head: Head, { expiresAt }: Card): number {
   return head.freshUntil ?? expiresAt;
-}
-
-/** The head of a card: it was read when the card was asked about. */
-function headOf(
-  seen: { readonly card: Card; readonly head: ReturnType<typeof readHead> } | null,
-  card: Card,
-): ReturnType<typeof readHead> {
-  return seen?.card === card ? seen.head : readHead(card.head);
 }
 
 /** Long strings on their way into a store: equal ones once. */

@@ -61,13 +61,14 @@ export class Signatures {
     { scope, family }: Omit<Whose, 'model'>,
   ): Promise<void> {
     if (this.#options.ttlSeconds <= 0) return;
+    // Where nothing was signed there is nothing to put back.
+    if (!answer.parts.some(({ kind, signature }) => kind === 'picture' && signature !== null)) return;
     const whose = { scope, model };
     const parts = signedTurn(answer);
     const pictures: { readonly at: number; readonly digest: string }[] = [];
     for (const [at, part] of parts.entries())
       if (part.kind === 'picture' && part.signature !== null)
         pictures.push({ at, digest: (await digestOfBase64(part.data)).digest });
-    // Where nothing was signed there is nothing to put back.
     if (pictures.length === 0) return;
     const { digest } = await digestOfBase64(picture.data);
     const chosen = pictures.find((each) => each.digest === digest);

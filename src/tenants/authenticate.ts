@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { hash, timingSafeEqual } from 'node:crypto';
 import { GatewayError } from '../errors.ts';
 import type { SafetyFloor } from '../image/safety.ts';
 import type { Budget, Payer } from './budget.ts';
@@ -85,7 +85,7 @@ export function removeFromRing(ring: Map<string, readonly KeyEntry[]>, sha256: s
 /** The digest a key is known by. Throws Error for what cannot be sent as a key: nothing, white space, more than 512 characters. */
 export function keyDigest(key: string): string {
   if (!isSendable(key)) throw new Error(`A key is 1 to ${MAX_KEY_LENGTH} characters of visible ASCII, without spaces.`);
-  return createHash('sha256').update(key).digest('hex');
+  return hash('sha256', key);
 }
 
 /**
@@ -135,9 +135,9 @@ export function authenticate(keys: KeyRing, credentials: readonly string[], now:
 
 function find(keys: KeyRing, credential: string): KeyEntry | null {
   if (!isSendable(credential)) return null;
-  const digest = createHash('sha256').update(credential).digest();
-  const bucket = keys.get(bucketOf(digest.toString('hex'))) ?? [];
-  return bucket.find(({ sha256 }) => timingSafeEqual(Buffer.from(sha256, 'hex'), digest)) ?? null;
+  const digest = hash('sha256', credential);
+  const bucket = keys.get(bucketOf(digest)) ?? [];
+  return bucket.find(({ sha256 }) => timingSafeEqual(Buffer.from(sha256), Buffer.from(digest))) ?? null;
 }
 
 function isExpired({ expiresAt }: KeyEntry, now: number): boolean {

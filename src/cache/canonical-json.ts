@@ -7,38 +7,32 @@ import { LongString } from '../wire/long-string.ts';
  */
 export function canonicalJson(value: Json): (string | Uint8Array)[] {
   const pieces: (string | Uint8Array)[] = [];
-  write(value, pieces);
+  pieces.push(write(value, '', pieces));
   return pieces;
 }
 
-function write(value: Json, pieces: (string | Uint8Array)[]): void {
-  if (value instanceof LongString) writeLong(value, pieces);
-  else if (Array.isArray(value)) {
-    pieces.push('[');
-    for (const item of value) {
-      write(item, pieces);
-      pieces.push(',');
-    }
-    pieces.push(']');
-  } else if (typeof value === 'object' && value !== null) {
-    pieces.push('{');
-    for (const name of Object.keys(value).sort()) {
-      pieces.push(JSON.stringify(name), ':');
-      write(value[name] ?? null, pieces);
-      pieces.push(',');
-    }
-    pieces.push('}');
-    // JSON.stringify has one word, null, for the infinities that 1e999 and -1e999 are read as.
-  } else pieces.push(typeof value === 'number' ? String(value) : JSON.stringify(value));
+/** `text` and the value behind it, but for what has become a piece before. */
+function write(value: Json, text: string, pieces: (string | Uint8Array)[]): string {
+  if (value instanceof LongString) return writeLong(value, text, pieces);
+  if (Array.isArray(value)) {
+    let written = `${text}[`;
+    for (const item of value) written = `${write(item, written, pieces)},`;
+    return `${written}]`;
+  }
+  if (typeof value === 'object' && value !== null) {
+    let written = `${text}{`;
+    for (const name of Object.keys(value).sort())
+      written = `${write(value[name] ?? null, `${written}${JSON.stringify(name)}:`, pieces)},`;
+    return `${written}}`;
+  }
+  // JSON.stringify has one word, null, for the infinities that 1e999 and -1e999 are read as.
+  return text + (typeof value === 'number' ? String(value) : JSON.stringify(value));
 }
 
-function writeLong(value: LongString, pieces: (string | Uint8Array)[]): void {
-  if (value.escaped) {
-    pieces.push(JSON.stringify(value.text()));
-    return;
-  }
+function writeLong(value: LongString, text: string, pieces: (string | Uint8Array)[]): string {
+  if (value.escaped) return text + JSON.stringify(value.text());
   // What has no escape is written already as JSON.stringify would write it.
-  pieces.push('"');
+  pieces.push(`${text}"`);
   for (const chunk of value.chunks) pieces.push(chunk);
-  pieces.push('"');
+  return '"';
 }

@@ -114,7 +114,8 @@ function mentionsFile(value: Json): boolean {
 
 /** Reads the directives it knows and passes over all else. Of several of one name the smallest number counts. */
 export function parseCacheControl(header: string | undefined): Directives {
-  const found = [...(header ?? '').matchAll(DIRECTIVE)].map(([, name = '', quoted, bare]) => ({
+  if (header === undefined) return NO_DIRECTIVES;
+  const found = [...header.matchAll(DIRECTIVE)].map(([, name = '', quoted, bare]) => ({
     name: name.toLowerCase(),
     value: quoted ?? bare ?? '',
   }));
@@ -133,6 +134,14 @@ export function parseCacheControl(header: string | undefined): Directives {
     staleIfErrorSeconds: least('stale-if-error'),
   };
 }
+
+const NO_DIRECTIVES: Directives = {
+  noStore: false,
+  noCache: false,
+  onlyIfCached: false,
+  maxAgeSeconds: null,
+  staleIfErrorSeconds: null,
+};
 
 /** `name`, `name="value"` or `name=value`. Other quoted text is matched too, and so not searched for names. */
 const DIRECTIVE = /([\w-]+)(?:\s*=\s*(?:"([^"]*)"|([^\s,;"]*)))?|"[^"]*"/g;

@@ -6,6 +6,14 @@ import type { BenchUpstream } from './upstream.ts';
 
 const RATE = 500;
 const VENDOR_MS = 50;
+const LANES: readonly string[] = [
+  'direct',
+  'nginx',
+  'haproxy',
+  'Fastify + undici',
+  'the same, ledger and checks',
+  'Plantain',
+];
 
 export interface LatencyRow {
   readonly lane: string;
@@ -24,7 +32,7 @@ export async function benchLatency(
 ): Promise<readonly LatencyRow[]> {
   await upstream.set({ reply: 'tiny', delayMs: VENDOR_MS });
   const lanes = contenders
-    .filter(({ name }) => ['direct', 'nginx', 'haproxy', 'Plantain'].includes(name))
+    .filter(({ name }) => LANES.includes(name))
     .map((contender) => ({
       contender,
       ask: askFor(contender, 'gemini', 'fresh', 'tiny'),

@@ -1,3 +1,4 @@
+import { startBounds } from './bounds/bounds.ts';
 import { CELLS } from './cells.ts';
 import type { Contender } from './contender.ts';
 import { benchLatency } from './latency.ts';
@@ -20,8 +21,9 @@ export async function benchVersus(isQuick: boolean, told: (lanes: readonly LaneR
   const upstream = await startUpstream();
   const rivals = await startRivals(
     upstream.url,
-    isQuick ? ['floor', 'nginx', 'haproxy'] : ['floor', 'nginx', 'haproxy', 'portkey', 'litellm'],
+    isQuick ? ['nginx', 'haproxy'] : ['nginx', 'haproxy', 'portkey', 'litellm'],
   );
+  const bounds = await startBounds(upstream.url);
   const plantain = await startPlantain({ upstreamUrl: upstream.url });
   // What it keeps in memory is too little for any picture.
   const disk = await startPlantain({
@@ -30,7 +32,7 @@ export async function benchVersus(isQuick: boolean, told: (lanes: readonly LaneR
     config: { cache: { memoryBytes: 1 } },
   });
   const direct: Contender = { name: 'direct', url: upstream.url, headers: {}, pids: () => [] };
-  const contenders = [direct, ...rivals.contenders, plantain, disk];
+  const contenders = [direct, ...rivals.contenders, ...bounds.contenders, plantain, disk];
   try {
     const lanes: LaneResult[] = [];
     for (const cell of CELLS) {
@@ -51,7 +53,7 @@ export async function benchVersus(isQuick: boolean, told: (lanes: readonly LaneR
     );
     return { lanes, latency, missing: rivals.missing };
   } finally {
-    await Promise.all([rivals.close(), plantain.close(), disk.close()]);
+    await Promise.all([rivals.close(), bounds.close(), plantain.close(), disk.close()]);
     await upstream.close();
   }
 }

@@ -65,7 +65,8 @@ export function take<T>(
   name: string,
   read: (value: Json, path: string) => T,
 ): { readonly value: T; readonly path: string } | null {
-  const given = fields.get(name) ?? [];
+  const given = fields.get(name);
+  if (given === undefined) return null;
   fields.delete(name);
   const [first, ...others] = given.map(({ value, path }) => ({ value: read(value, path), path }));
   for (const other of others) {

@@ -1,4 +1,4 @@
-import { execFileSync, fork, spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -50,35 +50,7 @@ type Starter = (
   vendorUrl: string,
 ) => Promise<{ readonly found: readonly Contender[]; readonly close: () => Promise<void> }>;
 
-/** No rival: what one pays for the packages alone. */
-async function startFloor(vendorUrl: string): ReturnType<Starter> {
-  const [program, ...words] = onServersCore([process.execPath]);
-  const child = fork(join(import.meta.dirname, 'floor.ts'), [vendorUrl], {
-    execPath: program!,
-    execArgv: [...words, '--max-semi-space-size=8'],
-    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
-  });
-  const ended = once(child, 'close');
-  const [said] = (await Promise.race([once(child.stdout!, 'data'), ended])) as [Buffer | number];
-  if (typeof said === 'number') throw new Error(`it ended with ${said}`);
-  return {
-    found: [
-      {
-        name: 'Fastify + undici',
-        url: said.toString().trim(),
-        headers: {},
-        pids: () => [child.pid!],
-      },
-    ],
-    async close() {
-      child.kill();
-      await ended;
-    },
-  };
-}
-
 const RIVALS = {
-  floor: startFloor,
   nginx: startNginx,
   haproxy: startHaproxy,
   portkey: startPortkey,

@@ -17,6 +17,8 @@ const VENDORS = { VENDOR_KEY: 'upstream-secret' };
 const NO_KEYS = { GEMINI_API_KEY: '', GOOGLE_API_KEY: '', WISDOM_GATE_KEY: '' };
 /** Of the vendor, one picture. */
 export const PICTURE_USD = 0.05;
+/** Of the Dockerfile. */
+const SETTINGS_OF_IMAGE = { MALLOC_ARENA_MAX: '2' };
 const ROOT = resolve(import.meta.dirname, '../..');
 const BANNER = /^Plantain listens on (http:\S+), metrics on (http:\S+)\/metrics/m;
 
@@ -43,7 +45,7 @@ export interface PlantainOptions {
   readonly isOfFleet?: boolean;
 }
 
-/** A gateway in a process of its own, as `npm start` runs it. Everything is on that is on by itself; its picture costs what Flash costs. */
+/** A gateway in a process of its own, with the settings of its image. Everything is on that is on by itself; its picture costs what Flash costs. */
 export async function startPlantain(options: PlantainOptions): Promise<BenchedPlantain> {
   const { name = 'Plantain', upstreamUrl, config = {}, root = ROOT } = options;
   const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'plantain-bench-'));
@@ -54,7 +56,14 @@ export async function startPlantain(options: PlantainOptions): Promise<BenchedPl
     cwd: directory,
     execPath: execPath!,
     execArgv: [...words, '--max-semi-space-size=8', '--import', join(import.meta.dirname, 'probe.ts')],
-    env: { ...process.env, ...(config === null ? NO_KEYS : VENDORS), PORT: '0', OPERATIONS_PORT: '0', ADMIN_PORT: '0' },
+    env: {
+      ...process.env,
+      ...SETTINGS_OF_IMAGE,
+      ...(config === null ? NO_KEYS : VENDORS),
+      PORT: '0',
+      OPERATIONS_PORT: '0',
+      ADMIN_PORT: '0',
+    },
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
   });
   const [, url, operationsUrl] = await bannerOf(child);

@@ -26,6 +26,8 @@ export interface LaneResult {
 export interface Pace {
   readonly rounds: number;
   readonly seconds: number;
+  /** Before the first round: replies of another size are other code to a compiler at run time, and other memory. */
+  readonly warmSeconds: number;
 }
 
 /** All who are here do the work of a cell in turns, as many rounds as there are, each in another order. */
@@ -46,7 +48,7 @@ export async function compare(
     );
   for (const each of here) {
     if (each.lane.wish.startsWith('again')) await untilHit(each.name, each.contender!.url, each.ask!);
-    await drive(each, pace.seconds / 2);
+    await drive(each, pace.warmSeconds);
   }
   for (let round = 0; round < pace.rounds; round += 1)
     for (let turn = 0; turn < here.length; turn += 1) {

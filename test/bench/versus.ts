@@ -1,8 +1,11 @@
+import { askFor } from './asks.ts';
 import { startBounds } from './bounds/bounds.ts';
 import { CELLS } from './cells.ts';
+import { alone } from './contender.ts';
 import type { Contender } from './contender.ts';
 import { benchLatency } from './latency.ts';
 import type { LatencyRow } from './latency.ts';
+import { driveClosed } from './load/drive.ts';
 import { startPlantain } from './plantain.ts';
 import { startRivals } from './rivals/rivals.ts';
 import { compare } from './side-by-side.ts';
@@ -19,10 +22,7 @@ export interface Versus {
 /** The gateway beside its rivals, before one vendor: the same work in turns. `told` hears of each cell when it is done. */
 export async function benchVersus(isQuick: boolean, told: (lanes: readonly LaneResult[]) => void): Promise<Versus> {
   const upstream = await startUpstream();
-  const rivals = await startRivals(
-    upstream.url,
-    isQuick ? ['nginx', 'haproxy'] : ['nginx', 'haproxy', 'portkey', 'litellm'],
-  );
+  const rivals = await startRivals(upstream.url, isQuick ? ['nginx'] : ['nginx', 'haproxy', 'portkey', 'litellm']);
   const bounds = await startBounds(upstream.url);
   const plantain = await startPlantain({ upstreamUrl: upstream.url });
   // What it keeps in memory is too little for any picture.
@@ -35,13 +35,15 @@ export async function benchVersus(isQuick: boolean, told: (lanes: readonly LaneR
   const contenders = [direct, ...rivals.contenders, ...bounds.contenders, plantain, disk];
   try {
     const lanes: LaneResult[] = [];
+    await upstream.set({ reply: 'tiny', delayMs: 0 });
+    for (const contender of [...bounds.contenders, plantain, disk]) await compile(contender, contenders);
     for (const cell of CELLS) {
       if (isQuick && cell.isLong === true) continue;
       await upstream.set({ reply: cell.reply, delayMs: 0 });
       const found = await compare(
         cell,
         contenders,
-        isQuick ? { rounds: 1, seconds: 0.4 } : { rounds: 3, seconds: 0.7 },
+        isQuick ? { rounds: 1, seconds: 0.35, warmSeconds: 0.3 } : { rounds: 3, seconds: 0.6, warmSeconds: 1 },
       );
       told(found);
       lanes.push(...found);
@@ -56,4 +58,15 @@ export async function benchVersus(isQuick: boolean, told: (lanes: readonly LaneR
     await Promise.all([rivals.close(), bounds.close(), plantain.close(), disk.close()]);
     await upstream.close();
   }
+}
+
+const COMPILED_CONNECTIONS = 16;
+const COMPILED_SECONDS = 1.5;
+
+/** What V8 compiles to machine code after some thousand requests is what runs for days. */
+async function compile(contender: Contender, all: readonly Contender[]): Promise<void> {
+  const ask = askFor(contender, 'gemini', 'fresh', 'tiny');
+  const { url } = contender;
+  const load = { url, ask, connections: COMPILED_CONNECTIONS, seconds: COMPILED_SECONDS };
+  await alone(contender, all, () => driveClosed(load));
 }

@@ -25,6 +25,7 @@ export async function startBound(name: BoundName | 'packages', vendorUrl: string
   const child = fork(join(import.meta.dirname, `${name}.ts`), [vendorUrl], {
     execPath: program!,
     execArgv: [...words, '--max-semi-space-size=8'],
+    env: { ...process.env, MALLOC_ARENA_MAX: '2' },
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
   });
   const ended = once(child, 'close');
@@ -34,7 +35,7 @@ export async function startBound(name: BoundName | 'packages', vendorUrl: string
     pid: child.pid!,
     said: said.toString().trim(),
     async close() {
-      child.disconnect();
+      child.kill();
       await ended;
     },
   };

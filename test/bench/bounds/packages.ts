@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { endWithWhoStarted } from './end.ts';
 import { openLedger } from './ledger-thread.ts';
 
 /** What the packages hold that the gateway is made of, and its two threads with SQLite, before a line of its own is there. */
@@ -10,4 +11,4 @@ const ELSEWHERE = new Set(['@keyv/redis', '@redis/client', 'aws4fetch']);
 for (const name of Object.keys(dependencies)) if (!ELSEWHERE.has(name)) await import(name);
 await Promise.all([openLedger().write(), openLedger().write()]);
 process.stdout.write('ready\n');
-process.once('disconnect', () => process.exit());
+endWithWhoStarted();

@@ -2,6 +2,7 @@ import fastify from 'fastify';
 import type { FastifyRequest } from 'fastify';
 import { Agent } from 'undici';
 import type { Dispatcher } from 'undici';
+import { endWithWhoStarted } from './end.ts';
 
 /** What all bounds begin with: a server, and a way to the vendor with a connection for each call, as the gateway has. */
 const [vendorUrl = ''] = process.argv.slice(2);
@@ -26,5 +27,5 @@ export function passOn(
 /** Says where, and ends with whoever started it. */
 export async function listen(): Promise<void> {
   process.stdout.write(`${await app.listen({ host: '127.0.0.1', port: 0 })}\n`);
-  process.once('disconnect', () => process.exit());
+  endWithWhoStarted();
 }

@@ -37,6 +37,10 @@ export async function warmResidentBytes(plantain: BenchedPlantain): Promise<numb
 }
 
 export async function idleResidentBytes(plantain: BenchedPlantain): Promise<number> {
-  await sleep(REST_MS);
+  await rest();
   return (await plantain.probe()).residentBytes;
+}
+
+export function rest(): Promise<void> {
+  return sleep(REST_MS);
 }

@@ -1,6 +1,8 @@
+import { startBound } from '../bounds/bounds.ts';
+import { forgetPeaks, spentBy } from '../cores.ts';
 import { median } from '../load/drive.ts';
 import type { BenchUpstream } from '../upstream.ts';
-import { beginPlantain, idleResidentBytes } from './begun.ts';
+import { beginPlantain, idleResidentBytes, rest } from './begun.ts';
 import type { ScaleOptions, ScaleRow } from './row.ts';
 
 const STARTS = 3;
@@ -25,5 +27,22 @@ export async function benchEmbedded({ url }: BenchUpstream, { isQuick }: ScaleOp
     { ...row, what: 'npm start to its first picture', value: median(starts), unit: 'ms', most: MOST_MS },
     { ...row, what: 'its CPU until then', value: median(costs), unit: 'ms' },
     { ...row, what: 'then resident, idle', value: idle / 1e6, unit: 'MB', most: MOST_MB },
+    {
+      ...row,
+      what: 'the packages alone, with two threads of SQLite',
+      value: (await packagesBytes()) / 1e6,
+      unit: 'MB',
+    },
   ];
+}
+
+async function packagesBytes(): Promise<number> {
+  const { pid, close } = await startBound('packages', '');
+  try {
+    await rest();
+    forgetPeaks([pid]);
+    return spentBy([pid]).peakBytes;
+  } finally {
+    await close();
+  }
 }

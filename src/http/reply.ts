@@ -24,10 +24,10 @@ export interface StreamedReply {
   readonly readyAt: () => number;
 }
 
-/** Written at once; below it a chunk is gathered with its neighbours. */
+/** Below it a chunk is gathered with its neighbours. */
 const BURST_BYTES = 1 << 20;
 /** A near reader takes a whole picture as fast as it is written: after so much of it others have their turn. */
-const TURN_BYTES = 4 * BURST_BYTES;
+const TURN_BYTES = 4 << 20;
 
 /** A reader that takes nothing for so long is taken for gone: it would hold its picture in memory for ever. */
 const STALL_MS = 60_000;
@@ -103,7 +103,7 @@ async function write(raw: ServerResponse, chunks: Iterable<Uint8Array>, { gone }
   let burst = 0;
   let turn = 0;
   raw.cork();
-  for (const chunk of inBursts(chunks)) {
+  for (const chunk of inTurns(chunks)) {
     const room = raw.write(chunk);
     burst += chunk.byteLength;
     if (room && burst < BURST_BYTES) continue;
@@ -131,9 +131,9 @@ async function close(raw: ServerResponse, { gone, isEarly }: Opened): Promise<bo
   return gone;
 }
 
-function* inBursts(chunks: Iterable<Uint8Array>): Generator<Uint8Array> {
+function* inTurns(chunks: Iterable<Uint8Array>): Generator<Uint8Array> {
   for (const chunk of chunks) {
-    for (let at = 0; at < chunk.byteLength; at += BURST_BYTES) yield chunk.subarray(at, at + BURST_BYTES);
+    for (let at = 0; at < chunk.byteLength; at += TURN_BYTES) yield chunk.subarray(at, at + TURN_BYTES);
   }
 }
 

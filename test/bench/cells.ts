@@ -99,6 +99,7 @@ export const CELLS: readonly Cell[] = [
     connections: 8,
     lanes: [...CACHED, lane(OURS, 'images', 'again as WebP')],
     goals: [{ lane: 2, against: 1, least: 0.9 }],
+    isLong: true,
   },
 ];
 

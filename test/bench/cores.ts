@@ -2,8 +2,11 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 
+/** Of the machine: asked before this process is kept off any. */
+const CORES = availableParallelism();
+
 /** Whether servers have one core to themselves, and callers and the vendor the others. */
-export const isPinned = availableParallelism() > 1 && spawnSync('taskset', ['--version']).status === 0;
+export const isPinned = CORES > 1 && spawnSync('taskset', ['--version']).status === 0;
 
 /** Of what is measured. */
 export function onServersCore(command: readonly string[]): readonly string[] {
@@ -12,12 +15,12 @@ export function onServersCore(command: readonly string[]): readonly string[] {
 
 /** This process, and those it starts from now on: where all are measured together, and want all there is. */
 export function goToAnyCore(): void {
-  pin(`0-${availableParallelism() - 1}`);
+  pin(`0-${CORES - 1}`);
 }
 
 /** This process, and those it starts that are not measured. https://man7.org/linux/man-pages/man1/taskset.1.html */
 export function keepOffServersCore(): void {
-  pin(`1-${availableParallelism() - 1}`);
+  pin(`1-${CORES - 1}`);
 }
 
 function pin(cores: string): void {

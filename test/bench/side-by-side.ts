@@ -26,8 +26,10 @@ export interface LaneResult {
 export interface Pace {
   readonly rounds: number;
   readonly seconds: number;
-  /** Before the first round: replies of another size are other code to a compiler at run time, and other memory. */
+  /** Before the first round: replies of another size are other code to a compiler at run time. */
   readonly warmSeconds: number;
+  /** Before each turn: who has stood still has given memory back, and its core has worked for others. */
+  readonly leadSeconds: number;
 }
 
 /** All who are here do the work of a cell in turns, as many rounds as there are, each in another order. */
@@ -54,6 +56,7 @@ export async function compare(
     for (let turn = 0; turn < here.length; turn += 1) {
       const each = here[(turn + round) % here.length]!;
       const pids = each.contender!.pids();
+      await drive(each, pace.leadSeconds);
       forgetPeaks(pids);
       const before = spentBy(pids);
       const driven = await drive(each, pace.seconds);

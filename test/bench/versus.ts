@@ -43,7 +43,9 @@ export async function benchVersus(isQuick: boolean, told: (lanes: readonly LaneR
       const found = await compare(
         cell,
         contenders,
-        isQuick ? { rounds: 1, seconds: 0.35, warmSeconds: 0.3 } : { rounds: 3, seconds: 0.6, warmSeconds: 1 },
+        isQuick
+          ? { rounds: 1, seconds: 0.3, warmSeconds: 0.15, leadSeconds: 0.2 }
+          : { rounds: 3, seconds: 0.5, warmSeconds: 0.5, leadSeconds: 0.25 },
       );
       told(found);
       lanes.push(...found);

@@ -18,7 +18,7 @@ const NO_KEYS = { GEMINI_API_KEY: '', GOOGLE_API_KEY: '', WISDOM_GATE_KEY: '' };
 /** Of the vendor, one picture. */
 export const PICTURE_USD = 0.05;
 /** Of the Dockerfile. */
-const SETTINGS_OF_IMAGE = { MALLOC_ARENA_MAX: '2' };
+const SETTINGS_OF_IMAGE = { MALLOC_ARENA_MAX: '1' };
 const ROOT = resolve(import.meta.dirname, '../..');
 const BANNER = /^Plantain listens on (http:\S+), metrics on (http:\S+)\/metrics/m;
 

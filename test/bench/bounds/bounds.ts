@@ -12,6 +12,9 @@ const BOUNDS = {
 } as const;
 export type BoundName = keyof typeof BOUNDS;
 
+/** Where the gateway has its own. */
+const COMPILE_CACHE = join(import.meta.dirname, '../../../node_modules/.cache/plantain');
+
 export interface Bound {
   readonly pid: number;
   /** The first line it says. */
@@ -19,13 +22,13 @@ export interface Bound {
   close(): Promise<void>;
 }
 
-/** One of the programs of this folder, with the flags that the gateway has. */
+/** One of the programs of this folder, with the flags and settings that the gateway has. */
 export async function startBound(name: BoundName | 'packages', vendorUrl: string): Promise<Bound> {
   const [program, ...words] = onServersCore([process.execPath]);
   const child = fork(join(import.meta.dirname, `${name}.ts`), [vendorUrl], {
     execPath: program!,
     execArgv: [...words, '--max-semi-space-size=8'],
-    env: { ...process.env, MALLOC_ARENA_MAX: '2' },
+    env: { ...process.env, MALLOC_ARENA_MAX: '1', NODE_COMPILE_CACHE: COMPILE_CACHE },
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
   });
   const ended = once(child, 'close');

@@ -30,19 +30,23 @@ export async function benchEmbedded({ url }: BenchUpstream, { isQuick }: ScaleOp
     {
       ...row,
       what: 'the packages alone, with two threads of SQLite',
-      value: (await packagesBytes()) / 1e6,
+      value: (await packagesBytes(2)) / 1e6,
       unit: 'MB',
     },
   ];
 }
 
-async function packagesBytes(): Promise<number> {
+/** Of the last of some starts: the first may have to compile what the gateway has compiled long ago. */
+async function packagesBytes(starts: number): Promise<number> {
   const { pid, close } = await startBound('packages', '');
   try {
-    await rest();
-    forgetPeaks([pid]);
-    return spentBy([pid]).peakBytes;
+    if (starts === 1) {
+      await rest();
+      forgetPeaks([pid]);
+      return spentBy([pid]).peakBytes;
+    }
   } finally {
     await close();
   }
+  return packagesBytes(starts - 1);
 }

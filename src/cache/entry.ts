@@ -45,12 +45,20 @@ export interface Hit {
   readonly tier: StoreTier;
 }
 
+interface ReadOut {
+  readonly head: Head;
+  readonly drawn: Drawn;
+  readonly blobs: ReadonlyMap<string, LongString>;
+}
+
+/** Of a head that is read once: nearly all are shorter, and what is read out of them takes less than a store counts for them. */
+const REMEMBERED_CHARACTERS = 4096;
+
 /** What was drawn before, as the upstream said it: a small head, and the bytes it speaks of beside it. */
 export class Entries {
   readonly #options: EntriesOptions;
-  // Memory hands out the same card at each hit: what was read out of it is good for as long as it has that.
-  readonly #heads = new WeakMap<Card, ReturnType<typeof readHead>>();
-  readonly #readOut = new WeakMap<Card, { readonly drawn: Drawn; readonly blobs: ReadonlyMap<string, LongString> }>();
+  /** Memory hands out the same card at each hit: what was read out of it is good for as long as it has that. */
+  readonly #readOut = new WeakMap<Card, ReadOut>();
 
   constructor(options: EntriesOptions) {
     this.#options = options;
@@ -60,15 +68,20 @@ export class Entries {
   async get(key: CacheKey, { staleSeconds = 0, ...accept }: Accepted): Promise<Hit | null> {
     const name = keyName(key);
     const { now } = this.#options;
+    let seen: { readonly card: Card; readonly head: ReturnType<typeof readHead> } | null = null;
+    const headOf = (card: Card): ReturnType<typeof readHead> => {
+      if (seen?.card !== card) seen = { card, head: this.#readOut.get(card)?.head ?? readHead(card.head) };
+      return seen.head;
+    };
     const suits = (card: Card): boolean => {
-      const head = this.#headOf(card);
+      const head = headOf(card);
       // One that cannot be read is found, and done away with.
       return typeof head === 'string' || now() < freshUntil(head, card) + staleSeconds * 1000;
     };
     const found = await this.#options.shelf.get(name, { ...accept, suits });
     if (found === null) return null;
     const { card, blobs, tier } = found;
-    const head = this.#headOf(card);
+    const head = headOf(card);
     if (typeof head === 'string') return this.#discard(name, head);
     try {
       const drawn = await this.#drawnOf(card, head, blobs);
@@ -80,12 +93,6 @@ export class Entries {
     } catch (error) {
       return this.#discard(name, 'corrupt', error);
     }
-  }
-
-  #headOf(card: Card): ReturnType<typeof readHead> {
-    const head = this.#heads.get(card) ?? readHead(card.head);
-    this.#heads.set(card, head);
-    return head;
   }
 
   /** Null: its picture is not there. */
@@ -104,7 +111,8 @@ export class Entries {
     const answer = this.#options.parseAnswer(words);
     const drawn = { ...head.drawn, answer, picture: { data, info: head.picture.info } };
     // What was spelt in another way was decoded for this answer, and is memory that no store counts.
-    if (wanted.every(({ kind }) => kind === 'base64')) this.#readOut.set(card, { drawn, blobs });
+    if (card.head.length <= REMEMBERED_CHARACTERS && wanted.every(({ kind }) => kind === 'base64'))
+      this.#readOut.set(card, { head, drawn, blobs });
     return drawn;
   }
 

@@ -126,7 +126,12 @@ function isEmpty(value: Json): boolean {
 }
 
 function inAnyOrder(values: readonly JsonObject[]): string[] {
-  return values.map((value) => canonicalJson(value).join('')).sort();
+  return values.map(asText).sort();
+}
+
+/** A piece of a long string may end within a character. */
+function asText(value: Json): string {
+  return Buffer.concat(canonicalJson(value).map((piece) => Buffer.from(piece))).toString();
 }
 
 /** One after the other, so that only one picture is decoded at a time. */

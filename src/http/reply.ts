@@ -28,6 +28,8 @@ export interface StreamedReply {
 const BURST_BYTES = 1 << 20;
 /** A near reader takes a whole picture as fast as it is written: after so much of it others have their turn. */
 const TURN_BYTES = 4 << 20;
+/** Who takes a piece no faster gets small ones: within one, progress is seen only by steps of the system's buffers. */
+const SLOW_MS = 1_000;
 
 /** A reader that takes nothing for so long is taken for gone: it would hold its picture in memory for ever. */
 const STALL_MS = 60_000;
@@ -102,15 +104,20 @@ async function open(
 async function write(raw: ServerResponse, chunks: Iterable<Uint8Array>, { gone }: Opened): Promise<boolean> {
   let burst = 0;
   let turn = 0;
+  let piece = TURN_BYTES;
   raw.cork();
-  for (const chunk of inTurns(chunks)) {
+  for (const chunk of inPieces(chunks, () => piece)) {
     const room = raw.write(chunk);
     burst += chunk.byteLength;
     if (room && burst < BURST_BYTES) continue;
     raw.uncork();
     turn += burst;
     burst = 0;
-    if (raw.writableNeedDrain) await Promise.race([once(raw, 'drain').catch(() => undefined), gone]);
+    if (raw.writableNeedDrain) {
+      const writtenAt = performance.now();
+      await Promise.race([once(raw, 'drain').catch(() => undefined), gone]);
+      if (performance.now() - writtenAt > SLOW_MS) piece = BURST_BYTES;
+    }
     if (turn >= TURN_BYTES) {
       await nextTurn();
       turn = 0;
@@ -131,10 +138,13 @@ async function close(raw: ServerResponse, { gone, isEarly }: Opened): Promise<bo
   return gone;
 }
 
-function* inTurns(chunks: Iterable<Uint8Array>): Generator<Uint8Array> {
-  for (const chunk of chunks) {
-    for (let at = 0; at < chunk.byteLength; at += TURN_BYTES) yield chunk.subarray(at, at + TURN_BYTES);
-  }
+function* inPieces(chunks: Iterable<Uint8Array>, most: () => number): Generator<Uint8Array> {
+  for (const chunk of chunks)
+    for (let at = 0; at < chunk.byteLength;) {
+      const piece = chunk.subarray(at, at + most());
+      at += piece.byteLength;
+      yield piece;
+    }
 }
 
 /**

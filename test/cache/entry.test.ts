@@ -94,6 +94,35 @@ describe('an entry', () => {
     expect((await mended.entries.get(KEY, ANY_AGE))?.drawn.answer.message).toBe('mended');
   });
 
+  it('is read once for as long as memory has it, and anew once another is in its place', async () => {
+    let readings = 0;
+    const { entries } = cache({ readAnswer: (words) => (readings++, readReply(words)) });
+    await entries.put(KEY, drawn(), 60);
+    const first = await entries.get(KEY, ANY_AGE);
+    clock.now += 10_000;
+    const second = await entries.get(KEY, ANY_AGE);
+    expect(second?.drawn).toBe(first?.drawn);
+    expect([first?.ageSeconds, second?.ageSeconds, readings]).toEqual([0, 10, 1]);
+    const other = drawn({ picture: base64(bytes(9000, 5)) });
+    await entries.put(KEY, other, 60);
+    expect(comparable((await entries.get(KEY, ANY_AGE))!.drawn)).toEqual(comparable(other));
+    await entries.delete(KEY);
+    expect(await entries.get(KEY, ANY_AGE)).toBeNull();
+    expect(readings).toBe(2);
+  });
+
+  it.each([
+    ['a head of many words', { words: { ...reply(base64(bytes(900)), 'short'), more: Array(500).fill('words') } }],
+    ['a long string that is no base64', { words: reply(base64(bytes(900)), LongString.fromText('ä '.repeat(900))) }],
+  ])('is read anew at each hit where its store would not count what is remembered: %s', async (_name, fields) => {
+    let readings = 0;
+    const { entries } = cache({ readAnswer: (words) => (readings++, readReply(words)) });
+    await entries.put(KEY, drawn(fields), 60);
+    await entries.get(KEY, ANY_AGE);
+    await entries.get(KEY, ANY_AGE);
+    expect(readings).toBe(2);
+  });
+
   it('is kept under the digest of the bytes its base64 stands for, once for all equal pictures', async () => {
     const { entries, store } = cache();
     const picture = bytes(9000);

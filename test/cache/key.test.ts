@@ -89,6 +89,17 @@ describe('a key', () => {
     expect(new Set(await digestsOf([text, plain, `${plain} `])).size).toBe(3);
   });
 
+  it('tells two long settings apart by a character that lies across two chunks', async () => {
+    const [one, other] = await Promise.all(
+      ['ä', 'ö'].map((letter) => {
+        const chunks = inChunks(Buffer.from(`${'a'.repeat(100)}${letter}${'a'.repeat(1000)}`), 101);
+        const threshold = LongString.fromJson(chunks, false);
+        return cacheKey(draw({ safety: [{ category: 'ANY', threshold }] as never }), 'acme', { tier: '1K' });
+      }),
+    );
+    expect(one).not.toEqual(other);
+  });
+
   it('is not moved by how a request is billed, queued or logged', async () => {
     const more = {
       request: { labels: { team: 'web' }, serviceTier: 'flex', store: true },

@@ -40,7 +40,7 @@ const PROXIES = [
   lane('nginx, kept alive'),
   lane('haproxy'),
   lane('Fastify + undici'),
-  lane('the same, ledger and checks'),
+  lane('least of a miss'),
 ];
 const GATEWAYS = [lane('Portkey', 'chat'), lane('LiteLLM', 'chat')];
 const OWN = [lane(OURS), lane(OURS, 'images'), lane(OURS, 'gemini', 'stored')];
@@ -51,6 +51,7 @@ const CACHED = [
   lane(OURS, 'images', 'again'),
   lane(FROM_DISK, 'gemini', 'again'),
   lane('Fastify, from memory', 'gemini', 'again'),
+  lane('least of a hit', 'gemini', 'again'),
 ];
 
 /** Plantain, asked as Gemini, is the first of its lanes. */

@@ -6,14 +6,7 @@ import type { BenchUpstream } from './upstream.ts';
 
 const RATE = 500;
 const VENDOR_MS = 50;
-const LANES: readonly string[] = [
-  'direct',
-  'nginx',
-  'haproxy',
-  'Fastify + undici',
-  'the same, ledger and checks',
-  'Plantain',
-];
+const LANES: readonly string[] = ['direct', 'nginx', 'haproxy', 'Fastify + undici', 'least of a miss', 'Plantain'];
 
 export interface LatencyRow {
   readonly lane: string;

@@ -45,7 +45,7 @@ export async function benchVersus(isQuick: boolean, told: (lanes: readonly LaneR
         contenders,
         isQuick
           ? { rounds: 1, seconds: 0.3, warmSeconds: 0.15, leadSeconds: 0.2 }
-          : { rounds: 3, seconds: 0.5, warmSeconds: 0.5, leadSeconds: 0.25 },
+          : { rounds: 3, seconds: 0.45, warmSeconds: 0.5, leadSeconds: 0.2 },
       );
       told(found);
       lanes.push(...found);

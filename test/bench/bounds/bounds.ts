@@ -7,8 +7,9 @@ import { onServersCore } from '../cores.ts';
 /** No rivals: what of a program in C cannot be reached by them cannot be reached by a gateway of the same packages. */
 const BOUNDS = {
   'pass-on': 'Fastify + undici',
-  promises: 'the same, ledger and checks',
+  promises: 'least of a miss',
   remember: 'Fastify, from memory',
+  account: 'least of a hit',
 } as const;
 export type BoundName = keyof typeof BOUNDS;
 

@@ -23,7 +23,7 @@ const USAGE = `The gateway beside its rivals and beside itself, as ratios of one
   scale    one process with much in the air, many tenants, and much kept; --plot FILE draws it
   fleet    several gateways with one Redis: speed, whether their limits hold, and how far one Redis carries
 
-Without a name all but wire and ledger are run, which takes some nine minutes.
+Without a name all but wire and ledger are run, which takes some ten minutes.
 
   --quick  versus alone, without the slow rivals, in less than a minute; scale without the largest of each; fleet of two
            processes instead of four

@@ -18,7 +18,7 @@ export interface MemoryRow {
 
 const RUNS = 1;
 /** V8 keeps the pages of a heap that has shrunk for some 8 s. */
-const IDLE_MS = 9_000;
+const IDLE_MS = 8_500;
 
 /** What is asked after what: how many pictures, and how many of them at once. */
 const STEPS = [

@@ -45,7 +45,7 @@ export async function benchVersus(isQuick: boolean, told: (lanes: readonly LaneR
         contenders,
         isQuick
           ? { rounds: 1, seconds: 0.3, warmSeconds: 0.15, leadSeconds: 0.2 }
-          : { rounds: 3, seconds: 0.45, warmSeconds: 0.5, leadSeconds: 0.2 },
+          : { rounds: 3, seconds: 0.4, warmSeconds: 0.5, leadSeconds: 0.2 },
       );
       told(found);
       lanes.push(...found);
@@ -53,7 +53,7 @@ export async function benchVersus(isQuick: boolean, told: (lanes: readonly LaneR
     const latency = await benchLatency(
       upstream,
       contenders,
-      isQuick ? { rounds: 1, seconds: 1.5 } : { rounds: 3, seconds: 2 },
+      isQuick ? { rounds: 1, seconds: 1.5 } : { rounds: 3, seconds: 1.5 },
     );
     return { lanes, latency, missing: rivals.missing };
   } finally {

@@ -36,7 +36,8 @@ export async function benchVersus(isQuick: boolean, told: (lanes: readonly LaneR
   try {
     const lanes: LaneResult[] = [];
     await upstream.set({ reply: 'tiny', delayMs: 0 });
-    for (const contender of [...bounds.contenders, plantain, disk]) await compile(contender, contenders);
+    for (const contender of [...bounds.contenders, plantain, disk])
+      await compile(contender, contenders, isQuick ? 0.6 : 1.5);
     for (const cell of CELLS) {
       if (isQuick && cell.isLong === true) continue;
       await upstream.set({ reply: cell.reply, delayMs: 0 });
@@ -44,7 +45,7 @@ export async function benchVersus(isQuick: boolean, told: (lanes: readonly LaneR
         cell,
         contenders,
         isQuick
-          ? { rounds: 1, seconds: 0.3, warmSeconds: 0.15, leadSeconds: 0.2 }
+          ? { rounds: 1, seconds: 0.3, warmSeconds: 0.1, leadSeconds: 0.15 }
           : { rounds: 3, seconds: 0.4, warmSeconds: 0.5, leadSeconds: 0.2 },
       );
       told(found);
@@ -53,7 +54,7 @@ export async function benchVersus(isQuick: boolean, told: (lanes: readonly LaneR
     const latency = await benchLatency(
       upstream,
       contenders,
-      isQuick ? { rounds: 1, seconds: 1.5 } : { rounds: 3, seconds: 1.5 },
+      isQuick ? { rounds: 1, seconds: 1.2 } : { rounds: 3, seconds: 1.5 },
     );
     return { lanes, latency, missing: rivals.missing };
   } finally {
@@ -63,12 +64,11 @@ export async function benchVersus(isQuick: boolean, told: (lanes: readonly LaneR
 }
 
 const COMPILED_CONNECTIONS = 16;
-const COMPILED_SECONDS = 1.5;
 
 /** What V8 compiles to machine code after some thousand requests is what runs for days. */
-async function compile(contender: Contender, all: readonly Contender[]): Promise<void> {
+async function compile(contender: Contender, all: readonly Contender[], seconds: number): Promise<void> {
   const ask = askFor(contender, 'gemini', 'fresh', 'tiny');
   const { url } = contender;
-  const load = { url, ask, connections: COMPILED_CONNECTIONS, seconds: COMPILED_SECONDS };
+  const load = { url, ask, connections: COMPILED_CONNECTIONS, seconds };
   await alone(contender, all, () => driveClosed(load));
 }

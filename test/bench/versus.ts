@@ -36,8 +36,8 @@ export async function benchVersus(isQuick: boolean, told: (lanes: readonly LaneR
   try {
     const lanes: LaneResult[] = [];
     await upstream.set({ reply: 'tiny', delayMs: 0 });
-    for (const contender of [...bounds.contenders, plantain, disk])
-      await compile(contender, contenders, isQuick ? 0.6 : 1.5);
+    const compiled = contenders.filter(({ name, pids }) => pids().length > 0 && !IN_C.test(name));
+    for (const contender of compiled) await compile(contender, contenders, isQuick ? 0.6 : 1.5);
     for (const cell of CELLS) {
       if (isQuick && cell.isLong === true) continue;
       await upstream.set({ reply: cell.reply, delayMs: 0 });
@@ -63,12 +63,15 @@ export async function benchVersus(isQuick: boolean, told: (lanes: readonly LaneR
   }
 }
 
+/** Rivals that know no other dialect. */
+const CHATTING = /^(Portkey|LiteLLM)$/;
+const IN_C = /^(nginx|haproxy)/;
 const COMPILED_CONNECTIONS = 16;
 
 /** What V8 compiles to machine code after some thousand requests is what runs for days. */
 async function compile(contender: Contender, all: readonly Contender[], seconds: number): Promise<void> {
-  const ask = askFor(contender, 'gemini', 'fresh', 'tiny');
-  const { url } = contender;
+  const { name, url } = contender;
+  const ask = askFor(contender, CHATTING.test(name) ? 'chat' : 'gemini', 'fresh', 'tiny');
   const load = { url, ask, connections: COMPILED_CONNECTIONS, seconds };
   await alone(contender, all, () => driveClosed(load));
 }

@@ -25,7 +25,7 @@ const USAGE = `The gateway beside its rivals and beside itself, as ratios of one
 
 Without a name all but wire and ledger are run, which takes some ten minutes.
 
-  --quick  versus alone, without the slow rivals, in less than a minute; scale without the largest of each; fleet of two
+  --quick  versus alone, with nginx as the only rival, in less than a minute; scale without the largest of each; fleet of two
            processes instead of four
   --json   where all figures are written to, too
   --root   memory: of another checkout

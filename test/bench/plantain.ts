@@ -17,8 +17,8 @@ const VENDORS = { VENDOR_KEY: 'upstream-secret' };
 const NO_KEYS = { GEMINI_API_KEY: '', GOOGLE_API_KEY: '', WISDOM_GATE_KEY: '' };
 /** Of the vendor, one picture. */
 export const PICTURE_USD = 0.05;
-/** Of the Dockerfile. */
-const SETTINGS_OF_IMAGE = { MALLOC_ARENA_MAX: '1' };
+/** How the Dockerfile has Node run. */
+export const IMAGE = { flags: ['--max-semi-space-size=8'], env: { MALLOC_ARENA_MAX: '1' } } as const;
 const ROOT = resolve(import.meta.dirname, '../..');
 const BANNER = /^Plantain listens on (http:\S+), metrics on (http:\S+)\/metrics/m;
 
@@ -55,10 +55,10 @@ export async function startPlantain(options: PlantainOptions): Promise<BenchedPl
   const child = fork(join(root, 'src/start.js'), config === null ? [] : ['--config', 'bench.yaml'], {
     cwd: directory,
     execPath: execPath!,
-    execArgv: [...words, '--max-semi-space-size=8', '--import', join(import.meta.dirname, 'probe.ts')],
+    execArgv: [...words, ...IMAGE.flags, '--import', join(import.meta.dirname, 'probe.ts')],
     env: {
       ...process.env,
-      ...SETTINGS_OF_IMAGE,
+      ...IMAGE.env,
       ...(config === null ? NO_KEYS : VENDORS),
       PORT: '0',
       OPERATIONS_PORT: '0',

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import type { Contender } from '../contender.ts';
 import { onServersCore } from '../cores.ts';
+import { IMAGE } from '../plantain.ts';
 
 /** No rivals: what of a program in C cannot be reached by them cannot be reached by a gateway of the same packages. */
 const BOUNDS = {
@@ -11,7 +12,7 @@ const BOUNDS = {
   remember: 'Fastify, from memory',
   account: 'least of a hit',
 } as const;
-export type BoundName = keyof typeof BOUNDS;
+type BoundName = keyof typeof BOUNDS;
 
 /** Where the gateway has its own. */
 const COMPILE_CACHE = join(import.meta.dirname, '../../../node_modules/.cache/plantain');
@@ -28,8 +29,8 @@ export async function startBound(name: BoundName | 'packages', vendorUrl: string
   const [program, ...words] = onServersCore([process.execPath]);
   const child = fork(join(import.meta.dirname, `${name}.ts`), [vendorUrl], {
     execPath: program!,
-    execArgv: [...words, '--max-semi-space-size=8'],
-    env: { ...process.env, MALLOC_ARENA_MAX: '1', NODE_COMPILE_CACHE: COMPILE_CACHE },
+    execArgv: [...words, ...IMAGE.flags],
+    env: { ...process.env, ...IMAGE.env, NODE_COMPILE_CACHE: COMPILE_CACHE },
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
   });
   const ended = once(child, 'close');
